@@ -1,0 +1,76 @@
+package durward
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Code is the kind of an [Error]; one table in edge turns it into statuses.
+// The zero Code is Internal, so that a forgotten code never looks like success.
+type Code uint8
+
+// The codes.
+const (
+	Internal Code = iota
+	BadRequest
+	Unauthenticated
+	Forbidden
+	NotFound    // endpoint or operation
+	SessionGone // legacy session unknown, ended, or somebody else's
+	TooLarge
+	Overloaded
+	Unavailable // upstream or record cannot be reached
+	Timeout
+	Cancelled
+)
+
+// Error is all that an edge ever shows; anything else becomes Internal.
+// Message is a safe sentence for the agent that says what to do; Err is for
+// operators only and never leaves the process.
+type Error struct {
+	Code    Code
+	Reason  Reason
+	Message string
+	// Retry is when trying again makes sense; zero says nothing about it.
+	Retry time.Duration
+	Err   error
+}
+
+// Error implements error, for operators: it includes the cause.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Message
+	}
+	return fmt.Sprintf("%s: %v", e.Message, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// AsError returns err as an *Error; anything foreign becomes Internal with a
+// sentence that reveals nothing.
+func AsError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Code: Internal, Reason: ReasonInternal, Message: "The gateway failed to handle the request; its log says why.", Err: err}
+}
+
+// RPCError is a JSON-RPC error object as it travels.
+type RPCError struct {
+	Code    int
+	Message string
+	Data    []byte // raw JSON; nil when absent
+	// Raw is the whole error object as received, when it came from a peer; it
+	// is passed on byte for byte when set.
+	Raw []byte
+}
+
+// Error implements error.
+func (e *RPCError) Error() string { return fmt.Sprintf("%s (%d)", e.Message, e.Code) }
+
+// ErrCannotAsk says that the caller cannot answer a server's request: it never
+// declared the capability, or its era has no way to be asked.
+var ErrCannotAsk = errors.New("the caller cannot be asked")

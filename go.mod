@@ -1,0 +1,3 @@
+module durward
+
+go 1.26

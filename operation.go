@@ -1,0 +1,57 @@
+package durward
+
+// Kind tells what an [Operation] is.
+type Kind uint8
+
+// The kinds of operations of the agent lane.
+const (
+	KindTool Kind = iota + 1
+	KindPrompt
+	KindResource
+	KindTemplate
+)
+
+// String returns the word that rules and records use.
+func (k Kind) String() string {
+	switch k {
+	case KindTool:
+		return "tool"
+	case KindPrompt:
+		return "prompt"
+	case KindResource:
+		return "resource"
+	case KindTemplate:
+		return "template"
+	}
+	return "unknown"
+}
+
+// Operation is one thing that an [Upstream] can do. It never changes after it
+// was built: a new definition is a new Operation.
+type Operation struct {
+	Kind     Kind
+	Upstream string
+	// Name is the upstream's own name: a tool's or prompt's name, a resource's
+	// URI, a template's uriTemplate.
+	Name string
+	// Public is the name that agents see. For resources and templates it is the URI itself.
+	Public string
+	// PolicyName is what rules match: <upstream>__<Name>, whatever the prefix mode.
+	PolicyName string
+	// Definition is the JSON object as received, byte for byte.
+	Definition []byte
+	// InputSchema is the raw JSON Schema of a tool's arguments; nil otherwise.
+	InputSchema []byte
+	// ReadOnly is the tool's readOnlyHint, true for prompts and resources. A hint
+	// is the upstream's word: it chooses batching, never permission.
+	ReadOnly bool
+	// ParamHeaders are the arguments that travel as Mcp-Param-* headers (x-mcp-header).
+	ParamHeaders []ParamHeader
+}
+
+// ParamHeader maps one tool argument to its Mcp-Param-* header (MCP 2026-07-28).
+type ParamHeader struct {
+	Header string   // the part after Mcp-Param-
+	Path   []string // from the root of arguments, through properties only
+	Type   string   // string, integer or boolean
+}

@@ -1,0 +1,50 @@
+package durward
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Outcome is how a call ended.
+type Outcome string
+
+// The outcomes of the record.
+const (
+	OutcomeOK        Outcome = "ok"
+	OutcomeToolError Outcome = "tool_error" // the tool answered isError
+	OutcomeError     Outcome = "error"      // the upstream or we failed
+	OutcomeRefused   Outcome = "refused"
+	OutcomeCancelled Outcome = "cancelled"
+	OutcomeUnknown   Outcome = "unknown" // the end was never seen
+)
+
+// Record is what is kept of one call, refusals included. The JSON names are
+// the stable surface of `durward audit export`. Seq and Prev are the log's to
+// write; everything else is the pipeline's.
+type Record struct {
+	Seq        uint64          `json:"seq"`
+	Time       time.Time       `json:"time"` // of arrival, UTC, microseconds
+	ID         string          `json:"id"`
+	Lane       Lane            `json:"lane"`
+	Agent      string          `json:"agent,omitempty"`
+	Key        string          `json:"key,omitempty"`
+	User       string          `json:"user,omitempty"`
+	Session    string          `json:"session,omitempty"`
+	Remote     string          `json:"remote,omitempty"`
+	Transport  string          `json:"transport,omitempty"`
+	Protocol   string          `json:"protocol,omitempty"`
+	Method     string          `json:"method"`
+	Upstream   string          `json:"upstream,omitempty"`
+	Tool       string          `json:"tool,omitempty"` // the upstream's own name, URI for resources
+	Asked      string          `json:"asked,omitempty"`
+	ArgsSHA256 string          `json:"args_sha256,omitempty"`
+	Args       json.RawMessage `json:"args,omitempty"`
+	Verdict    string          `json:"verdict"` // allow, flag, redact, hold, deny
+	Reason     Reason          `json:"reason,omitempty"`
+	Rule       string          `json:"rule,omitempty"`
+	Findings   []Finding       `json:"findings"`
+	Outcome    Outcome         `json:"outcome"`
+	LatencyUS  int64           `json:"latency_us"`
+	UpstreamUS int64           `json:"upstream_us,omitempty"` // part of LatencyUS spent waiting for the upstream
+	Revision   Revision        `json:"revision"`
+}

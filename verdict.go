@@ -1,0 +1,95 @@
+package durward
+
+// Effect is what a decision does to a call. Effects are ordered, the smaller
+// is stricter, and the zero value denies.
+type Effect uint8
+
+// The effects, strictest first.
+const (
+	Deny Effect = iota
+	Hold
+	Redact
+	Flag
+	Allow
+)
+
+// String returns the word of the record's verdict field.
+func (e Effect) String() string {
+	switch e {
+	case Hold:
+		return "hold"
+	case Redact:
+		return "redact"
+	case Flag:
+		return "flag"
+	case Allow:
+		return "allow"
+	default:
+		return "deny"
+	}
+}
+
+// Verdict is an effect with its reason. The zero Verdict denies.
+type Verdict struct {
+	Effect Effect
+	Reason Reason
+	// Rule names what decided, for operators: "role support: deny crm__delete_*".
+	Rule string
+}
+
+// Denies reports whether the call may not go on.
+func (v Verdict) Denies() bool { return v.Effect == Deny }
+
+// Stricter returns the stricter of two verdicts; v when they are equal.
+func (v Verdict) Stricter(o Verdict) Verdict {
+	if o.Effect < v.Effect {
+		return o
+	}
+	return v
+}
+
+// Reason is a stable, machine-readable code of why a call was refused or
+// failed. Codes are part of the stable surface: add, never rename.
+type Reason string
+
+// The reasons of this release.
+const (
+	ReasonNone                Reason = ""
+	ReasonCredentialMissing   Reason = "credential_missing"
+	ReasonCredentialConflict  Reason = "credential_conflict"
+	ReasonCredentialInQuery   Reason = "credential_in_query"
+	ReasonKeyUnknown          Reason = "key_unknown"
+	ReasonKeyMalformed        Reason = "key_malformed"
+	ReasonKeyExpired          Reason = "key_expired"
+	ReasonKeyRevoked          Reason = "key_revoked"
+	ReasonAgentDisabled       Reason = "agent_disabled"
+	ReasonSessionMissing      Reason = "session_missing"
+	ReasonSessionUnknown      Reason = "session_unknown"
+	ReasonEndpointUnknown     Reason = "endpoint_unknown"
+	ReasonOperationUnknown    Reason = "operation_unknown"
+	ReasonOperationAmbiguous  Reason = "operation_ambiguous"
+	ReasonNotAllowed          Reason = "not_allowed" // no rule allows it
+	ReasonRuleDenies          Reason = "rule_denies" // a deny rule matches
+	ReasonArgumentsInvalid    Reason = "arguments_invalid"
+	ReasonRequestInvalid      Reason = "request_invalid"
+	ReasonStateInvalid        Reason = "state_invalid"
+	ReasonRecordUnavailable   Reason = "record_unavailable"
+	ReasonUpstreamUnavailable Reason = "upstream_unavailable"
+	ReasonUpstreamTimeout     Reason = "upstream_timeout"
+	ReasonUpstreamProtocol    Reason = "upstream_protocol"
+	ReasonCapabilityMissing   Reason = "capability_missing"
+	ReasonOverloaded          Reason = "overloaded"
+	ReasonCancelled           Reason = "cancelled"
+	ReasonShutdown            Reason = "shutting_down"
+	ReasonInternal            Reason = "internal"
+)
+
+// Finding is what one inspector saw.
+type Finding struct {
+	Rule     string  `json:"rule"`
+	Vector   string  `json:"vector"`
+	Severity string  `json:"severity"`           // info, low, medium, high, critical
+	Score    float64 `json:"score,omitempty"`    // 0..1
+	Where    string  `json:"where,omitempty"`    // JSON Pointer or field name
+	Evidence string  `json:"evidence,omitempty"` // bounded, redacted
+}
