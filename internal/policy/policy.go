@@ -1,0 +1,173 @@
+// Package policy answers one question: may this agent use this operation?
+//
+// Rules are globs in roles. A role allows or denies patterns over policy names
+// (<upstream>__<name>, for resources <upstream>__<uri>); nothing is allowed
+// unless a rule says so, and a deny in any of the agent's roles wins. Decide
+// is a pure function of a compiled [Program]. The package neither looks names
+// up nor hides them: that is the catalog's and the pipeline's.
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"durward"
+)
+
+// Program is the compiled rules of one snapshot. It never changes and is safe
+// for concurrent use.
+type Program struct {
+	roles map[string]*role
+}
+
+type role struct {
+	name        string
+	allow, deny []rule
+}
+
+type rule struct {
+	text    string
+	kind    durward.Kind // 0: every kind
+	pattern string
+}
+
+// Compile checks and compiles the roles. The error names the role and pattern
+// that cannot be used.
+func Compile(roles []durward.Role) (*Program, error) {
+	p := &Program{roles: make(map[string]*role, len(roles))}
+	for _, r := range roles {
+		c := &role{name: r.Name}
+		var err error
+		if c.allow, err = compileRules(r.Allow); err != nil {
+			return nil, fmt.Errorf("role %s: allow: %w", r.Name, err)
+		}
+		if c.deny, err = compileRules(r.Deny); err != nil {
+			return nil, fmt.Errorf("role %s: deny: %w", r.Name, err)
+		}
+		if p.roles[r.Name] != nil {
+			return nil, fmt.Errorf("role %s is declared twice", r.Name)
+		}
+		p.roles[r.Name] = c
+	}
+	return p, nil
+}
+
+func compileRules(texts []string) ([]rule, error) {
+	out := make([]rule, 0, len(texts))
+	for _, text := range texts {
+		r, err := parseRule(text)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// parseRule reads "[kind:]pattern"; kind is tool, prompt, resource or template.
+func parseRule(text string) (rule, error) {
+	r := rule{text: text, pattern: text}
+	if word, rest, found := strings.Cut(text, ":"); found {
+		switch word {
+		case "tool":
+			r.kind, r.pattern = durward.KindTool, rest
+		case "prompt":
+			r.kind, r.pattern = durward.KindPrompt, rest
+		case "resource":
+			r.kind, r.pattern = durward.KindResource, rest
+		}
+	}
+	if r.pattern == "" || len(r.pattern) > 512 {
+		return r, fmt.Errorf("pattern %q: want 1 to 512 characters such as files__read_*", text)
+	}
+	if strings.Count(r.pattern, "*") > 8 {
+		return r, fmt.Errorf("pattern %q has more than 8 stars", text)
+	}
+	return r, nil
+}
+
+// Decide tells whether an agent with these roles may use the operation. A role
+// that does not exist gives nothing. The zero Verdict, and every verdict for
+// nobody or nothing, denies.
+func (p *Program) Decide(roles []string, op *durward.Operation) durward.Verdict {
+	if op == nil {
+		return durward.Verdict{Reason: durward.ReasonOperationUnknown}
+	}
+	verdict := durward.Verdict{Effect: durward.Deny, Reason: durward.ReasonNotAllowed, Rule: "no role allows it"}
+	for _, name := range roles {
+		r := p.roles[name]
+		if r == nil {
+			continue
+		}
+		if hit := first(r.deny, op); hit != nil {
+			return durward.Verdict{Effect: durward.Deny, Reason: durward.ReasonRuleDenies, Rule: "role " + r.name + ": deny " + hit.text}
+		}
+		if hit := first(r.allow, op); hit != nil && verdict.Denies() {
+			verdict = durward.Verdict{Effect: durward.Allow, Rule: "role " + r.name + ": allow " + hit.text}
+		}
+	}
+	return verdict
+}
+
+// Reaches tells whether an agent with these roles may be allowed anything of
+// an upstream: it is what decides whether the agent hears of its troubles.
+func (p *Program) Reaches(roles []string, upstream string) bool {
+	return slices.ContainsFunc(roles, func(name string) bool {
+		r := p.roles[name]
+		return r != nil && slices.ContainsFunc(r.allow, func(a rule) bool {
+			return overlaps(a.pattern, upstream+"__")
+		})
+	})
+}
+
+// overlaps tells whether the pattern can match some name that starts with prefix.
+func overlaps(pattern, prefix string) bool {
+	literal, _, wild := strings.Cut(pattern, "*")
+	if !wild {
+		return strings.HasPrefix(pattern, prefix)
+	}
+	n := min(len(literal), len(prefix))
+	return literal[:n] == prefix[:n]
+}
+
+func first(rules []rule, op *durward.Operation) *rule {
+	for i := range rules {
+		if rules[i].covers(op.Kind) && Match(rules[i].pattern, op.PolicyName) {
+			return &rules[i]
+		}
+	}
+	return nil
+}
+
+// covers tells whether a rule speaks of a kind; templates follow resources.
+func (r *rule) covers(k durward.Kind) bool {
+	if k == durward.KindTemplate {
+		k = durward.KindResource
+	}
+	return r.kind == 0 || r.kind == k
+}
+
+// Match tells whether name matches the glob: '*' stands for any run of
+// characters, everything else for itself, case included. It takes time linear
+// in name for each star and allocates nothing.
+func Match(pattern, name string) bool {
+	p, n, star, mark := 0, 0, -1, 0
+	for n < len(name) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, mark, p = p, n, p+1
+		case p < len(pattern) && pattern[p] == name[n]:
+			p, n = p+1, n+1
+		case star >= 0:
+			mark++
+			p, n = star+1, mark
+		default:
+			return false
+		}
+	}
+	for p < len(pattern) && pattern[p] == '*' {
+		p++
+	}
+	return p == len(pattern)
+}
