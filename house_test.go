@@ -11,14 +11,14 @@ import (
 
 // The floors of the house, see ARCHITECTURE.md. A new room is added here first.
 const (
-	ground = iota // F0: words and wires; stands on the vocabulary alone
-	engine        // F1: durable and short-lived state
-	part          // F2: one question each, no other part
-	verb          // F3: pipeline serves a call, control changes what is true
-	face          // F4: translate the outside into verbs
-	knit          // F5: boot
-	command       // F6: the CLI
-	apart         // tests and tools; nothing in the product may import it
+	ground  = iota // F0: words and wires; stands on the vocabulary alone
+	engine         // F1: durable and short-lived state
+	part           // F2: one question each, no other part
+	verb           // F3: pipeline serves a call, control changes what is true
+	face           // F4: translate the outside into verbs
+	knit           // F5: boot
+	command        // F6: the CLI
+	apart          // tests and tools; nothing in the product may import it
 )
 
 var floorOf = map[string]int{

@@ -1,0 +1,74 @@
+# Everything a contributor runs. `make` alone says what there is.
+#
+# DURWARD_CACHE  where scripts/peers and tools install (default .cache)
+# FUZZTIME       how long each fuzz target runs (make fuzz; default 30s)
+# CI=true        nothing may be skipped
+
+SHELL      := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+GO         ?= go
+CACHE      ?= $(or $(DURWARD_CACHE),$(CURDIR)/.cache)
+FUZZTIME   ?= 30s
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+STATICCHECK    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI       := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+STEP       := scripts/step
+TEST       := scripts/gotest
+
+# Where goroutines meet: these run a second time under the race detector.
+RACED := ./internal/audit/... ./internal/boot/... ./internal/control/... ./internal/edge/... ./internal/pipeline/... \
+         ./internal/session/... ./internal/snapshot/... ./internal/store/... ./internal/upstream/...
+
+export CGO_ENABLED = 0
+
+.PHONY: help build test check unit race stories seeds lint bench benchmarks fuzz peers clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build bin/durward
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/durward ./cmd/durward
+
+test: ## All that must hold: check, unit, race, stories, seeds
+	@$(STEP) check $(MAKE) --no-print-directory check
+	@$(STEP) unit $(MAKE) --no-print-directory unit
+	@$(STEP) race $(MAKE) --no-print-directory race
+	@$(STEP) peers $(MAKE) --no-print-directory peers
+	@$(STEP) stories $(MAKE) --no-print-directory stories
+	@$(STEP) seeds $(MAKE) --no-print-directory seeds FUZZTIME=3s
+
+check: ## Format, vet, staticcheck
+	@bad=$$(git ls-files '*.go' | xargs gofmt -l); [ -z "$$bad" ] || { echo "gofmt would change: $$bad"; exit 1; }
+	@$(GO) vet ./...
+	@scripts/tool staticcheck $(STATICCHECK) ./...
+
+unit: ## Tests of the packages, and of the house
+	@$(TEST) $$($(GO) list ./... | grep -v -e '^durward/test/')
+
+race: ## The packages where goroutines meet, under the race detector
+	@CGO_ENABLED=1 $(TEST) -race $$($(GO) list $(RACED) 2>/dev/null)
+
+stories: ## Conformance, interoperation and hostile peers, through the gateway
+	@$(TEST) -timeout 20m ./test/...
+
+seeds: ## Each fuzz target for a few seconds
+	@scripts/fuzz $(FUZZTIME)
+
+fuzz: ## Each fuzz target for FUZZTIME
+	@scripts/fuzz $(FUZZTIME)
+
+lint: ## golangci-lint (the first run compiles it: some minutes)
+	@scripts/tool golangci-lint $(GOLANGCI) run ./...
+
+bench: build ## The gateway against nginx and the direct line, in interleaved rounds
+	@scripts/bench
+
+benchmarks: ## Go benchmarks, in benchstat's format
+	@$(GO) test -run '^$$' -bench . -benchmem -count $${COUNT:-6} $$($(GO) list ./... | grep -v -e '^durward/test/')
+
+peers: ## Fetch what the stories need from npm into the cache
+	@scripts/peers || { [ "$${CI:-}" != true ] && echo "peers: not installed; the stories that need them will be skipped"; }
+
+clean: ## Remove what was built and fetched
+	rm -rf bin $(CACHE)
