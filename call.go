@@ -45,11 +45,21 @@ type Call struct {
 	Asked      string     // edge: the name or URI as the agent wrote it
 	Input      Payload    // edge
 	Client     Client     // edge (modern), session (legacy)
-	Agent      *Agent     // identity
+	// Local names the agent when the operating system vouches for the caller
+	// (stdio, our own socket); edge. Admit then takes this name instead of a
+	// credential. What came over a network never sets it.
+	Local string
+	// Params are the Mcp-Param-* headers as sent (MCP 2026-07-28 over HTTP); edge.
+	// They must agree with Input, which is checked once Target is known.
+	Params []ParamValue
+	Agent  *Agent // identity
 	KeyID      string     // identity
 	Session    *Session   // session; nil on the stateless revision
 	Target     *Operation // catalog; fixed from then on
 }
+
+// ParamValue is one Mcp-Param-* header as it was sent, undecoded.
+type ParamValue struct{ Header, Value string } // Header is the part after Mcp-Param-, in canonical case
 
 // Payload is the params object of a request: its exact bytes, and where in
 // them the values of the routed fields lie. It was scanned strictly: valid
