@@ -23,6 +23,7 @@ const (
 	Unavailable // upstream or record cannot be reached
 	Timeout
 	Cancelled
+	Conflict // the state moved on, or the name is taken
 )
 
 // Error is all that an edge ever shows; anything else becomes Internal.
@@ -70,6 +71,10 @@ type RPCError struct {
 
 // Error implements error.
 func (e *RPCError) Error() string { return fmt.Sprintf("%s (%d)", e.Message, e.Code) }
+
+// ErrStale says that a change was based on a revision that is no longer the
+// newest; read the state again and decide again.
+var ErrStale = errors.New("the state has changed in the meantime")
 
 // ErrCannotAsk says that the caller cannot answer a server's request: it never
 // declared the capability, or its era has no way to be asked.

@@ -14,6 +14,8 @@ type Snapshot struct {
 	// Arguments is the default of Upstream.Arguments; Record of Upstream.Record.
 	Arguments string
 	Record    string
+	// Reads is how reads are recorded: "" or "batched", "durable".
+	Reads string
 }
 
 // Change is one edit of the stored state, as data. Exactly one field is set.
@@ -25,6 +27,15 @@ type Change struct {
 	DeleteUpstream string    `json:"delete_upstream,omitempty"`
 	PutRole        *Role     `json:"put_role,omitempty"`
 	DeleteRole     string    `json:"delete_role,omitempty"`
+	// PutFile notes which configuration file the state is used with, so that a
+	// revision names both.
+	PutFile *FileMark `json:"put_file,omitempty"`
+}
+
+// FileMark identifies one content of a configuration file.
+type FileMark struct {
+	Name   string `json:"name"`   // base name, for people
+	Digest string `json:"digest"` // hex SHA-256 of what it declares
 }
 
 // State is what the store holds at one revision.
@@ -34,4 +45,14 @@ type State struct {
 	Keys      []Key
 	Roles     []Role
 	Upstreams []Upstream
+	// File is the configuration file that the state was last used with.
+	File FileMark
+}
+
+// Actor is who asks for a change. The zero Actor may nothing.
+type Actor struct {
+	// Name is for the journal: "key k_4f2a", "local".
+	Name string
+	// Operator may read and change everything.
+	Operator bool
 }

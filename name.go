@@ -1,0 +1,99 @@
+package durward
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// CheckAgentName says why name cannot be an agent's; nil when it can.
+func CheckAgentName(name string) error { return checkName("agent", name, 63, "._-") }
+
+// CheckRoleName says why name cannot be a role's; nil when it can.
+func CheckRoleName(name string) error { return checkName("role", name, 63, "._-") }
+
+// CheckUpstreamName says why name cannot be an upstream's alias; nil when it
+// can. "__" ends the alias in public names, so an alias never contains it.
+func CheckUpstreamName(name string) error {
+	if err := checkName("upstream", name, 32, "_-"); err != nil {
+		return err
+	}
+	if strings.Contains(name, "__") {
+		return errors.New(`an upstream name has no "__": it separates the name from the tool's`)
+	}
+	return nil
+}
+
+// CheckPattern says why p cannot be a rule's pattern; nil when it can.
+func CheckPattern(p string) error {
+	if p == "" {
+		return errors.New("a pattern is not empty")
+	}
+	if len(p) > 512 {
+		return errors.New("a pattern has at most 512 bytes")
+	}
+	if strings.Count(p, "*") > 8 {
+		return errors.New("a pattern has at most 8 stars")
+	}
+	if strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0xFFFD }) {
+		return errors.New("a pattern has no control characters and is valid UTF-8")
+	}
+	return nil
+}
+
+// UpstreamNamesClash reports whether tools of two upstreams could not be told
+// apart by their public names: the names are equal but for case, which some
+// hosts fold, or but for an "_" at the end, which "__" swallows.
+func UpstreamNamesClash(a, b string) bool {
+	return strings.EqualFold(strings.TrimRight(a, "_"), strings.TrimRight(b, "_"))
+}
+
+// UpstreamNameFrom makes an alias of a name that a client's configuration
+// uses; "" when nothing of it is usable. An alias stays as it is.
+func UpstreamNameFrom(name string) string {
+	var b strings.Builder
+	for _, r := range name {
+		switch {
+		case isAlnum(r) || r == '-':
+			b.WriteRune(r)
+		case r == '_' && !strings.HasSuffix(b.String(), "_"):
+			b.WriteRune(r)
+		case r != '_' && b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	alias := strings.TrimLeft(b.String(), "_-")
+	if len(alias) > 32 {
+		alias = alias[:32]
+	}
+	if CheckUpstreamName(alias) != nil {
+		return ""
+	}
+	if alias == name {
+		return name
+	}
+	return strings.TrimRight(alias, "_-")
+}
+
+func checkName(kind, name string, most int, extra string) error {
+	if name == "" {
+		return fmt.Errorf("the %s has no name", kind)
+	}
+	if len(name) > most {
+		return fmt.Errorf("%s name is longer than %d characters", kind, most)
+	}
+	for i, r := range name {
+		if isAlnum(r) || (i > 0 && strings.ContainsRune(extra, r)) {
+			continue
+		}
+		if i == 0 {
+			return fmt.Errorf("%s name %q does not begin with a letter or digit", kind, name)
+		}
+		return fmt.Errorf("%s name %q has %q: only letters, digits and %q are allowed", kind, name, r, extra)
+	}
+	return nil
+}
+
+func isAlnum(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+}
