@@ -1,0 +1,168 @@
+package durwardtest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Process is a program that runs beside the test, in a process group of its own.
+type Process struct {
+	Cmd    *exec.Cmd
+	Stdout *Output
+	Stderr *Output
+	name   string
+	exited chan struct{} // closed after Wait
+}
+
+// Output gathers what a process writes, for reading while it runs.
+type Output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer // guarded by mu
+}
+
+// Write implements io.Writer.
+func (o *Output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+// String is all that was written so far.
+func (o *Output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// StartOptions are what a process may need beside its command line.
+type StartOptions struct {
+	Dir string
+	Env []string // added to the test's own
+}
+
+// Start runs a program until the test ends; what it wrote is logged when the test failed.
+func Start(t testing.TB, o StartOptions, bin string, args ...string) *Process {
+	t.Helper()
+	p := &Process{Cmd: exec.Command(bin, args...), Stdout: &Output{}, Stderr: &Output{}, exited: make(chan struct{})}
+	p.name = bin[strings.LastIndexByte(bin, '/')+1:]
+	p.Cmd.Dir = o.Dir
+	p.Cmd.Env = append(os.Environ(), o.Env...)
+	p.Cmd.Stdout, p.Cmd.Stderr = p.Stdout, p.Stderr
+	p.Cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.Cmd.WaitDelay = 2 * time.Second // a grandchild may hold the pipes
+	if err := p.Cmd.Start(); err != nil {
+		t.Fatalf("start %s: %v", p.name, err)
+	}
+	go func() {
+		defer close(p.exited)
+		_ = p.Cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		p.Stop(10 * time.Second)
+		if t.Failed() {
+			t.Logf("%s wrote:\n%s%s", p.name, tail(p.Stdout.String()), tail(p.Stderr.String()))
+		}
+	})
+	return p
+}
+
+func tail(s string) string {
+	const most = 8 << 10
+	if len(s) > most {
+		return "[...]" + s[len(s)-most:]
+	}
+	return s
+}
+
+// Exited is closed when the process has ended.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Stop asks the process to end, and kills its whole group when it does not in time.
+// It reports whether the process ended by itself.
+func (p *Process) Stop(grace time.Duration) bool {
+	_ = p.Cmd.Process.Signal(syscall.SIGTERM)
+	inTime := true
+	select {
+	case <-p.exited:
+	case <-time.After(grace):
+		inTime = false
+	}
+	p.Kill()
+	return inTime
+}
+
+// Kill ends the process group at once, without a chance to say goodbye.
+func (p *Process) Kill() {
+	_ = syscall.Kill(-p.Cmd.Process.Pid, syscall.SIGKILL)
+	<-p.exited
+}
+
+// WaitFor polls until ready, and gives the test up when the process ends first.
+func (p *Process) WaitFor(t testing.TB, what string, ready func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
+		if ready() {
+			return
+		}
+		select {
+		case <-p.exited:
+			if ready() {
+				return
+			}
+			t.Fatalf("%s ended before %s:\n%s%s", p.name, what, tail(p.Stdout.String()), tail(p.Stderr.String()))
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	t.Fatalf("%s: %s did not happen within a minute", p.name, what)
+}
+
+// StartHTTP runs a server that is told where to listen (the argument ADDR is
+// replaced), waits until it accepts connections, and returns the address.
+func StartHTTP(t testing.TB, o StartOptions, bin string, args ...string) (addr string) {
+	t.Helper()
+	addr = FreeAddr(t)
+	_, port, _ := net.SplitHostPort(addr)
+	for i := range args {
+		args[i] = strings.ReplaceAll(strings.ReplaceAll(args[i], "ADDR", addr), "PORT", port)
+	}
+	for i := range o.Env {
+		o.Env[i] = strings.ReplaceAll(o.Env[i], "PORT", port)
+	}
+	p := Start(t, o, bin, args...)
+	p.WaitFor(t, "listening on "+addr, func() bool { return dials(addr) == nil })
+	return addr
+}
+
+func dials(addr string) error {
+	c, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		return fmt.Errorf("dial: %w", err)
+	}
+	return c.Close()
+}
+
+// FreeAddr is a loopback address on which nothing listens just now.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("find a free port: %v", err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// Alive reports whether a process with this id exists.
+func Alive(pid int) bool {
+	err := syscall.Kill(pid, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
+}
