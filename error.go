@@ -23,7 +23,8 @@ const (
 	Unavailable // upstream or record cannot be reached
 	Timeout
 	Cancelled
-	Conflict // the state moved on, or the name is taken
+	Conflict       // the state moved on, or the name is taken
+	HeaderMismatch // a header of an MCP request disagrees with its body (MCP 2026-07-28, -32020)
 )
 
 // Error is all that an edge ever shows; anything else becomes Internal.
