@@ -1,0 +1,127 @@
+package conformance
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"durward/internal/durwardtest"
+)
+
+func TestMain(m *testing.M) { os.Exit(durwardtest.Main(m)) }
+
+// cell is one combination of a suite and what it meets.
+type cell struct {
+	name     string
+	suite    suite
+	server   func(testing.TB) string // the upstream as YAML; "" for none
+	baseline []string
+}
+
+// The cells of one era. What crosses eras has a baseline file of its own.
+var cells = []cell{
+	{"modern suite, modern HTTP", modern, overHTTP("modern"), []string{"fixture-2026-07-28.txt"}},
+	{"modern suite, modern stdio", modern, overStdio("modern"), []string{"fixture-2026-07-28.txt"}},
+	{"legacy suite, legacy HTTP", legacy, overHTTP("legacy"), []string{"fixture-2025-11-25.txt"}},
+	{"legacy suite, legacy stdio", legacy, overStdio("legacy"), []string{"fixture-2025-11-25.txt"}},
+}
+
+// The harness itself: the suite against the server with nothing between them.
+func TestDirect(t *testing.T) {
+	peers := durwardtest.NewPeers(t)
+	for era, s := range map[string]suite{"modern": modern, "legacy": legacy} {
+		t.Run(era, func(t *testing.T) {
+			s.expect(t, peers, "http://"+everything(t, era)+"/", "fixture-"+s.revision+".txt")
+		})
+	}
+}
+
+func TestThroughTheGateway(t *testing.T) {
+	peers := durwardtest.NewPeers(t)
+	for _, c := range cells {
+		t.Run(c.name, func(t *testing.T) {
+			g := durwardtest.Serve(t, "everything:\n"+c.server(t), `
+agents: {suite: {anonymous: true, roles: [all]}}
+roles: {all: {allow: ["*"]}}
+`)
+			c.suite.expect(t, peers, g.Endpoint("everything"), c.baseline...)
+		})
+	}
+}
+
+// A harness that cannot fail proves nothing: against a server that is not
+// there, and in the wrong era, scenarios must fail.
+func TestHarnessCanFail(t *testing.T) {
+	peers := durwardtest.NewPeers(t)
+	for name, url := range map[string]string{
+		"no server":     "http://" + durwardtest.FreeAddr(t) + "/",
+		"the wrong era": "http://" + everything(t, "legacy") + "/",
+	} {
+		found, err := modern.run(peers, url, t.TempDir())
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if n := len(modern.judge(found, nil)); n < 20 {
+			t.Errorf("%s: only %d scenarios fail", name, n)
+		}
+	}
+}
+
+func (s suite) expect(t *testing.T, p durwardtest.Peers, url string, baselines ...string) {
+	t.Helper()
+	known, err := baseline(baselines...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := s.run(p, url, t.TempDir())
+	if found != nil {
+		t.Log(s.table(found, known))
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	for _, c := range s.judge(found, known) {
+		t.Error(c)
+	}
+}
+
+// table is for the reader of `go test -v`.
+func (s suite) table(found map[string]outcome, known map[string]string) string {
+	var b strings.Builder
+	passed := 0
+	for _, name := range s.required {
+		if found[name].passed() {
+			passed++
+		}
+	}
+	fmt.Fprintf(&b, "%s: %d of %d required scenarios pass, %d known failures\n", s.revision, passed, len(s.required), len(known))
+	for name, o := range found {
+		mark := "ok  "
+		if _, expected := known[name]; expected {
+			mark = "known"
+		} else if !o.passed() {
+			mark = "FAIL"
+		}
+		fmt.Fprintf(&b, "  %-5s %-48s %3d passed %3d failed %d skipped\n", mark, name, o.succeeded, o.failed, o.skipped)
+	}
+	return b.String()
+}
+
+func everything(t testing.TB, era string) (addr string) {
+	t.Helper()
+	return durwardtest.StartHTTP(t, durwardtest.StartOptions{}, durwardtest.Build(t, durwardtest.EverythingServer),
+		"-http", "ADDR", fmt.Sprintf("-stateless=%t", era == "modern"))
+}
+
+func overHTTP(era string) func(testing.TB) string {
+	return func(t testing.TB) string {
+		return fmt.Sprintf("  {url: http://%s/, era: %s, prefix: none}", everything(t, era), era)
+	}
+}
+
+func overStdio(era string) func(testing.TB) string {
+	return func(t testing.TB) string {
+		return fmt.Sprintf("  {command: %s, era: %s, prefix: none}", durwardtest.Build(t, durwardtest.EverythingServer), era)
+	}
+}
