@@ -75,6 +75,44 @@ func UpstreamNameFrom(name string) string {
 	return strings.TrimRight(alias, "_-")
 }
 
+// Closest returns the word that a mistyped one most likely means; "" when none
+// is close.
+func Closest(typed string, words []string) string {
+	best, least := "", 1+min(2, (len(typed)+1)/3)
+	for _, w := range words {
+		if d := distance(strings.ToLower(typed), strings.ToLower(w)); d < least {
+			best, least = w, d
+		}
+	}
+	return best
+}
+
+// distance counts the edits between two words, a swap of neighbours being one.
+func distance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return len(a) + len(b)
+	}
+	before, above, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range above {
+		above[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, above, row = above, row, before
+	}
+	return above[len(b)]
+}
+
 func checkName(kind, name string, most int, extra string) error {
 	if name == "" {
 		return fmt.Errorf("the %s has no name", kind)

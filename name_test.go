@@ -67,6 +67,18 @@ func TestUpstreamNameFrom(t *testing.T) {
 	}
 }
 
+func TestClosest(t *testing.T) {
+	words := []string{"url", "command", "headers", "upstreams", "URLs"}
+	for typed, want := range map[string]string{
+		"ulr": "url", "URL": "url", "comand": "command", "upstream": "upstreams", "header": "headers",
+		"x": "", "zzzzzz": "", "": "", strings.Repeat("u", 100): "",
+	} {
+		if got := durward.Closest(typed, words); got != want {
+			t.Errorf("Closest(%q) = %q, want %q", typed, got, want)
+		}
+	}
+}
+
 func FuzzUpstreamNameFrom(f *testing.F) {
 	for _, s := range []string{"crm", "My Server", "a__b", "_-_-", "日本 x"} {
 		f.Add(s)

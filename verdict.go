@@ -82,6 +82,11 @@ const (
 	ReasonCancelled           Reason = "cancelled"
 	ReasonShutdown            Reason = "shutting_down"
 	ReasonInternal            Reason = "internal"
+
+	// Reasons of the admin API.
+	ReasonReadOnly Reason = "read_only" // declared in a file
+	ReasonConflict Reason = "conflict"  // the name is taken, or the state moved on
+	ReasonNotFound Reason = "not_found"
 )
 
 // Finding is what one inspector saw.
