@@ -1,0 +1,190 @@
+package mcpwire
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"durward"
+)
+
+// Edit replaces the bytes of a span. An empty span that is not zero inserts.
+type Edit struct {
+	Span durward.Span
+	New  []byte
+}
+
+// Splice returns raw with the edits applied, in any order; raw itself is not
+// changed. An edit of an absent span is ignored. Spans outside raw or over each
+// other are a mistake of ours, and panic.
+func Splice(raw []byte, edits ...Edit) []byte {
+	edits = slices.DeleteFunc(slices.Clone(edits), func(e Edit) bool { return !e.Span.Present() })
+	if len(edits) == 0 {
+		return raw
+	}
+	slices.SortStableFunc(edits, func(a, b Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
+	size, last := len(raw), 0
+	for _, e := range edits {
+		if e.Span.Start < last || e.Span.End < e.Span.Start || e.Span.End > len(raw) {
+			panic(fmt.Sprintf("mcpwire: edit %v of %d bytes does not fit", e.Span, len(raw)))
+		}
+		size += len(e.New) - (e.Span.End - e.Span.Start)
+		last = e.Span.End
+	}
+	out := make([]byte, 0, size)
+	last = 0
+	for _, e := range edits {
+		out = append(append(out, raw[last:e.Span.Start]...), e.New...)
+		last = e.Span.End
+	}
+	return append(out, raw[last:]...)
+}
+
+// SetField returns obj with the value of a key at the top replaced, or with
+// the member added at the front.
+func SetField(obj []byte, key string, value []byte) []byte {
+	for m := range members(obj) {
+		if isRawText(m.rawKey(obj), key) {
+			return Splice(obj, Edit{m.value, value})
+		}
+	}
+	return AddField(obj, key, value)
+}
+
+// AddField returns obj with a member added at the front; the key must not be there.
+func AddField(obj []byte, key string, value []byte) []byte {
+	return addMembers(obj, appendMember(make([]byte, 0, len(key)+len(value)+4), key, value))
+}
+
+// DropFields returns obj without the given keys at its top; obj itself when it
+// has none of them.
+func DropFields(obj []byte, keys ...string) []byte {
+	return keepFields(obj, func(key []byte) bool {
+		return !slices.ContainsFunc(keys, func(k string) bool { return isRawText(key, k) })
+	})
+}
+
+// keepFields returns obj with the members whose raw key is to be kept, their
+// own bytes and white space untouched; obj itself when all are.
+func keepFields(obj []byte, keep func(rawKey []byte) bool) []byte {
+	if !drops(obj, keep) {
+		return obj
+	}
+	out := append(make([]byte, 0, len(obj)), '{')
+	from := skipSpace(obj, 0) + 1
+	for m := range members(obj) {
+		stop := skipSpace(obj, m.value.End)
+		if keep(m.rawKey(obj)) {
+			if len(out) > 1 {
+				out = append(out, ',')
+			}
+			out = append(out, obj[from:stop]...)
+		}
+		from = stop + 1
+	}
+	return append(out, '}')
+}
+
+func drops(obj []byte, keep func([]byte) bool) bool {
+	for m := range members(obj) {
+		if !keep(m.rawKey(obj)) {
+			return true
+		}
+	}
+	return false
+}
+
+// addMembers inserts `"a":1,"b":2` behind the opening brace.
+func addMembers(obj, added []byte) []byte {
+	if len(added) == 0 {
+		return obj
+	}
+	open := skipSpace(obj, 0) + 1
+	if open > len(obj) || obj[open-1] != '{' {
+		return obj
+	}
+	out := make([]byte, 0, len(obj)+len(added)+1)
+	out = append(append(out, obj[:open]...), added...)
+	if i := skipSpace(obj, open); i < len(obj) && obj[i] != '}' {
+		out = append(out, ',')
+	}
+	return append(out, obj[open:]...)
+}
+
+// appendMember appends `"key":value`, with a comma before it unless dst is
+// empty or ends with an opening brace.
+func appendMember(dst []byte, key string, value []byte) []byte {
+	if n := len(dst); n > 0 && dst[n-1] != '{' {
+		dst = append(dst, ',')
+	}
+	return append(append(AppendQuote(dst, key), ':'), value...)
+}
+
+// AppendRequest appends a JSON-RPC request. id and params are raw; nil params
+// are left out.
+func AppendRequest(dst, id []byte, method string, params []byte) []byte {
+	dst = append(append(dst, `{"jsonrpc":"2.0","id":`...), id...)
+	return appendCall(dst, method, params)
+}
+
+// AppendNotification appends a JSON-RPC notification; nil params are left out.
+func AppendNotification(dst []byte, method string, params []byte) []byte {
+	return appendCall(append(dst, `{"jsonrpc":"2.0"`...), method, params)
+}
+
+func appendCall(dst []byte, method string, params []byte) []byte {
+	dst = AppendQuote(append(dst, `,"method":`...), method)
+	if params != nil {
+		dst = append(append(dst, `,"params":`...), params...)
+	}
+	return append(dst, '}')
+}
+
+// AppendResult appends a JSON-RPC response with a raw result.
+func AppendResult(dst, id, result []byte) []byte {
+	dst = append(append(dst, `{"jsonrpc":"2.0","id":`...), id...)
+	dst = append(append(dst, `,"result":`...), result...)
+	return append(dst, '}')
+}
+
+// AppendError appends a JSON-RPC error response. A nil id is left out, which
+// the MCP schemas ask for where JSON-RPC itself would write null.
+func AppendError(dst, id []byte, e *durward.RPCError) []byte {
+	dst = append(dst, `{"jsonrpc":"2.0",`...)
+	if id != nil {
+		dst = append(append(append(dst, `"id":`...), id...), ',')
+	}
+	return append(AppendErrorObject(append(dst, `"error":`...), e), '}')
+}
+
+// AppendErrorObject appends the error object alone: as received when it came
+// from a peer.
+func AppendErrorObject(dst []byte, e *durward.RPCError) []byte {
+	if e.Raw != nil {
+		return append(dst, e.Raw...)
+	}
+	dst = strconv.AppendInt(append(dst, `{"code":`...), int64(e.Code), 10)
+	dst = AppendQuote(append(dst, `,"message":`...), e.Message)
+	if e.Data != nil {
+		dst = append(append(dst, `,"data":`...), e.Data...)
+	}
+	return append(dst, '}')
+}
+
+// OneLine returns a message without line breaks, for stdio. Valid JSON has
+// them only between tokens. raw itself is returned when it has none.
+func OneLine(raw []byte) []byte {
+	if !slices.ContainsFunc(raw, isBreak) {
+		return raw
+	}
+	out := slices.Clone(raw)
+	for i, c := range out {
+		if isBreak(c) {
+			out[i] = ' '
+		}
+	}
+	return out
+}
+
+func isBreak(c byte) bool { return c == '\n' || c == '\r' }
