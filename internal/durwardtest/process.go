@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -161,8 +163,50 @@ func FreeAddr(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// Alive reports whether a process with this id exists.
+// Alive reports whether a process with this id runs; a zombie does not.
 func Alive(pid int) bool {
+	state, _, ok := stat(fmt.Sprintf("/proc/%d/stat", pid))
+	if ok {
+		return state != "Z"
+	}
 	err := syscall.Kill(pid, 0)
 	return err == nil || errors.Is(err, syscall.EPERM)
+}
+
+// Children are the processes below pid that are no zombies.
+func Children(t testing.TB, pid int) []int {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil || len(files) == 0 {
+		Missing(t, "no /proc: the children of a process cannot be listed")
+	}
+	parent := map[int]int{}
+	for _, f := range files {
+		id, err := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+		state, up, ok := stat(f)
+		if err == nil && ok && state != "Z" {
+			parent[id] = up
+		}
+	}
+	return below(parent, pid)
+}
+
+// stat reads the state and the parent of a process from its line in /proc:
+// pid (comm) state ppid ...; comm may hold anything, also parentheses.
+func stat(file string) (state string, parent int, ok bool) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "", 0, false // it ended meanwhile
+	}
+	_, err = fmt.Sscan(string(raw[bytes.LastIndexByte(raw, ')')+1:]), &state, &parent)
+	return state, parent, err == nil
+}
+
+func below(parent map[int]int, pid int) (pids []int) {
+	for id, up := range parent {
+		if up == pid {
+			pids = append(append(pids, id), below(parent, id)...)
+		}
+	}
+	return pids
 }
