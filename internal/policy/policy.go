@@ -21,13 +21,10 @@ type Program struct {
 	roles map[string]*role
 }
 
-type role struct {
-	name        string
-	allow, deny []rule
-}
+type role struct{ allow, deny []rule }
 
 type rule struct {
-	text    string
+	says    string       // as records show it
 	kind    durward.Kind // 0: every kind
 	pattern string
 }
@@ -37,12 +34,12 @@ type rule struct {
 func Compile(roles []durward.Role) (*Program, error) {
 	p := &Program{roles: make(map[string]*role, len(roles))}
 	for _, r := range roles {
-		c := &role{name: r.Name}
+		c := &role{}
 		var err error
-		if c.allow, err = compileRules(r.Allow); err != nil {
+		if c.allow, err = compileRules("role "+r.Name+": allow ", r.Allow); err != nil {
 			return nil, fmt.Errorf("role %s: allow: %w", r.Name, err)
 		}
-		if c.deny, err = compileRules(r.Deny); err != nil {
+		if c.deny, err = compileRules("role "+r.Name+": deny ", r.Deny); err != nil {
 			return nil, fmt.Errorf("role %s: deny: %w", r.Name, err)
 		}
 		if p.roles[r.Name] != nil {
@@ -53,13 +50,14 @@ func Compile(roles []durward.Role) (*Program, error) {
 	return p, nil
 }
 
-func compileRules(texts []string) ([]rule, error) {
+func compileRules(says string, texts []string) ([]rule, error) {
 	out := make([]rule, 0, len(texts))
 	for _, text := range texts {
 		r, err := parseRule(text)
 		if err != nil {
 			return nil, err
 		}
+		r.says = says + text
 		out = append(out, r)
 	}
 	return out, nil
@@ -67,7 +65,7 @@ func compileRules(texts []string) ([]rule, error) {
 
 // parseRule reads "[kind:]pattern"; kind is tool, prompt, resource or template.
 func parseRule(text string) (rule, error) {
-	r := rule{text: text, pattern: text}
+	r := rule{pattern: text}
 	if word, rest, found := strings.Cut(text, ":"); found {
 		switch word {
 		case "tool":
@@ -101,10 +99,10 @@ func (p *Program) Decide(roles []string, op *durward.Operation) durward.Verdict 
 			continue
 		}
 		if hit := first(r.deny, op); hit != nil {
-			return durward.Verdict{Effect: durward.Deny, Reason: durward.ReasonRuleDenies, Rule: "role " + r.name + ": deny " + hit.text}
+			return durward.Verdict{Effect: durward.Deny, Reason: durward.ReasonRuleDenies, Rule: hit.says}
 		}
 		if hit := first(r.allow, op); hit != nil && verdict.Denies() {
-			verdict = durward.Verdict{Effect: durward.Allow, Rule: "role " + r.name + ": allow " + hit.text}
+			verdict = durward.Verdict{Effect: durward.Allow, Rule: hit.says}
 		}
 	}
 	return verdict

@@ -1,0 +1,193 @@
+// Package guard answers one question: is what passes hostile or broken?
+//
+// So far it checks the arguments of a call against the tool's own schema
+// ([Schemas]). It decides nothing: it reports [durward.Finding] values, and
+// the pipeline acts on them.
+package guard
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"durward"
+)
+
+// Bounds on schemas and on what is said about a violation.
+const (
+	maxSchema    = 512 << 10
+	maxSchemas   = 20_000
+	maxFindings  = 5
+	maxStatement = 300
+)
+
+// Names of the findings of argument validation.
+const (
+	RuleArguments = "arguments.schema"   // a value breaks the tool's schema
+	RuleSchema    = "arguments.unusable" // the schema itself cannot be used
+	vectorInput   = "parameter_validation"
+)
+
+// Schemas checks arguments against the tools' schemas (JSON Schema 2020-12,
+// or draft-07 where a schema says so). Each schema is compiled when it is
+// first needed and kept by its digest. References to other documents are
+// refused, never fetched. It is safe for concurrent use.
+type Schemas struct {
+	mu       sync.RWMutex // guards compiled
+	compiled map[[32]byte]*schema
+	printer  *message.Printer
+}
+
+type schema struct {
+	once  sync.Once
+	valid *jsonschema.Schema
+	err   error
+}
+
+// NewSchemas returns an empty cache of compiled schemas.
+func NewSchemas() *Schemas {
+	return &Schemas{compiled: make(map[[32]byte]*schema), printer: message.NewPrinter(language.English)}
+}
+
+// Check validates a call's arguments, a scanned JSON object or nil for none.
+// No finding means that they are as the tool asked for. An unusable schema is
+// a finding too: what cannot be checked was not checked.
+func (s *Schemas) Check(op *durward.Operation, arguments []byte) []durward.Finding {
+	if op.InputSchema == nil {
+		return nil
+	}
+	sch := s.get(op.InputSchema)
+	sch.once.Do(func() { sch.valid, sch.err = compile(op.InputSchema) })
+	if sch.err != nil {
+		return []durward.Finding{{Rule: RuleSchema, Vector: vectorInput, Severity: "medium", Where: "inputSchema",
+			Evidence: cut("the tool's input schema cannot be used: " + sch.err.Error())}}
+	}
+	if arguments == nil {
+		arguments = []byte("{}")
+	}
+	err := sch.valid.Validate(decode(arguments))
+	if err == nil {
+		return nil
+	}
+	var bad *jsonschema.ValidationError
+	if !errors.As(err, &bad) {
+		return []durward.Finding{{Rule: RuleArguments, Vector: vectorInput, Severity: "low", Evidence: cut(err.Error())}}
+	}
+	return s.violations(bad, nil)
+}
+
+func (s *Schemas) get(raw []byte) *schema {
+	key := sha256.Sum256(raw)
+	s.mu.RLock()
+	sch := s.compiled[key]
+	s.mu.RUnlock()
+	if sch != nil {
+		return sch
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sch = s.compiled[key]; sch != nil {
+		return sch
+	}
+	if len(s.compiled) >= maxSchemas { // upstreams that keep changing: start over
+		clear(s.compiled)
+	}
+	sch = &schema{}
+	s.compiled[key] = sch
+	return sch
+}
+
+// refuser is the loader that never loads: MCP 2026-07-28 forbids fetching
+// what a schema refers to.
+type refuser struct{}
+
+func (refuser) Load(url string) (any, error) {
+	return nil, fmt.Errorf("it refers to another document (%s), which is never fetched", url)
+}
+
+func compile(raw []byte) (*jsonschema.Schema, error) {
+	if len(raw) > maxSchema {
+		return nil, fmt.Errorf("it is larger than %d KiB", maxSchema>>10)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	c.UseLoader(refuser{})
+	c.DefaultDraft(jsonschema.Draft2020)
+	const at = "tool:///inputSchema"
+	if err := c.AddResource(at, doc); err != nil {
+		return nil, err
+	}
+	return c.Compile(at)
+}
+
+// violations flattens the validator's tree to its leaves, which say what is
+// wrong where.
+func (s *Schemas) violations(e *jsonschema.ValidationError, out []durward.Finding) []durward.Finding {
+	for _, cause := range e.Causes {
+		if len(out) == maxFindings {
+			return out
+		}
+		out = s.violations(cause, out)
+	}
+	if len(e.Causes) > 0 || len(out) == maxFindings {
+		return out
+	}
+	if _, group := e.ErrorKind.(*kind.Group); group {
+		return out
+	}
+	return append(out, durward.Finding{
+		Rule: RuleArguments, Vector: vectorInput, Severity: "low",
+		Where:    pointer(e.InstanceLocation),
+		Evidence: cut(keyword(e) + e.ErrorKind.LocalizedString(s.printer)),
+	})
+}
+
+func keyword(e *jsonschema.ValidationError) string {
+	if path := e.ErrorKind.KeywordPath(); len(path) > 0 {
+		return path[len(path)-1] + ": "
+	}
+	return ""
+}
+
+// pointer is the JSON Pointer (RFC 6901) of a location.
+func pointer(path []string) string {
+	var b strings.Builder
+	for _, p := range path {
+		b.WriteByte('/')
+		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(p))
+	}
+	return b.String()
+}
+
+func cut(s string) string {
+	if len(s) <= maxStatement {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxStatement], "") + "..."
+}
+
+// Explain says to the model what is wrong with its arguments and where, so
+// that it can correct itself.
+func Explain(tool string, findings []durward.Finding) string {
+	var b strings.Builder
+	b.WriteString("The arguments of " + tool + " do not match its schema; nothing was called.")
+	for _, f := range findings {
+		where := f.Where
+		if where == "" {
+			where = "(root)"
+		}
+		b.WriteString("\n- " + where + ": " + f.Evidence)
+	}
+	return b.String()
+}
