@@ -59,16 +59,8 @@ func Fields(obj []byte) iter.Seq2[string, []byte] {
 // Elements yields the elements of an array in order.
 func Elements(arr []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		i := skipSpace(arr, 0)
-		if i >= len(arr) || arr[i] != '[' {
-			return
-		}
-		for i = skipSpace(arr, i+1); i < len(arr) && arr[i] != ']'; i = skipSpace(arr, i+1) {
-			end := skipValue(arr, i)
-			if end <= i || !yield(arr[i:end:end]) {
-				return
-			}
-			if i = skipSpace(arr, end); i >= len(arr) || arr[i] != ',' {
+		for e := range elements(arr) {
+			if !yield(arr[e.Start:e.End:e.End]) {
 				return
 			}
 		}
@@ -165,6 +157,14 @@ func AppendQuote(dst []byte, s string) []byte {
 	return append(append(dst, s[from:]...), '"')
 }
 
+// appendRune appends a character of a JSON string, escaped where it must be.
+func appendRune(dst []byte, r rune) []byte {
+	if r < ' ' || r == '"' || r == '\\' {
+		return appendEscape(dst, byte(r))
+	}
+	return utf8.AppendRune(dst, r)
+}
+
 func appendEscape(dst []byte, c byte) []byte {
 	switch c {
 	case '"', '\\':
@@ -212,6 +212,25 @@ func members(obj []byte) iter.Seq[member] {
 				return
 			}
 			if i = skipSpace(obj, end); i >= len(obj) || obj[i] != ',' {
+				return
+			}
+		}
+	}
+}
+
+// elements yields where the elements of an array lie.
+func elements(arr []byte) iter.Seq[durward.Span] {
+	return func(yield func(durward.Span) bool) {
+		i := skipSpace(arr, 0)
+		if i >= len(arr) || arr[i] != '[' {
+			return
+		}
+		for i = skipSpace(arr, i+1); i < len(arr) && arr[i] != ']'; i = skipSpace(arr, i+1) {
+			end := skipValue(arr, i)
+			if end <= i || !yield(durward.Span{Start: i, End: end}) {
+				return
+			}
+			if i = skipSpace(arr, end); i >= len(arr) || arr[i] != ',' {
 				return
 			}
 		}

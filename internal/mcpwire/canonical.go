@@ -1,0 +1,240 @@
+package mcpwire
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// AppendCanonical appends the canonical form of a scanned JSON value (RFC
+// 8785): no white space, keys in the order of their UTF-16 code units, numbers
+// as ECMAScript writes doubles, the shortest escapes. Two values that a parser
+// with doubles for numbers reads alike have the same canonical form.
+//
+// It refuses what has none: numbers beyond a double, lone surrogates,
+// duplicate keys. It allocates nothing but what dst lacks, unless an object
+// has more than 16 keys, or keys that need escapes.
+func AppendCanonical(dst, value []byte) ([]byte, error) {
+	start := len(dst)
+	dst, i, err := canonical(slices.Grow(dst, len(value)), value, skipSpace(value, 0), 0)
+	if err == nil && skipSpace(value, i) != len(value) {
+		err = errNotJSON
+	}
+	if err != nil {
+		return dst[:start], fmt.Errorf("canonical form: %w", err)
+	}
+	return dst, nil
+}
+
+var errNotJSON = errors.New("not one JSON value")
+
+// canonical appends the value at i of src and returns the index behind it.
+func canonical(dst, src []byte, i, depth int) ([]byte, int, error) {
+	if i >= len(src) || depth > MaxDepth {
+		return dst, i, errNotJSON
+	}
+	switch src[i] {
+	case '{':
+		return canonicalObject(dst, src, i, depth)
+	case '[':
+		return canonicalArray(dst, src, i, depth)
+	case '"':
+		return canonicalString(dst, src, i)
+	case 't', 'f', 'n':
+		end := skipValue(src, i)
+		switch word := src[i:end]; string(word) {
+		case "true", "false", "null":
+			return append(dst, word...), end, nil
+		}
+		return dst, i, errNotJSON
+	}
+	return canonicalNumber(dst, src, i)
+}
+
+func canonicalArray(dst, src []byte, i, depth int) ([]byte, int, error) {
+	dst = append(dst, '[')
+	if i = skipSpace(src, i+1); i < len(src) && src[i] == ']' {
+		return append(dst, ']'), i + 1, nil
+	}
+	for {
+		var err error
+		if dst, i, err = canonical(dst, src, i, depth+1); err != nil {
+			return dst, i, err
+		}
+		if i = skipSpace(src, i); i >= len(src) || (src[i] != ',' && src[i] != ']') {
+			return dst, i, errNotJSON
+		}
+		dst = append(dst, src[i])
+		if src[i] == ']' {
+			return dst, i + 1, nil
+		}
+		i = skipSpace(src, i+1)
+	}
+}
+
+// placed is where a member lies in the destination: from its key's quote to
+// the end of its value.
+type placed struct{ start, keyEnd, end int }
+
+// key returns the canonical text between the quotes of the key.
+func (p placed) key(dst []byte) []byte { return dst[p.start+1 : p.keyEnd-1] }
+
+// canonicalObject writes the members in the order they come and notes where;
+// only when that is not the canonical order they are moved.
+func canonicalObject(dst, src []byte, i, depth int) ([]byte, int, error) {
+	var few [fewKeys]placed
+	all, sorted := few[:0], true
+	open := len(dst) + 1
+	dst = append(dst, '{')
+	if i = skipSpace(src, i+1); i < len(src) && src[i] == '}' {
+		return append(dst, '}'), i + 1, nil
+	}
+	for {
+		m := placed{start: len(dst)}
+		var err error
+		if dst, i, err = canonicalString(dst, src, i); err != nil {
+			return dst, i, err
+		}
+		m.keyEnd = len(dst)
+		if i = skipSpace(src, i); i >= len(src) || src[i] != ':' {
+			return dst, i, errNotJSON
+		}
+		if dst, i, err = canonical(append(dst, ':'), src, skipSpace(src, i+1), depth+1); err != nil {
+			return dst, i, err
+		}
+		m.end = len(dst)
+		if n := len(all); n > 0 && sorted {
+			sorted = compareKeys(all[n-1].key(dst), m.key(dst)) < 0
+		}
+		all = append(all, m)
+		if i = skipSpace(src, i); i >= len(src) || (src[i] != ',' && src[i] != '}') {
+			return dst, i, errNotJSON
+		}
+		dst = append(dst, src[i])
+		if src[i] == '}' {
+			break
+		}
+		i = skipSpace(src, i+1)
+	}
+	if !sorted {
+		var err error
+		if dst, err = reorder(dst, open, all); err != nil {
+			return dst, i, err
+		}
+	}
+	return dst, i + 1, nil
+}
+
+// reorder sorts the members that lie in dst from open to the closing brace.
+func reorder(dst []byte, open int, all []placed) ([]byte, error) {
+	slices.SortFunc(all, func(a, b placed) int { return compareKeys(a.key(dst), b.key(dst)) })
+	for n := 1; n < len(all); n++ {
+		if bytes.Equal(all[n-1].key(dst), all[n].key(dst)) {
+			return dst, fmt.Errorf("duplicate key %s", shown(all[n].key(dst)))
+		}
+	}
+	end := len(dst)
+	for n, m := range all {
+		if n > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, dst[m.start:m.end]...)
+	}
+	copy(dst[open:], dst[end:])
+	return dst[:end], nil
+}
+
+// compareKeys orders canonical texts by UTF-16 code units. UTF-8 has the same
+// order but for characters beyond U+FFFF, which UTF-16 writes with surrogates
+// and so puts before U+E000 to U+FFFF.
+func compareKeys(a, b []byte) int {
+	if bytes.IndexByte(a, '\\') >= 0 || bytes.IndexByte(b, '\\') >= 0 {
+		a, b = appendText(nil, a), appendText(nil, b)
+	}
+	n := min(len(a), len(b))
+	for i := range n {
+		x, y := a[i], b[i]
+		if x == y {
+			continue
+		}
+		if high := x >= 0xf0; high != (y >= 0xf0) && min(x, y) >= 0xee {
+			x, y = y, x
+		}
+		if x < y {
+			return -1
+		}
+		return 1
+	}
+	return len(a) - len(b)
+}
+
+// canonicalString appends the string at i. Without escapes it is canonical.
+func canonicalString(dst, src []byte, i int) ([]byte, int, error) {
+	if i >= len(src) || src[i] != '"' {
+		return dst, i, errNotJSON
+	}
+	end := skipString(src, i)
+	if end-i < 2 || src[end-1] != '"' {
+		return dst, i, errNotJSON
+	}
+	text := src[i+1 : end-1]
+	if bytes.IndexByte(text, '\\') < 0 {
+		return append(dst, src[i:end]...), end, nil
+	}
+	dst = append(dst, '"')
+	for len(text) > 0 {
+		n := bytes.IndexByte(text, '\\')
+		if n < 0 {
+			dst = append(dst, text...)
+			break
+		}
+		dst, text = append(dst, text[:n]...), text[n:]
+		if escape(text) == 0 {
+			return dst, i, errNotJSON
+		}
+		r, size := unescape(text)
+		if r < 0 {
+			return dst, i, errors.New("lone surrogate")
+		}
+		dst, text = appendRune(dst, r), text[size:]
+	}
+	return append(dst, '"'), end, nil
+}
+
+func canonicalNumber(dst, src []byte, i int) ([]byte, int, error) {
+	if c := src[i]; c != '-' && (c < '0' || c > '9') {
+		return dst, i, errNotJSON
+	}
+	end := scanNumber(src, i)
+	if end < 0 {
+		return dst, i, errNotJSON
+	}
+	text := src[i:end]
+	if len(text) <= 15 && isInteger(text) && string(text) != "-0" {
+		return append(dst, text...), end, nil
+	}
+	f, err := strconv.ParseFloat(string(text), 64)
+	if err != nil {
+		return dst, i, fmt.Errorf("number %.40s is beyond a double", text)
+	}
+	return appendDouble(dst, f), end, nil
+}
+
+// appendDouble writes a number as ECMAScript's Number::toString does.
+func appendDouble(dst []byte, f float64) []byte {
+	if f == 0 {
+		return append(dst, '0')
+	}
+	if abs := math.Abs(f); abs >= 1e-6 && abs < 1e21 {
+		return strconv.AppendFloat(dst, f, 'f', -1, 64)
+	}
+	dst = strconv.AppendFloat(dst, f, 'e', -1, 64)
+	if n := len(dst); dst[n-2] == '0' && (dst[n-3] == '-' || dst[n-3] == '+') { // e-07 is e-7
+		dst[n-2] = dst[n-1]
+		dst = dst[:n-1]
+	}
+	return dst
+}
