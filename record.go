@@ -19,8 +19,8 @@ const (
 )
 
 // Record is what is kept of one call, refusals included. The JSON names are
-// the stable surface of `durward audit export`. Seq and Prev are the log's to
-// write; everything else is the pipeline's.
+// the stable surface of `durward audit export`. Seq, Prev and Hash are the
+// log's to write; everything else is the pipeline's.
 type Record struct {
 	Seq        uint64          `json:"seq"`
 	Time       time.Time       `json:"time"` // of arrival, UTC, microseconds
@@ -47,4 +47,6 @@ type Record struct {
 	LatencyUS  int64           `json:"latency_us"`
 	UpstreamUS int64           `json:"upstream_us,omitempty"` // part of LatencyUS spent waiting for the upstream
 	Revision   Revision        `json:"revision"`
+	Prev       string          `json:"prev,omitempty"` // hash of the record before, hex
+	Hash       string          `json:"hash,omitempty"` // of this record as it stands in the log, hex
 }
