@@ -1,0 +1,139 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// files is all that the writer asks of a disk; tests put a failing one here.
+type files interface {
+	Create(path string) (file, error) // for writing; refuses a file that exists
+	Open(path string) (file, error)   // for writing, at the given offsets
+	Remove(path string) error
+	SyncDir(path string) error
+}
+
+type file interface {
+	WriteAt(p []byte, off int64) (int, error)
+	Truncate(size int64) error
+	Sync() error
+	// InPlace says with an error that path no longer leads to this file.
+	InPlace(path string) error
+	Close() error
+}
+
+type disk struct{}
+
+func (disk) Create(path string) (file, error) {
+	return openDisk(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+}
+
+func (disk) Open(path string) (file, error) { return openDisk(path, os.O_WRONLY) }
+
+func (disk) Remove(path string) error { return os.Remove(path) }
+
+func (disk) SyncDir(path string) error { return syncDir(path) }
+
+func openDisk(path string, flag int) (file, error) {
+	f, err := os.OpenFile(path, flag, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return diskFile{f}, nil
+}
+
+type diskFile struct{ *os.File }
+
+// Sync makes content and length durable, without the times that fsync adds
+// where the system can tell them apart.
+func (f diskFile) Sync() error { return syncData(f.File) }
+
+func (f diskFile) InPlace(path string) error {
+	ours, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	theirs, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s was removed or renamed while the gateway wrote it", filepath.Base(path))
+	}
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(ours, theirs) {
+		return fmt.Errorf("%s was replaced by another file while the gateway wrote it", filepath.Base(path))
+	}
+	return nil
+}
+
+// segment is one file of the log.
+type segment struct {
+	name  string
+	first uint64 // by its name
+}
+
+// listSegments returns the segments in dir in their order.
+func listSegments(dir string) ([]segment, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []segment
+	for _, e := range entries {
+		if first, ok := segmentFirst(e.Name()); ok && e.Type().IsRegular() {
+			all = append(all, segment{e.Name(), first})
+		}
+	}
+	slices.SortFunc(all, func(a, b segment) int { return strings.Compare(a.name, b.name) })
+	return all, nil
+}
+
+func segmentFirst(name string) (uint64, bool) {
+	digits, ok := strings.CutSuffix(name, segmentSuffix)
+	if !ok || len(digits) != len(segmentName(0))-len(segmentSuffix) {
+		return 0, false
+	}
+	first, err := strconv.ParseUint(digits, 10, 64)
+	return first, err == nil && first > 0 && segmentName(first) == name
+}
+
+// keepAside copies what lies in path from offset on to a new file of its own
+// and returns its name.
+func keepAside(dir, name string, offset int64, next uint64) (string, error) {
+	src, err := os.Open(filepath.Join(dir, name))
+	if err != nil {
+		return "", err
+	}
+	defer src.Close()
+	dst, err := createTorn(dir, next)
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(dst, io.NewSectionReader(src, offset, maxLine))
+	if err = errors.Join(err, dst.Sync(), dst.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(dst.Name()))
+	}
+	return filepath.Base(dst.Name()), nil
+}
+
+// createTorn makes the file for a torn end: it is named after the record that
+// was being written, which may happen more than once.
+func createTorn(dir string, next uint64) (*os.File, error) {
+	const most = 1000
+	name := numbered(next, ".torn")
+	for i := 2; i < most; i++ {
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+		name = numbered(next, "-"+strconv.Itoa(i)+".torn")
+	}
+	return nil, fmt.Errorf("%s: %d torn ends of one record lie here already: look into the disk, then move them away", dir, most)
+}

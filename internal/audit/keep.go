@@ -1,0 +1,136 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"durward"
+)
+
+// Keep is what the record keeps of a call's arguments. Its values are the
+// words of the configuration; the zero value keeps their digest.
+type Keep string
+
+// The policies.
+const (
+	KeepDefault  Keep = ""         // as KeepDigest
+	KeepOff      Keep = "off"      // nothing
+	KeepDigest   Keep = "digest"   // SHA-256 of the canonical form
+	KeepRedacted Keep = "redacted" // the digest, and the arguments with each text replaced by its length
+	KeepFull     Keep = "full"     // the digest and the arguments
+)
+
+// Valid says with an error that k is none of the policies.
+func (k Keep) Valid() error {
+	switch k {
+	case KeepDefault, KeepOff, KeepDigest, KeepRedacted, KeepFull:
+		return nil
+	}
+	return fmt.Errorf("unknown policy %q for arguments in the record: use off, digest, redacted or full", string(k))
+}
+
+// Fill puts into r what k keeps of the arguments of a call, as they came.
+// canonical appends the canonical form of a JSON value (RFC 8785); its error is
+// returned, and then nothing is kept. Without arguments there is nothing to
+// keep. An unknown policy keeps the digest only.
+func (k Keep) Fill(r *durward.Record, args []byte, canonical func(dst, value []byte) ([]byte, error)) error {
+	r.ArgsSHA256, r.Args = "", nil
+	if k == KeepOff || len(args) == 0 {
+		return nil
+	}
+	form, err := canonical(make([]byte, 0, len(args)), args)
+	if err != nil {
+		return fmt.Errorf("digest of the arguments: %w", err)
+	}
+	sum := sha256.Sum256(form)
+	r.ArgsSHA256 = hex.EncodeToString(sum[:])
+	switch k {
+	case KeepRedacted:
+		r.Args = Redact(args)
+	case KeepFull:
+		r.Args = appendArgs(nil, args)
+	}
+	return nil
+}
+
+// Redact returns args with the same structure, names, numbers and truth
+// values, but each text replaced by "[string N]", N being its length in
+// characters. Numbers stay: an account number that is no text is kept.
+func Redact(args []byte) []byte {
+	if !utf8.Valid(args) || !json.Valid(args) {
+		return appendMarker(nil, "no JSON", args)
+	}
+	var out []byte
+	for i := 0; i < len(args); {
+		switch c := args[i]; {
+		case isBlank(c):
+			i++
+		case c == '"':
+			end := endOfText(args, i)
+			out = appendRedacted(out, args, i, end)
+			i = end
+		default:
+			out = append(out, c)
+			i++
+		}
+	}
+	return appendArgs(nil, out)
+}
+
+// endOfText returns where the JSON string that begins at i ends.
+func endOfText(b []byte, i int) int {
+	for i++; b[i] != '"'; i++ {
+		if b[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+// appendRedacted appends the string in b[from:to]: as it is when it is a name,
+// else what may be known of it.
+func appendRedacted(dst, b []byte, from, to int) []byte {
+	next := to
+	for next < len(b) && isBlank(b[next]) {
+		next++
+	}
+	if next < len(b) && b[next] == ':' {
+		return append(dst, b[from:to]...)
+	}
+	dst = strconv.AppendInt(append(dst, `"[string `...), int64(characters(b[from+1:to-1])), 10)
+	return append(dst, `]"`...)
+}
+
+// characters counts what a JSON string stands for.
+func characters(escaped []byte) int {
+	n := 0
+	for i := 0; i < len(escaped); n++ {
+		switch {
+		case escaped[i] != '\\':
+			_, size := utf8.DecodeRune(escaped[i:])
+			i += size
+		case escaped[i+1] == 'u':
+			if i += 6; isLowSurrogate(escaped[i:]) && isHighSurrogate(escaped[i-6:]) {
+				i += 6
+			}
+		default:
+			i += 2
+		}
+	}
+	return n
+}
+
+// isHighSurrogate and isLowSurrogate tell the halves of a pair (\ud83d\ude00),
+// which is one character.
+func isHighSurrogate(b []byte) bool { return isEscapeOf(b, "89abAB") }
+
+func isLowSurrogate(b []byte) bool { return isEscapeOf(b, "cdefCDEF") }
+
+func isEscapeOf(b []byte, third string) bool {
+	return len(b) >= 6 && b[0] == '\\' && b[1] == 'u' && (b[2] == 'd' || b[2] == 'D') && strings.IndexByte(third, b[3]) >= 0
+}

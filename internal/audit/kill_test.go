@@ -1,0 +1,155 @@
+package audit_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"durward/internal/audit"
+)
+
+func hashOf(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
+
+// childDir names the variable that makes the test binary a gateway that
+// appends until it is killed; killRounds asks for more than the usual rounds.
+const (
+	childDir   = "DURWARD_AUDIT_CHILD_DIR"
+	killRounds = "DURWARD_AUDIT_KILL_ROUNDS"
+)
+
+// appendUntilKilled appends from many goroutines and tells each
+// acknowledgement on stdout, one write a line.
+func appendUntilKilled(dir string) int {
+	l, err := audit.Open(dir, audit.Options{SegmentBytes: 128 << 10})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	failed := make(chan error)
+	for g := range 24 {
+		go func() {
+			mode := []audit.Mode{audit.Durable, audit.Written, audit.Batched}[g%3]
+			for i := 0; ; i++ {
+				r := numbered(i)
+				r.ID = fmt.Sprintf("%d-%d-%d", os.Getpid(), g, i)
+				if err := l.Append(context.Background(), r, mode); err != nil {
+					failed <- err
+				}
+				if mode == audit.Batched {
+					time.Sleep(time.Millisecond) // else they leave the others little room
+					continue
+				}
+				if _, err := fmt.Printf("%s %d\n", r.ID, r.Seq); err != nil {
+					failed <- err
+				}
+			}
+		}()
+	}
+	fmt.Fprintln(os.Stderr, <-failed)
+	return 1
+}
+
+// TestKilledProcessLosesNothingAcknowledged kills a gateway at random moments
+// and looks for everything that it had acknowledged.
+func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
+	rounds := 30
+	if s := os.Getenv(killRounds); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			t.Fatalf("%s: %v", killRounds, err)
+		}
+		rounds = n
+	}
+	acked, torn := 0, 0
+	var dir string
+	for round := range rounds {
+		if round%5 == 0 {
+			dir = t.TempDir()
+		}
+		acks := killOnce(t, dir)
+		acked += len(acks)
+		shut(t, open(t, dir, audit.Options{}))
+		verify(t, dir)
+		missing(t, dir, acks)
+		torn = len(tornFiles(t, dir))
+	}
+	t.Logf("%d rounds, %d acknowledged records, %d torn ends in the last log", rounds, acked, torn)
+}
+
+// killOnce runs a gateway, kills it and returns what it acknowledged: ids by
+// sequence number.
+func killOnce(t *testing.T, dir string) map[uint64]string {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childDir+"="+dir)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	in := bufio.NewReader(out)
+	if _, err := in.Peek(1); err != nil {
+		_ = cmd.Wait()
+		t.Fatalf("the child acknowledged nothing: %s", &stderr)
+	}
+	time.AfterFunc(time.Duration(rand.IntN(int(150*time.Millisecond))), func() {
+		_ = cmd.Process.Signal(syscall.SIGKILL)
+	})
+	acks := readAcks(t, in)
+	_ = cmd.Wait() // it was killed
+	if stderr.Len() > 0 {
+		t.Fatalf("the child failed: %s", &stderr)
+	}
+	return acks
+}
+
+func readAcks(t *testing.T, in io.Reader) map[uint64]string {
+	t.Helper()
+	acks := map[uint64]string{}
+	s := bufio.NewScanner(in)
+	for s.Scan() {
+		id, seq, _ := strings.Cut(s.Text(), " ")
+		n, err := strconv.ParseUint(seq, 10, 64)
+		if err != nil || acks[n] != "" {
+			t.Fatalf("bad acknowledgement %q", s.Text())
+		}
+		acks[n] = id
+	}
+	return acks
+}
+
+func missing(t *testing.T, dir string, acks map[uint64]string) {
+	t.Helper()
+	for e, err := range audit.Read(t.Context(), dir, audit.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id, ok := acks[e.Seq]; ok {
+			if !strings.Contains(string(e.JSON), `"id":"`+id+`"`) {
+				t.Errorf("record %d is not %s: %s", e.Seq, id, e.JSON)
+			}
+			delete(acks, e.Seq)
+		}
+	}
+	for seq, id := range acks {
+		t.Errorf("record %d (%s) was acknowledged and is not in the log", seq, id)
+	}
+}
