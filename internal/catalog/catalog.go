@@ -1,0 +1,204 @@
+// Package catalog answers one question: what exists behind this endpoint, and
+// what does a name mean?
+//
+// A [Catalog] is compiled from what the upstreams listed; a [View] is what one
+// set of roles sees of it through one endpoint: merged lists as ready bytes,
+// and the table from an asked name to the one [durward.Operation] it means.
+// Both never change. The package promises stable names, deterministic order,
+// definitions that pass byte for byte, and that an upstream in trouble hides
+// nothing of the others. It does not decide who may see what: it asks.
+package catalog
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"durward"
+	"durward/internal/mcpwire"
+)
+
+// Source is what one upstream offers at the moment.
+type Source struct {
+	Upstream string
+	// Bare lists names without prefix where the upstream is alone (prefix: none).
+	Bare         bool
+	Modern       bool // the items are in the shape of 2026-07-28
+	Capabilities []byte
+	Instructions string
+	Tools        [][]byte
+	Resources    [][]byte
+	Templates    [][]byte
+	Prompts      [][]byte
+	TTL          time.Duration
+	// Trouble says why the upstream cannot be reached, as a safe sentence; ""
+	// when it is well. Its last known items may still be there.
+	Trouble string
+}
+
+// Catalog is everything that the upstreams offer.
+type Catalog struct {
+	sections []*section // by alias
+	byAlias  map[string]*section
+	problems []Problem
+}
+
+// Problem is an item that an upstream listed and that cannot be offered.
+type Problem struct{ Upstream, Item, Why string }
+
+type section struct {
+	Source
+	tools, prompts, resources []*durward.Operation
+	templates                 []template
+}
+
+type template struct {
+	op    *durward.Operation
+	match matcher
+}
+
+const maxItemName = 1024 // a longer name or URI is not offered
+
+// Compile builds the catalogue. Items that cannot be offered are left out and
+// reported by [Catalog.Problems]; nothing fails as a whole.
+func Compile(sources []Source) *Catalog {
+	c := &Catalog{byAlias: make(map[string]*section, len(sources))}
+	ordered := slices.SortedFunc(slices.Values(sources), func(a, b Source) int { return cmp.Compare(a.Upstream, b.Upstream) })
+	tools, prompts := map[string]bool{}, map[string]bool{}
+	for _, src := range ordered {
+		s := &section{Source: src}
+		s.tools = c.operations(s, durward.KindTool, src.Tools, "name")
+		s.prompts = c.operations(s, durward.KindPrompt, src.Prompts, "name")
+		s.resources = c.operations(s, durward.KindResource, src.Resources, "uri")
+		for _, op := range c.operations(s, durward.KindTemplate, src.Templates, "uriTemplate") {
+			s.templates = append(s.templates, template{op: op, match: compileTemplate(op.Name)})
+		}
+		claimNames(tools, s.tools)
+		claimNames(prompts, s.prompts)
+		c.sections = append(c.sections, s)
+		c.byAlias[src.Upstream] = s
+	}
+	return c
+}
+
+// Problems lists what could not be offered.
+func (c *Catalog) Problems() []Problem { return c.problems }
+
+// claimNames claims in byte order, so that which of two colliding names keeps
+// its plain form does not depend on the order of the list.
+func claimNames(taken map[string]bool, ops []*durward.Operation) {
+	for _, op := range slices.SortedFunc(slices.Values(ops), func(a, b *durward.Operation) int { return cmp.Compare(a.Name, b.Name) }) {
+		claimName(taken, op)
+	}
+}
+
+func (c *Catalog) operations(s *section, kind durward.Kind, items [][]byte, key string) []*durward.Operation {
+	out := make([]*durward.Operation, 0, len(items))
+	seen := make(map[string]bool, len(items))
+	for _, item := range items {
+		op, why := operation(s.Upstream, kind, item, key)
+		if why == "" && seen[op.Name] {
+			why = "listed twice; the first stands"
+		}
+		if why != "" {
+			c.problems = append(c.problems, Problem{Upstream: s.Upstream, Item: itemName(item, key), Why: why})
+			continue
+		}
+		seen[op.Name] = true
+		out = append(out, op)
+	}
+	return out
+}
+
+func operation(alias string, kind durward.Kind, item []byte, key string) (op *durward.Operation, why string) {
+	name := itemName(item, key)
+	switch {
+	case name == "":
+		return nil, "has no " + key
+	case len(name) > maxItemName:
+		return nil, key + " is too long"
+	}
+	op = &durward.Operation{
+		Kind: kind, Upstream: alias, Name: name, Public: name, PolicyName: policyName(alias, name),
+		Definition: item, ReadOnly: kind != durward.KindTool,
+	}
+	if kind != durward.KindTool {
+		return op, ""
+	}
+	op.InputSchema, _ = mcpwire.Field(item, "inputSchema")
+	if notes, ok := mcpwire.Field(item, "annotations"); ok {
+		hint, _ := mcpwire.Field(notes, "readOnlyHint")
+		op.ReadOnly = string(hint) == "true"
+	}
+	headers, err := mcpwire.ParamHeaders(op.InputSchema)
+	if err != nil { // MCP 2026-07-28: such a tool must not be offered over HTTP
+		return nil, "has an invalid x-mcp-header: " + err.Error()
+	}
+	op.ParamHeaders = headers
+	return op, ""
+}
+
+func itemName(item []byte, key string) string {
+	v, _ := mcpwire.Field(item, key)
+	s, _ := mcpwire.Text(v)
+	return s
+}
+
+// scope is the sections that an endpoint reaches; nil when there is no such endpoint.
+func (c *Catalog) scope(endpoint string) []*section {
+	if endpoint == "" {
+		return c.sections
+	}
+	if s := c.byAlias[endpoint]; s != nil {
+		return []*section{s}
+	}
+	return nil
+}
+
+// declares tells whether the upstream declared a capability.
+func (s *section) declares(capability string) bool {
+	if s.Capabilities == nil {
+		return false
+	}
+	_, ok := mcpwire.Field(s.Capabilities, capability)
+	return ok
+}
+
+// owns tells whether one of the templates matches the URI.
+func (s *section) owns(uri string) *durward.Operation {
+	for _, t := range s.templates {
+		if t.match.matches(uri) {
+			return t.op
+		}
+	}
+	return nil
+}
+
+// resourceAt is the operation of reading a URI that a template covers or that
+// was never listed.
+func resourceAt(s *section, uri string) *durward.Operation {
+	return &durward.Operation{
+		Kind: durward.KindResource, Upstream: s.Upstream, Name: uri, Public: uri,
+		PolicyName: policyName(s.Upstream, uri), ReadOnly: true,
+	}
+}
+
+// headings joins the instructions of several upstreams, each under its alias.
+func headings(sections []*section) string {
+	const most = 32 << 10
+	if len(sections) == 1 {
+		return sections[0].Instructions
+	}
+	var b strings.Builder
+	for _, s := range sections {
+		if s.Instructions == "" || b.Len()+len(s.Instructions) > most {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString("\n\n")
+		}
+		b.WriteString("## " + s.Upstream + "\n" + s.Instructions)
+	}
+	return b.String()
+}

@@ -1,0 +1,100 @@
+package catalog
+
+import (
+	"durward"
+	"durward/internal/mcpwire"
+)
+
+// extensions are the protocol extensions that pass through us unchanged and
+// may therefore be advertised when an upstream has them.
+var extensions = []string{"io.modelcontextprotocol/ui"}
+
+// Describe says what the endpoint offers: the union of what the viewer's
+// upstreams declared, limited to what we relay.
+func (v *View) Describe() durward.Description {
+	return durward.Description{
+		Capabilities: v.capabilities(),
+		Instructions: headings(v.sections),
+		TTL:          v.TTL().Milliseconds(),
+	}
+}
+
+func (v *View) capabilities() []byte {
+	out := []byte{'{'}
+	add := func(member string) {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(out, member...)
+	}
+	// Tools are always offered, be the list empty: an agent whose upstreams are
+	// still starting must not be told that there will never be any.
+	add(`"tools":{"listChanged":true}`)
+	if v.any("prompts") {
+		add(`"prompts":{"listChanged":true}`)
+	}
+	if v.any("resources") {
+		if v.anySubscribes() {
+			add(`"resources":{"subscribe":true,"listChanged":true}`)
+		} else {
+			add(`"resources":{"listChanged":true}`)
+		}
+	}
+	if v.any("completions") {
+		add(`"completions":{}`)
+	}
+	if v.any("logging") {
+		add(`"logging":{}`)
+	}
+	if ext := v.extensions(); ext != nil {
+		add(`"extensions":` + string(ext))
+	}
+	return append(out, '}')
+}
+
+func (v *View) any(capability string) bool {
+	for _, s := range v.sections {
+		if s.declares(capability) {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *View) anySubscribes() bool {
+	for _, s := range v.sections {
+		if resources, ok := mcpwire.Field(s.Capabilities, "resources"); ok {
+			if b, _ := mcpwire.Field(resources, "subscribe"); string(b) == "true" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (v *View) extensions() []byte {
+	var out []byte
+	for _, name := range extensions {
+		for _, s := range v.sections {
+			declared, ok := mcpwire.Field(s.Capabilities, "extensions")
+			if !ok {
+				continue
+			}
+			settings, ok := mcpwire.Field(declared, name)
+			if !ok {
+				continue
+			}
+			if out == nil {
+				out = []byte{'{'}
+			} else {
+				out = append(out, ',')
+			}
+			out = append(append(append(out, mcpwire.Quote(name)...), ':'), settings...)
+			break
+		}
+	}
+	if out == nil {
+		return nil
+	}
+	return append(out, '}')
+}

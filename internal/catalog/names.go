@@ -1,0 +1,60 @@
+package catalog
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"durward"
+)
+
+// MaxName is the longest public name. Hosts refuse a whole list for one name
+// that is longer or holds other characters than [A-Za-z0-9_-].
+const MaxName = 64
+
+// separator stands between alias and name. Nothing ever splits on it: the way
+// back is a table.
+const separator = "__"
+
+// publicName is the name under which agents see an upstream's tool or prompt.
+// It depends on nothing but the two, so it is stable for life: what has to be
+// shortened or cleaned gets a suffix from the exact name.
+func publicName(alias, name string) string {
+	public := alias + separator + name
+	if clean := sanitize(public); clean == public && len(public) <= MaxName {
+		return public
+	}
+	return suffixed(alias, name)
+}
+
+// suffixed is the public name with a digest of the exact name behind it.
+func suffixed(alias, name string) string {
+	sum := sha256.Sum256([]byte(alias + "\x00" + name))
+	suffix := "_" + hex.EncodeToString(sum[:5])
+	clean := sanitize(alias + separator + name)
+	return clean[:min(len(clean), MaxName-len(suffix))] + suffix
+}
+
+func sanitize(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '-':
+			return r
+		}
+		return '_'
+	}, s)
+}
+
+// policyName is what rules match, whatever the agent gets to see.
+func policyName(alias, name string) string { return alias + separator + name }
+
+// claimName gives an operation its public name. Hosts that fold case could
+// not tell two names apart that differ only in it, so the second of such a
+// pair, in byte order of the exact names, gets the suffix.
+func claimName(taken map[string]bool, op *durward.Operation) {
+	op.Public = publicName(op.Upstream, op.Name)
+	if fold := strings.ToLower(op.Public); taken[fold] {
+		op.Public = suffixed(op.Upstream, op.Name)
+	}
+	taken[strings.ToLower(op.Public)] = true
+}

@@ -1,0 +1,196 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+
+	"durward"
+)
+
+// Asker decides what a view shows. Its answers must not change.
+type Asker interface {
+	// Decide tells whether the viewer may use an operation.
+	Decide(op *durward.Operation) durward.Verdict
+	// Reaches tells whether the viewer may be allowed anything of an upstream.
+	Reaches(upstream string) bool
+}
+
+// View is the catalogue as one set of roles sees it through one endpoint. It
+// never changes, apart from pages that are encoded when first asked for, and
+// is safe for concurrent use.
+type View struct {
+	ask      Asker
+	sections []*section // those that the viewer reaches
+	bare     bool       // names are listed without prefix
+
+	names   map[name]entry
+	byURI   map[string]*durward.Operation // visible, first by alias
+	visible [kinds][]item                 // by durward.Kind
+
+	versions [kinds]version
+	pages    pageCache
+}
+
+const kinds = int(durward.KindTemplate) + 1
+
+type name struct {
+	kind durward.Kind
+	text string
+}
+
+type entry struct {
+	op   *durward.Operation
+	also []string // a bare name that means several: their public names
+}
+
+type item struct {
+	op     *durward.Operation
+	modern bool
+}
+
+// View builds what the asker may see through an endpoint ("" for all, else an
+// upstream). It is nil when there is no such endpoint for the asker, which
+// looks the same whether the upstream exists or not.
+func (c *Catalog) View(endpoint string, ask Asker) *View {
+	v := &View{ask: ask, names: make(map[name]entry), byURI: make(map[string]*durward.Operation)}
+	scope := c.scope(endpoint)
+	for _, s := range scope {
+		if ask.Reaches(s.Upstream) {
+			v.sections = append(v.sections, s)
+		}
+	}
+	if endpoint != "" && len(v.sections) == 0 {
+		return nil
+	}
+	v.bare = len(scope) == 1 && scope[0].Bare
+	for _, s := range scope { // hidden ones too: the record tells unknown from denied
+		v.addNamed(durward.KindTool, s, s.tools)
+		v.addNamed(durward.KindPrompt, s, s.prompts)
+		v.addResources(s)
+	}
+	for _, s := range scope {
+		v.addBare(durward.KindTool, s.tools)
+		v.addBare(durward.KindPrompt, s.prompts)
+	}
+	return v
+}
+
+func (v *View) addNamed(kind durward.Kind, s *section, ops []*durward.Operation) {
+	for _, op := range ops {
+		v.names[name{kind, op.Public}] = entry{op: op}
+		v.show(kind, s, op)
+	}
+}
+
+func (v *View) show(kind durward.Kind, s *section, op *durward.Operation) {
+	if !v.ask.Decide(op).Denies() {
+		v.visible[kind] = append(v.visible[kind], item{op: op, modern: s.Modern})
+	}
+}
+
+// addBare lets an upstream's own name be used where it means one operation
+// only, among those that the viewer may use. Public names come first.
+func (v *View) addBare(kind durward.Kind, ops []*durward.Operation) {
+	for _, op := range ops {
+		if v.ask.Decide(op).Denies() {
+			continue
+		}
+		key := name{kind, op.Name}
+		e, taken := v.names[key]
+		switch {
+		case !taken:
+			v.names[key] = entry{op: op}
+		case e.op != nil && (e.op == op || e.op.Public == op.Name):
+			// The same operation, or a public name, which wins.
+		case e.op != nil:
+			v.names[key] = entry{also: []string{e.op.Public, op.Public}}
+		default:
+			v.names[key] = entry{also: append(slices.Clone(e.also), op.Public)}
+		}
+	}
+}
+
+func (v *View) addResources(s *section) {
+	for _, op := range s.resources {
+		if v.ask.Decide(op).Denies() || v.byURI[op.Name] != nil {
+			continue // hidden, or the same URI of an earlier alias
+		}
+		v.byURI[op.Name] = op
+		v.show(durward.KindResource, s, op)
+	}
+	for _, t := range s.templates {
+		v.show(durward.KindTemplate, s, t.op)
+	}
+}
+
+// Named finds the tool or prompt that a name means: a public name, or a bare
+// one that is unambiguous for the viewer. The operation may be one that the
+// viewer must not use: decide next. Unknown names give NotFound.
+func (v *View) Named(kind durward.Kind, asked string) (*durward.Operation, error) {
+	e, ok := v.names[name{kind, asked}]
+	switch {
+	case !ok:
+		return nil, Unknown(kind, asked)
+	case e.op == nil:
+		return nil, &durward.Error{Code: durward.NotFound, Reason: durward.ReasonOperationAmbiguous,
+			Message: "The name " + asked + " means several; use " + strings.Join(e.also, " or ") + "."}
+	}
+	return e.op, nil
+}
+
+// Resource finds who serves a URI: who listed it, else whose template covers
+// it, else the upstreams that have resources at all, in order of alias. All
+// are such that the viewer may use them.
+func (v *View) Resource(uri string) []*durward.Operation {
+	if op := v.byURI[uri]; op != nil {
+		return []*durward.Operation{op}
+	}
+	var covered, others []*durward.Operation
+	for _, s := range v.sections {
+		op := resourceAt(s, uri)
+		if v.ask.Decide(op).Denies() {
+			continue
+		}
+		if s.owns(uri) != nil {
+			covered = append(covered, op)
+		} else if s.declares("resources") {
+			others = append(others, op)
+		}
+	}
+	if len(covered) > 0 {
+		return covered
+	}
+	return others
+}
+
+// Template finds the upstream of a resource template, for completion.
+func (v *View) Template(text string) *durward.Operation {
+	for _, it := range v.visible[durward.KindTemplate] {
+		if it.op.Name == text {
+			return it.op
+		}
+	}
+	return nil
+}
+
+// Decide tells whether the viewer may use the operation.
+func (v *View) Decide(op *durward.Operation) durward.Verdict { return v.ask.Decide(op) }
+
+// Upstreams lists the upstreams that the viewer reaches, by alias.
+func (v *View) Upstreams() []string {
+	out := make([]string, len(v.sections))
+	for i, s := range v.sections {
+		out[i] = s.Upstream
+	}
+	return out
+}
+
+// Unknown is the one answer to a name that does not exist and to one that the
+// caller must not know of.
+func Unknown(kind durward.Kind, asked string) *durward.Error {
+	what := map[durward.Kind]string{durward.KindTool: "tool", durward.KindPrompt: "prompt"}[kind]
+	if what == "" {
+		what = "resource"
+	}
+	return &durward.Error{Code: durward.NotFound, Reason: durward.ReasonOperationUnknown, Message: "Unknown " + what + ": " + asked}
+}

@@ -1,0 +1,186 @@
+// Package pipeline serves calls: it is the one place where the order of the
+// checks is written down (see [Gateway.Serve] in serve.go).
+//
+// It holds the current [Plan] behind one atomic pointer, asks each part its
+// one question in turn, and closes every call with a record, refusals
+// included. It promises that nothing reaches an upstream that was not
+// identified, resolved, allowed and checked, and that an answer with a side
+// effect leaves only when its record is safe. It knows no wire formats: those
+// are the edge's and the upstreams'.
+package pipeline
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"durward"
+	"durward/internal/audit"
+	"durward/internal/catalog"
+	"durward/internal/guard"
+	"durward/internal/session"
+	"durward/internal/upstream"
+)
+
+// Upstreams is what the pipeline asks of what stands behind us.
+type Upstreams interface {
+	Apply(ups []durward.Upstream)
+	Do(ctx context.Context, r *upstream.Request, p durward.Peer) (durward.Reply, error)
+	Listings() []*upstream.Listing
+	Changed() <-chan struct{}
+	Watch(name string, uris []string, fn func(durward.Event)) (cancel func())
+}
+
+// Recorder keeps the records.
+type Recorder interface {
+	Append(ctx context.Context, r *durward.Record, m audit.Mode) error
+	Ready() error
+}
+
+// Options are the parts of a gateway; all are needed.
+type Options struct {
+	Log       *slog.Logger
+	Pepper    []byte // of key hashes and sealed state
+	Upstreams Upstreams
+	Records   Recorder
+	Sessions  *session.Table
+	Server    []byte // raw JSON Implementation: our name and version
+	// DurableReads makes reads wait for their record as side effects do.
+	DurableReads bool
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Gateway serves calls. It is safe for concurrent use.
+type Gateway struct {
+	Options
+	plan    atomic.Pointer[Plan]
+	sealer  *session.Sealer
+	schemas *guard.Schemas
+
+	mu       sync.Mutex // guards changes of plan, watchers and onClosed
+	watchers map[*watch]struct{}
+	onClosed []func(sessionID string)
+}
+
+// New returns a gateway that refuses everything until [Gateway.Load].
+func New(o Options) (*Gateway, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	sealer, err := session.NewSealer(o.Pepper)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{Options: o, sealer: sealer, schemas: guard.NewSchemas(), watchers: make(map[*watch]struct{})}
+	empty, err := Compile(o.Pepper, &durward.Snapshot{})
+	if err != nil {
+		return nil, err
+	}
+	g.plan.Store(empty)
+	return g, nil
+}
+
+// Load makes a snapshot the one that decides, for every call that begins from
+// now on. A snapshot that does not compile changes nothing.
+func (g *Gateway) Load(s *durward.Snapshot) error {
+	plan, err := Compile(g.Pepper, s)
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	g.Upstreams.Apply(s.Upstreams)
+	g.plan.Store(plan.withCatalog(g.compileCatalog(plan)))
+	g.mu.Unlock()
+	g.endSessions()
+	g.wake()
+	return nil
+}
+
+// Run follows the upstreams' changes and ends idle sessions until ctx is done.
+func (g *Gateway) Run(ctx context.Context) error {
+	sweep := time.NewTicker(time.Minute)
+	defer sweep.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-g.Upstreams.Changed():
+			g.relist()
+		case <-sweep.C:
+			g.endSessions()
+		}
+	}
+}
+
+// OnSessionClosed registers a function that hears of every session that ended,
+// for whatever reason. Register before serving.
+func (g *Gateway) OnSessionClosed(fn func(sessionID string)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.onClosed = append(g.onClosed, fn)
+}
+
+// Revision is the revision of the plan in force.
+func (g *Gateway) Revision() durward.Revision { return g.plan.Load().Revision }
+
+// relist takes over what the upstreams offer now.
+func (g *Gateway) relist() {
+	g.mu.Lock()
+	plan := g.plan.Load()
+	g.plan.Store(plan.withCatalog(g.compileCatalog(plan)))
+	g.mu.Unlock()
+	g.wake()
+}
+
+func (g *Gateway) compileCatalog(p *Plan) *catalog.Catalog {
+	var sources []catalog.Source
+	for _, l := range g.Upstreams.Listings() {
+		up := p.upstreams[l.Upstream]
+		if up == nil || up.Disabled {
+			continue
+		}
+		sources = append(sources, source(up, l))
+	}
+	c := catalog.Compile(sources)
+	for _, problem := range c.Problems() {
+		g.Log.Warn("item of upstream not offered", "upstream", problem.Upstream, "item", problem.Item, "why", problem.Why)
+	}
+	return c
+}
+
+func source(up *durward.Upstream, l *upstream.Listing) catalog.Source {
+	s := catalog.Source{
+		Upstream: up.Name, Bare: up.Prefix == "none", Modern: l.Modern,
+		Capabilities: l.Capabilities, Instructions: l.Instructions,
+		Tools: l.Tools, Resources: l.Resources, Templates: l.Templates, Prompts: l.Prompts,
+		TTL: l.TTL,
+	}
+	if l.Err != nil {
+		s.Trouble = durward.AsError(l.Err).Message
+	}
+	return s
+}
+
+// endSessions drops idle sessions and those of agents that are gone.
+func (g *Gateway) endSessions() {
+	plan := g.plan.Load()
+	ended := g.Sessions.Sweep(g.Now(), func(agent string) bool {
+		_, ok := plan.identity.Agent(agent)
+		return ok
+	})
+	for _, s := range ended {
+		g.sessionClosed(s.ID)
+	}
+}
+
+func (g *Gateway) sessionClosed(id string) {
+	g.mu.Lock()
+	fns := g.onClosed
+	g.mu.Unlock()
+	for _, fn := range fns {
+		fn(id)
+	}
+}

@@ -1,0 +1,128 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"durward"
+	"durward/internal/audit"
+	"durward/internal/catalog"
+	"durward/internal/mcpwire"
+)
+
+// transit is one call on its way, with what was found out about it.
+type transit struct {
+	plan       *Plan
+	call       *durward.Call
+	view       *catalog.View
+	candidates []*durward.Operation // who may serve an unlisted resource
+	holder     string               // agent of the presented key, even when it was refused
+	verdict    durward.Verdict      // the zero value denies
+	reason     durward.Reason
+	rule       string
+	findings   []durward.Finding
+	asked      bool // the upstream was asked
+	upstreamUS int64
+}
+
+// begin opens the record of a call: whatever happens next, end closes it.
+func (g *Gateway) begin(c *durward.Call) *transit {
+	return &transit{plan: g.plan.Load(), call: c}
+}
+
+// end closes the record. The answer to a call with a side effect leaves only
+// when the record is safe; if it cannot be, the caller hears that instead.
+func (g *Gateway) end(ctx context.Context, t *transit, reply durward.Reply, err error) (durward.Reply, error) {
+	mode := audit.Durable
+	if t.onlyReads() && !g.DurableReads {
+		mode = audit.Batched
+	}
+	rec := g.record(t, reply, err)
+	// The record outlives a caller who went away.
+	if failed := g.Records.Append(context.WithoutCancel(ctx), rec, mode); failed != nil {
+		g.Log.Error("call could not be recorded", "call", rec.ID, "agent", rec.Agent, "err", failed)
+		return durward.Reply{}, unrecordable(failed)
+	}
+	return reply, err
+}
+
+// onlyReads tells whether a call changed nothing: it never got to an
+// upstream, or what it called is a read.
+func (t *transit) onlyReads() bool {
+	return t.call.Target == nil || t.call.Target.ReadOnly || !t.asked
+}
+
+func unrecordable(cause error) error {
+	return &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonRecordUnavailable, Retry: 5 * time.Second, Err: cause,
+		Message: "The gateway cannot keep a record at the moment and therefore serves no calls; its operator has to look."}
+}
+
+func (g *Gateway) record(t *transit, reply durward.Reply, err error) *durward.Record {
+	c := t.call
+	r := &durward.Record{
+		Time: c.Received, ID: c.ID, Lane: durward.LaneMCP, Agent: t.holder, Key: c.KeyID, Session: c.SessionID,
+		Remote: c.Wire.Remote, Transport: c.Wire.Transport, Protocol: c.Wire.Revision,
+		Method: c.Method, Asked: c.Asked,
+		Reason: t.reason, Rule: t.rule, Findings: t.findings,
+		LatencyUS: g.Now().Sub(c.Received).Microseconds(), UpstreamUS: t.upstreamUS, Revision: t.plan.Revision,
+	}
+	if c.Agent != nil {
+		r.Agent = c.Agent.Name
+	}
+	if op := c.Target; op != nil {
+		r.Upstream, r.Tool = op.Upstream, op.Name
+	}
+	if raw := c.Input.Arguments.Of(c.Input.Raw); raw != nil {
+		if err := t.recordMode().Fill(r, raw, mcpwire.AppendCanonical); err != nil {
+			r.Findings = append(r.Findings, durward.Finding{Rule: "record.arguments", Vector: "audit", Severity: "info", Evidence: err.Error()})
+		}
+	}
+	r.Outcome, r.Verdict = t.outcome(reply, err), t.verdict.Effect.String()
+	if err != nil && r.Reason == durward.ReasonNone {
+		r.Reason = durward.AsError(err).Reason
+	}
+	return r
+}
+
+// outcome tells how the call ended. A call that was let through keeps its
+// verdict even if the upstream then failed.
+func (t *transit) outcome(reply durward.Reply, err error) durward.Outcome {
+	switch {
+	case err != nil && !t.asked:
+		t.verdict = durward.Verdict{Effect: durward.Deny}
+		return durward.OutcomeRefused
+	case err != nil && durward.AsError(err).Code == durward.Cancelled:
+		return durward.OutcomeCancelled
+	case err != nil || reply.Error != nil:
+		return durward.OutcomeError
+	case t.verdict.Denies():
+		return durward.OutcomeRefused
+	case isToolError(reply.Result):
+		return durward.OutcomeToolError
+	}
+	return durward.OutcomeOK
+}
+
+func isToolError(result []byte) bool {
+	v, ok := mcpwire.Field(result, "isError")
+	return ok && string(v) == "true"
+}
+
+func (t *transit) argumentsMode() string {
+	mode := t.plan.snapshot.Arguments
+	if up := t.plan.upstreams[t.call.Target.Upstream]; up != nil && up.Arguments != "" {
+		mode = up.Arguments
+	}
+	return mode // "" enforces
+}
+
+func (t *transit) recordMode() audit.Keep {
+	mode := t.plan.snapshot.Record
+	if t.call.Target == nil {
+		return audit.Keep(mode)
+	}
+	if up := t.plan.upstreams[t.call.Target.Upstream]; up != nil && up.Record != "" {
+		mode = up.Record
+	}
+	return audit.Keep(mode)
+}

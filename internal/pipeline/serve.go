@@ -1,0 +1,246 @@
+package pipeline
+
+import (
+	"context"
+	"strings"
+
+	"durward"
+	"durward/internal/catalog"
+	"durward/internal/guard"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream"
+)
+
+// Serve runs one call and returns the upstream's answer, or why there is none.
+// Every call leaves a record, whatever happens to it. Refusals are
+// *durward.Error; what an upstream answered, errors included, is a Reply.
+func (g *Gateway) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (durward.Reply, error) {
+	t := g.begin(c)
+	reply, err := g.run(ctx, t, p)
+	return g.end(ctx, t, reply, err)
+}
+
+// run is the order of the checks. A step that fails ends the call there; what
+// follows it never sees the call.
+func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (durward.Reply, error) {
+	if err := g.identify(t); err != nil { // who calls?
+		return durward.Reply{}, err
+	}
+	if err := g.attach(t); err != nil { // in which session?
+		return durward.Reply{}, err
+	}
+	if err := t.resolve(); err != nil { // what is meant? from here the target cannot change
+		return durward.Reply{}, err
+	}
+	if err := t.permit(); err != nil { // may it?
+		return durward.Reply{}, err
+	}
+	if err := t.agree(); err != nil { // do headers and body say the same?
+		return durward.Reply{}, err
+	}
+	if reply, err := g.inspect(t); err != nil || reply.Result != nil { // are the arguments sound?
+		return reply, err
+	}
+	if err := g.unseal(t); err != nil { // is carried state ours, and this caller's?
+		return durward.Reply{}, err
+	}
+	if err := g.Records.Ready(); err != nil { // no record, no call
+		return durward.Reply{}, unrecordable(err)
+	}
+	return g.do(ctx, t, p)
+}
+
+// identify finds the agent, unless the edge had it admitted before.
+func (g *Gateway) identify(t *transit) error {
+	c := t.call
+	if c.Agent != nil {
+		return nil
+	}
+	if c.Local != "" { // the operating system vouches for the caller
+		agent, ok := t.plan.identity.Agent(c.Local)
+		if !ok {
+			return &durward.Error{Code: durward.Forbidden, Reason: durward.ReasonAgentDisabled, Message: "There is no enabled agent named " + c.Local + "."}
+		}
+		c.Agent = agent
+		return nil
+	}
+	agent, key, err := t.plan.identity.Verify(c.Credential, c.Received)
+	if key != nil {
+		c.KeyID, t.holder = key.ID, key.Agent
+	}
+	c.Agent = agent
+	return err
+}
+
+// attach finds the session that the call names; the stateless revision has none.
+func (g *Gateway) attach(t *transit) error {
+	c := t.call
+	if c.Wire.Modern || c.SessionID == "" || c.Session != nil {
+		return nil
+	}
+	s, err := g.Sessions.Attach(c.SessionID, c.Agent.Name, c.Received)
+	if err != nil {
+		return err
+	}
+	c.Session, c.Client = s, s.Client
+	return nil
+}
+
+// resolve finds the operation that the call means, through the endpoint that
+// it came to.
+func (t *transit) resolve() error {
+	c := t.call
+	if t.view = t.plan.view(c.Agent, c.Endpoint); t.view == nil {
+		return &durward.Error{Code: durward.NotFound, Reason: durward.ReasonEndpointUnknown, Message: "There is no endpoint /mcp/" + c.Endpoint + "."}
+	}
+	var err error
+	switch c.Method {
+	case mcpwire.MethodToolsCall:
+		c.Target, err = t.view.Named(durward.KindTool, c.Asked)
+	case mcpwire.MethodPromptsGet:
+		c.Target, err = t.view.Named(durward.KindPrompt, c.Asked)
+	case mcpwire.MethodResourcesRead:
+		c.Target, err = t.resource(c.Asked)
+	case mcpwire.MethodComplete:
+		c.Target, err = t.reference()
+	default:
+		err = &durward.Error{Code: durward.BadRequest, Reason: durward.ReasonRequestInvalid, Message: "The method " + c.Method + " calls nothing."}
+	}
+	return err
+}
+
+func (t *transit) resource(uri string) (*durward.Operation, error) {
+	t.candidates = t.view.Resource(uri)
+	if len(t.candidates) == 0 {
+		return nil, catalog.Unknown(durward.KindResource, uri)
+	}
+	return t.candidates[0], nil
+}
+
+// reference finds what a completion is for: a prompt by name, a resource by
+// URI or template.
+func (t *transit) reference() (*durward.Operation, error) {
+	ref := t.call.Input.Ref.Of(t.call.Input.Raw)
+	if uri, ok := textField(ref, "uri"); ok {
+		t.call.Asked = uri
+		if op := t.view.Template(uri); op != nil {
+			return op, nil
+		}
+		return t.resource(uri)
+	}
+	name, _ := textField(ref, "name")
+	t.call.Asked = name
+	return t.view.Named(durward.KindPrompt, name)
+}
+
+func textField(obj []byte, key string) (string, bool) {
+	if obj == nil {
+		return "", false
+	}
+	v, ok := mcpwire.Field(obj, key)
+	if !ok {
+		return "", false
+	}
+	return mcpwire.Text(v)
+}
+
+// permit asks the policy. What the agent must not know of answers like what
+// does not exist; the record tells the difference.
+func (t *transit) permit() error {
+	t.verdict = t.view.Decide(t.call.Target)
+	if t.verdict.Denies() {
+		hidden := catalog.Unknown(t.call.Target.Kind, t.call.Asked)
+		t.reason, t.rule = t.verdict.Reason, t.verdict.Rule
+		return hidden
+	}
+	t.rule = t.verdict.Rule
+	return nil
+}
+
+// agree holds the Mcp-Param-* headers of a modern call against its body; who
+// routes on a header must have routed right (MCP 2026-07-28, -32020).
+func (t *transit) agree() error {
+	c := t.call
+	if !c.Wire.Modern || c.Wire.Transport != "http" || c.Target.Kind != durward.KindTool {
+		return nil
+	}
+	sent := func(name string) []string {
+		var values []string
+		for _, p := range c.Params {
+			if strings.EqualFold(mcpwire.HeaderParamPrefix+p.Header, name) {
+				values = append(values, p.Value)
+			}
+		}
+		return values
+	}
+	if bad := mcpwire.CheckParams(c.Input.Arguments.Of(c.Input.Raw), c.Target.ParamHeaders, sent); bad != nil {
+		return &durward.Error{Code: durward.HeaderMismatch, Reason: durward.ReasonRequestInvalid, Message: bad.Message}
+	}
+	return nil
+}
+
+// inspect checks the arguments against the tool's own schema. A violation is
+// a tool result, so that the model can correct itself.
+func (g *Gateway) inspect(t *transit) (durward.Reply, error) {
+	c := t.call
+	mode := t.argumentsMode()
+	if c.Method != mcpwire.MethodToolsCall || mode == "off" {
+		return durward.Reply{}, nil
+	}
+	t.findings = g.schemas.Check(c.Target, c.Input.Arguments.Of(c.Input.Raw))
+	if len(t.findings) == 0 {
+		return durward.Reply{}, nil
+	}
+	if mode == "report" {
+		t.verdict = t.verdict.Stricter(durward.Verdict{Effect: durward.Flag, Reason: durward.ReasonArgumentsInvalid})
+		t.reason = durward.ReasonArgumentsInvalid
+		return durward.Reply{}, nil
+	}
+	t.verdict = durward.Verdict{Effect: durward.Deny, Reason: durward.ReasonArgumentsInvalid}
+	t.reason = durward.ReasonArgumentsInvalid
+	return durward.Reply{Result: toolError(guard.Explain(c.Asked, t.findings)), Modern: true}, nil
+}
+
+// toolError is a tool result that says what went wrong.
+func toolError(text string) []byte {
+	out := append([]byte(`{"resultType":"complete","content":[{"type":"text","text":`), mcpwire.Quote(text)...)
+	return append(out, `}],"isError":true}`...)
+}
+
+// do lets the upstream answer. An unlisted resource is asked for in turn,
+// which is safe: reading has no side effects.
+func (g *Gateway) do(ctx context.Context, t *transit, p durward.Peer) (durward.Reply, error) {
+	reply, err := g.ask(ctx, t, p)
+	for i := 1; i < len(t.candidates) && notFound(reply, err); i++ {
+		t.call.Target = t.candidates[i]
+		reply, err = g.ask(ctx, t, p)
+	}
+	if err != nil {
+		return reply, err
+	}
+	return g.seal(t, reply), nil
+}
+
+func notFound(r durward.Reply, err error) bool {
+	return err == nil && r.Error != nil && (r.Error.Code == mcpwire.CodeInvalidParams || r.Error.Code == mcpwire.CodeLegacyResourceNotFound)
+}
+
+func (g *Gateway) ask(ctx context.Context, t *transit, p durward.Peer) (durward.Reply, error) {
+	c := t.call
+	r := upstream.Request{
+		Upstream: c.Target.Upstream, Method: c.Method, Payload: &c.Input,
+		Client: c.Client, Modern: c.Wire.Modern, Revision: c.Wire.Revision,
+		Agent: c.Agent.Name, Session: c.SessionID, ParamHeaders: c.Target.ParamHeaders,
+	}
+	switch c.Target.Kind {
+	case durward.KindTool, durward.KindPrompt:
+		r.Name = c.Target.Name
+	default:
+		r.URI = c.Target.Name
+	}
+	t.asked = true
+	start := g.Now()
+	reply, err := g.Upstreams.Do(ctx, &r, p)
+	t.upstreamUS += g.Now().Sub(start).Microseconds()
+	return reply, err
+}

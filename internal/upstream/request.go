@@ -1,0 +1,42 @@
+// Package upstream reaches what stands behind us.
+package upstream
+
+import (
+	"time"
+
+	"durward"
+)
+
+// Request is one call for one upstream.
+type Request struct {
+	Upstream string
+	Method   string
+	Payload  *durward.Payload // params exactly as the agent sent them
+	Name     string           // the upstream's own tool or prompt name to splice in; "" leaves params as they are
+	URI      string           // the resource URI or template to splice in
+	Client   durward.Client   // of the end client; never widened on the way
+	Modern   bool             // the agent speaks 2026-07-28
+	Revision string           // the agent's revision
+	Agent    string           // who calls, part of the session's key
+	Session  string           // the agent's session, part of the session's key
+	// ParamHeaders are the arguments that travel as headers too.
+	ParamHeaders []durward.ParamHeader
+}
+
+// Listing is what one upstream offers, as it was last read.
+type Listing struct {
+	Upstream     string
+	Modern       bool
+	Revision     string
+	Capabilities []byte
+	ServerInfo   []byte
+	Instructions string
+	Tools        [][]byte
+	Resources    [][]byte
+	Templates    [][]byte
+	Prompts      [][]byte
+	TTL          time.Duration
+	Fetched      time.Time
+	Generation   uint64 // grows with each reading
+	Err          error  // why it could not be read anew; what is here may be old
+}
