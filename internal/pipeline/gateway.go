@@ -47,8 +47,6 @@ type Options struct {
 	Records   Recorder
 	Sessions  *session.Table
 	Server    []byte // raw JSON Implementation: our name and version
-	// DurableReads makes reads wait for their record as side effects do.
-	DurableReads bool
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -62,7 +60,7 @@ type Gateway struct {
 
 	mu       sync.Mutex // guards changes of plan, watchers and onClosed
 	watchers map[*watch]struct{}
-	onClosed []func(sessionID string)
+	onClosed []func(*durward.Session)
 }
 
 // New returns a gateway that refuses everything until [Gateway.Load].
@@ -117,7 +115,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 // OnSessionClosed registers a function that hears of every session that ended,
 // for whatever reason. Register before serving.
-func (g *Gateway) OnSessionClosed(fn func(sessionID string)) {
+func (g *Gateway) OnSessionClosed(fn func(*durward.Session)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.onClosed = append(g.onClosed, fn)
@@ -172,15 +170,15 @@ func (g *Gateway) endSessions() {
 		return ok
 	})
 	for _, s := range ended {
-		g.sessionClosed(s.ID)
+		g.sessionClosed(s)
 	}
 }
 
-func (g *Gateway) sessionClosed(id string) {
+func (g *Gateway) sessionClosed(s *durward.Session) {
 	g.mu.Lock()
 	fns := g.onClosed
 	g.mu.Unlock()
 	for _, fn := range fns {
-		fn(id)
+		fn(s)
 	}
 }

@@ -108,7 +108,9 @@ func (g *Gateway) CloseSession(_ context.Context, c *durward.Call) error {
 	if err := g.Sessions.Close(c.SessionID, c.Agent.Name); err != nil {
 		return err
 	}
-	g.sessionClosed(c.SessionID)
+	if c.Session != nil {
+		g.sessionClosed(c.Session)
+	}
 	return nil
 }
 

@@ -370,7 +370,7 @@ func TestARemovedAgentLosesSessionsAndWatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	var closed []string
-	h.OnSessionClosed(func(id string) { closed = append(closed, id) })
+	h.OnSessionClosed(func(s *durward.Session) { closed = append(closed, s.ID) })
 	w, err := h.Watch(t.Context(), c, durward.Topics{Tools: true})
 	if err != nil {
 		t.Fatal(err)

@@ -34,7 +34,7 @@ func (g *Gateway) begin(c *durward.Call) *transit {
 // when the record is safe; if it cannot be, the caller hears that instead.
 func (g *Gateway) end(ctx context.Context, t *transit, reply durward.Reply, err error) (durward.Reply, error) {
 	mode := audit.Durable
-	if t.onlyReads() && !g.DurableReads {
+	if t.onlyReads() && t.plan.snapshot.Reads != "durable" {
 		mode = audit.Batched
 	}
 	rec := g.record(t, reply, err)
