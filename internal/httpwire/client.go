@@ -1,0 +1,122 @@
+package httpwire
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// ClientOptions are the limits of a [Client]. The zero value is the default of each.
+type ClientOptions struct {
+	// MaxIdlePerHost is how many idle connections are kept for one host: 256.
+	// Fewer than the calls in flight means a new connection for every other call.
+	MaxIdlePerHost int
+	// MaxIdle is how many idle connections are kept for all hosts: 4096.
+	MaxIdle int
+	// DialTimeout bounds the TCP connect and, once more, the TLS handshake: 10 s.
+	DialTimeout time.Duration
+	// HeaderTimeout bounds the wait for the head of a response: 10 minutes. A
+	// server may well send its head only when a long call is done, so the
+	// context of each call is the tighter bound.
+	HeaderTimeout time.Duration
+	// IdleTimeout is when an unused connection is closed: 90 s.
+	IdleTimeout time.Duration
+	// MaxHeaderBytes bounds the head of a response: 64 KiB.
+	MaxHeaderBytes int64
+	// Proxy is the proxy for every request; nil for none. The environment is never asked.
+	Proxy *url.URL
+	// TLS is the base of the TLS configuration; nil for the defaults.
+	TLS *tls.Config
+}
+
+// Client sends requests and keeps connections. It is safe for concurrent use.
+type Client struct{ transport *http.Transport }
+
+// Request is one request. Its parts are not changed and must not be changed by
+// others until the response's body is closed: the body may be read, for a
+// retry on a fresh connection, after Do has returned.
+type Request struct {
+	Method string
+	URL    *url.URL
+	Header http.Header
+	Body   []byte // nil for none
+}
+
+// Response is the head of an answer and a body to read and close.
+type Response struct {
+	Status        int
+	Header        http.Header
+	Body          io.ReadCloser
+	ContentLength int64 // -1 when unknown
+}
+
+// NewClient returns a client with its own connections.
+func NewClient(o ClientOptions) *Client {
+	dialer := &net.Dialer{Timeout: or(o.DialTimeout, 10*time.Second), KeepAlive: 30 * time.Second}
+	t := &http.Transport{
+		DialContext:            dialer.DialContext,
+		TLSHandshakeTimeout:    or(o.DialTimeout, 10*time.Second),
+		TLSClientConfig:        o.TLS.Clone(),
+		ForceAttemptHTTP2:      true, // over TLS only
+		MaxIdleConns:           or(o.MaxIdle, 4096),
+		MaxIdleConnsPerHost:    or(o.MaxIdlePerHost, 256),
+		IdleConnTimeout:        or(o.IdleTimeout, 90*time.Second),
+		ResponseHeaderTimeout:  or(o.HeaderTimeout, 10*time.Minute),
+		MaxResponseHeaderBytes: or(o.MaxHeaderBytes, 64<<10),
+		ExpectContinueTimeout:  time.Second,
+		WriteBufferSize:        8 << 10,
+		// What the server encodes is not ours to decode: a body that grows
+		// while it is read defeats every limit on bytes.
+		DisableCompression: true,
+		HTTP2:              &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
+	}
+	if o.Proxy != nil {
+		t.Proxy = http.ProxyURL(o.Proxy)
+	}
+	return &Client{transport: t}
+}
+
+// Do sends a request and returns the head of the response. Redirects are not
+// followed: they come back as they are, so that credentials never travel to
+// where a server points. Cancelling ctx abandons the exchange, also while the
+// body is read.
+func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
+	if r.URL == nil || r.URL.Host == "" {
+		return nil, errors.New("request without a host")
+	}
+	req := http.Request{
+		Method: r.Method, URL: r.URL, Header: r.Header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
+	if len(r.Body) > 0 {
+		// A *bytes.Reader is what makes the transport send head and body in one write.
+		req.Body = io.NopCloser(bytes.NewReader(r.Body))
+		req.ContentLength = int64(len(r.Body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.Body)), nil }
+	}
+	res, err := c.transport.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return &Response{Status: res.StatusCode, Header: res.Header, Body: res.Body, ContentLength: res.ContentLength}, nil
+}
+
+// Close closes the idle connections; those in use close when their bodies are done.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+func or[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}

@@ -1,0 +1,11 @@
+// Package httpwire is the HTTP engine behind the edge and the upstreams, so
+// that the engine can be changed without touching either.
+//
+// The client half promises: a pool of idle connections wide enough for a
+// gateway, head and body of a request in one write, no proxy from the
+// environment, no redirect followed, nothing decompressed, and a bound on
+// every wait and on the head of a response. It does not bound the body of a
+// response: who reads it knows how much is sensible, see [ReadAll].
+//
+// It knows nothing of MCP.
+package httpwire
