@@ -1,0 +1,219 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"durward"
+)
+
+// builder turns what was read into a Config and finds what is wrong between
+// the parts of the file.
+type builder struct {
+	*reader
+	dir string
+	o   Options
+	in  file
+	out Config
+}
+
+func (b *builder) readFile(root *yaml.Node) {
+	b.read(root, reflect.ValueOf(&b.in).Elem(), "", "")
+}
+
+func (b *builder) build() *Config {
+	in := &b.in
+	b.out = Config{
+		Listen:      first(b.o.Listen, string(in.Listen)),
+		AdminListen: first(b.o.AdminListen, string(in.Admin.Listen)),
+		Data:        first(b.o.Data, relative(b.dir, string(in.Data))),
+		Arguments:   argumentsMode(in.Guard),
+		Record:      string(in.Record.Arguments),
+		Reads:       string(in.Record.Reads),
+		Log:         Log{Level: string(in.Log.Level), Format: string(in.Log.Format)},
+		Limits: Limits{
+			Body:          int64(in.Limits.Body),
+			Headers:       int64(in.Limits.Headers),
+			HeaderTimeout: in.Limits.HeaderTimeout.value(),
+			BodyTimeout:   in.Limits.BodyTimeout.value(),
+			IdleTimeout:   in.Limits.IdleTimeout.value(),
+			DrainTimeout:  in.Limits.DrainTimeout.value(),
+			Sessions:      int(in.Limits.Sessions),
+			SessionIdle:   in.Limits.SessionIdle.value(),
+		},
+		AllowedOrigins: texts(in.AllowedOrigins),
+		AllowedHosts:   texts(in.AllowedHosts),
+		read:           *in,
+	}
+	b.listeners()
+	b.upstreams()
+	b.roles()
+	b.agents()
+	b.anonymous()
+	b.keys()
+	return &b.out
+}
+
+// argumentsMode maps the guard's mode on the one inspection that there is.
+func argumentsMode(g guard) string {
+	switch {
+	case g.Arguments != "":
+		return string(g.Arguments)
+	case g.Mode == "observe" || g.Mode == "flag":
+		return "report"
+	}
+	return "enforce"
+}
+
+func (b *builder) listeners() {
+	if b.out.Listen == b.out.AdminListen && !strings.HasSuffix(b.out.Listen, ":0") {
+		b.failAt("admin.listen", "is the same address as listen", "agents and operators connect to different ones")
+	}
+}
+
+func (b *builder) roles() {
+	for _, n := range slices.Sorted(maps.Keys(b.in.Roles)) {
+		at := join("roles", n)
+		if err := durward.CheckRoleName(n); err != nil {
+			b.failAt(at, err.Error(), "")
+		}
+		r := b.in.Roles[n]
+		b.out.Roles = append(b.out.Roles, durward.Role{Name: n, Allow: texts(r.Allow), Deny: texts(r.Deny)})
+	}
+}
+
+func (b *builder) agents() {
+	names := slices.Sorted(maps.Keys(b.in.Agents))
+	folded := map[string]string{}
+	for _, n := range names {
+		at := join("agents", n)
+		if err := durward.CheckAgentName(n); err != nil {
+			b.failAt(at, err.Error(), "")
+		}
+		if other, ok := folded[strings.ToLower(n)]; ok {
+			b.failAt(at, "differs from agent "+other+" only in case", "")
+		}
+		folded[strings.ToLower(n)] = n
+		a := b.in.Agents[n]
+		b.knownRoles(at, a.Roles)
+		b.out.Agents = append(b.out.Agents, durward.Agent{
+			Name: n, Roles: texts(a.Roles), Anonymous: bool(a.Anonymous), Disabled: bool(a.Disabled), Origin: durward.FromFile,
+		})
+		for _, k := range a.Key {
+			b.out.Keys = append(b.out.Keys, Key{Agent: n, Secret: durward.NewCredential(string(k))})
+		}
+	}
+	for _, k := range b.in.Admin.Key {
+		b.out.Keys = append(b.out.Keys, Key{Admin: true, Secret: durward.NewCredential(string(k))})
+	}
+}
+
+// knownRoles warns of roles that the file does not declare: they may be in the
+// store, and if they are not they allow nothing.
+func (b *builder) knownRoles(at string, roles []name) {
+	known := slices.Sorted(maps.Keys(b.in.Roles))
+	for i, n := range roles {
+		if slices.Contains(known, string(n)) {
+			continue
+		}
+		hint := "unless the store has it, it allows nothing"
+		if near := durward.Closest(string(n), known); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		p := fmt.Sprintf("%s.roles[%d]", at, i)
+		b.warn(b.places[p].value, p, fmt.Sprintf("role %q is not declared in this file", n), hint)
+	}
+}
+
+// anonymous refuses an agent without a credential where strangers can connect.
+func (b *builder) anonymous() {
+	first := ""
+	for _, a := range b.out.Agents {
+		if !a.Anonymous {
+			continue
+		}
+		at := join(join("agents", a.Name), "anonymous")
+		if first != "" {
+			b.failAt(at, "agent "+first+" is anonymous already", "a caller without a credential can be one agent only")
+			continue
+		}
+		first = a.Name
+		for _, l := range []string{b.out.Listen, b.out.AdminListen} {
+			if !Loopback(l) && !bool(b.in.ForceAnonymous) {
+				b.failAt(at, "anybody who reaches "+l+" could call", "listen on 127.0.0.1, or say force_anonymous: true")
+				break
+			}
+		}
+	}
+}
+
+func (b *builder) keys() {
+	holder := map[string]string{}
+	for _, k := range b.out.Keys {
+		at := "admin.key"
+		if !k.Admin {
+			at = join(join("agents", k.Agent), "key")
+		}
+		secret := k.Secret.Reveal()
+		if secret == "" {
+			continue // already refused
+		}
+		if b.o.CheckKey != nil {
+			if err := b.o.CheckKey(secret); err != nil {
+				b.failAt(at, err.Error(), "")
+			}
+		}
+		if other, ok := holder[secret]; ok {
+			b.failAt(at, "is the same key as "+other, "a key tells who calls, so each belongs to one agent")
+		}
+		holder[secret] = at
+	}
+}
+
+// failAt reports a problem at the key of a path, or of the nearest part of the
+// file that is there.
+func (b *builder) failAt(path, text, hint string) {
+	b.fail(b.keyNode(path), path, text, hint)
+}
+
+func (b *builder) keyNode(path string) *yaml.Node {
+	for path != "" {
+		if p, ok := b.places[path]; ok {
+			return p.key
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func texts[T ~string](in []T) []string {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make([]string, len(in))
+	for i, v := range in {
+		out[i] = string(v)
+	}
+	return out
+}

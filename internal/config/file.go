@@ -1,0 +1,144 @@
+package config
+
+// file is durward.yaml: the one description that the loader reads by, that the
+// JSON Schema is generated from, and that defaults are written in. Tags:
+//
+//	key    the key in the file
+//	doc    a sentence for people, shown by editors
+//	words  the words that are allowed, separated by "|"
+//	names  what the keys of a map are: upstream, server, agent, role, header, variable
+type file struct {
+	Schema         ignored                 `key:"$schema" doc:"Where an editor finds the schema of this file."`
+	Listen         address                 `key:"listen" doc:"Where agents connect, as host:port."`
+	Admin          admin                   `key:"admin" doc:"The admin listener: API, health and metrics."`
+	Data           path                    `key:"data" doc:"The folder of the database and the audit log; relative to this file."`
+	Upstreams      map[string]upstream     `key:"upstreams" names:"upstream" doc:"The servers behind the gateway, by alias."`
+	MCPServers     map[string]clientServer `key:"mcpServers" names:"server" doc:"Servers as Claude, Cursor and others write them."`
+	Servers        map[string]clientServer `key:"servers" names:"server" doc:"Servers as VS Code writes them."`
+	Inputs         clientOnly              `key:"inputs" doc:"Of VS Code, which asks for these values; use ${env:NAME} in their place."`
+	Agents         map[string]agent        `key:"agents" names:"agent" doc:"Who may call, by name."`
+	Roles          map[string]role         `key:"roles" names:"role" doc:"What may be called; an agent has the rules of its roles."`
+	Guard          guard                   `key:"guard" doc:"How calls are inspected."`
+	Record         record                  `key:"record" doc:"What the audit log keeps, and how."`
+	Limits         limits                  `key:"limits" doc:"Bounds of requests and sessions."`
+	AllowedOrigins []origin                `key:"allowed_origins" doc:"Origins of web pages that may call, besides the gateway's own."`
+	AllowedHosts   []host                  `key:"allowed_hosts" doc:"Host names by which the gateway may be reached, besides those it listens on."`
+	ForceAnonymous flag                    `key:"force_anonymous" doc:"Allow an anonymous agent although a listener is not loopback: anybody who reaches it may call."`
+	Log            logging                 `key:"log" doc:"The log on standard error."`
+}
+
+type admin struct {
+	Listen address `key:"listen" doc:"Where operators connect, as host:port."`
+	Key    secrets `key:"key" doc:"Operators' keys, 24 visible characters or more."`
+}
+
+// server is what MCP clients write under mcpServers, and our keys.
+type server struct {
+	Command   text             `key:"command" doc:"The program of a local server."`
+	Args      []loose          `key:"args" doc:"Its arguments."`
+	Env       map[string]loose `key:"env" names:"variable" doc:"Environment variables for it."`
+	CWD       path             `key:"cwd" doc:"The folder it runs in; relative to this file."`
+	Dir       path             `key:"dir" doc:"The same as cwd."`
+	URL       link             `key:"url" doc:"The address of a remote server."`
+	Headers   map[string]loose `key:"headers" names:"header" doc:"HTTP headers for it, such as credentials."`
+	Type      word             `key:"type" words:"stdio|http|sse|streamable-http|streamableHttp" doc:"The transport, as VS Code writes it."`
+	Transport word             `key:"transport" words:"stdio|http|sse" doc:"The transport; derived from command or url when absent."`
+	Era       word             `key:"era" words:"auto|legacy|modern" doc:"The protocol era; found out when auto."`
+	Prefix    word             `key:"prefix" words:"always|none" doc:"Whether tools are listed as <upstream>__<tool>; none is for an upstream reached by its own endpoint."`
+	Sharing   word             `key:"sharing" words:"auto|shared|principal|session" doc:"Who shares a session with the server."`
+	Arguments word             `key:"arguments" words:"enforce|report|off" doc:"How arguments are checked against the tool's schema."`
+	Record    word             `key:"record" words:"off|digest|redacted|full" doc:"What the audit log keeps of arguments."`
+	Disabled  flag             `key:"disabled" doc:"Keep it out of use."`
+
+	OpenAPI later `key:"openapi" doc:"Turning an OpenAPI description into tools is not available yet."`
+	EnvFile later `key:"envFile" doc:"Files of variables are not read; use env with \"${file:path}\" values."`
+
+	AutoApprove      clientOnly `key:"autoApprove" doc:"Roles decide what may be called."`
+	AlwaysAllow      clientOnly `key:"alwaysAllow" doc:"Roles decide what may be called."`
+	Trust            clientOnly `key:"trust" doc:"Roles decide what may be called."`
+	Tools            clientOnly `key:"tools" doc:"Roles decide what may be called."`
+	IncludeTools     clientOnly `key:"includeTools" doc:"Roles decide what may be called."`
+	ExcludeTools     clientOnly `key:"excludeTools" doc:"Roles decide what may be called: use deny."`
+	DisabledTools    clientOnly `key:"disabledTools" doc:"Roles decide what may be called: use deny."`
+	OAuth            clientOnly `key:"oauth" doc:"Signing in to upstreams is not available yet; use headers."`
+	AuthProviderType clientOnly `key:"authProviderType" doc:"Signing in to upstreams is not available yet; use headers."`
+	Description      clientOnly `key:"description" doc:"For people."`
+	Gallery          clientOnly `key:"gallery" doc:"Of VS Code."`
+	Version          clientOnly `key:"version" doc:"Of VS Code."`
+	Dev              clientOnly `key:"dev" doc:"Of VS Code."`
+	Sandbox          clientOnly `key:"sandbox" doc:"Of VS Code."`
+	SandboxEnabled   clientOnly `key:"sandboxEnabled" doc:"Of VS Code."`
+}
+
+type upstream struct {
+	server
+	Timeout duration `key:"timeout" doc:"The longest that one call may take."`
+}
+
+// clientServer is an entry under mcpServers or servers, taken as it is.
+type clientServer struct {
+	server
+	Timeout   clientTimeout `key:"timeout" doc:"The longest that one call may take; a number without a unit means different things to different clients and is ignored."`
+	HTTPURL   link          `key:"httpUrl" doc:"The address of a remote server, as Gemini writes it."`
+	ServerURL link          `key:"serverUrl" doc:"The address of a remote server, as Windsurf writes it."`
+}
+
+type agent struct {
+	Key       secrets `key:"key" doc:"One key or several, 24 visible characters or more; without one, mint it with durward agent rotate."`
+	Roles     []name  `key:"roles" doc:"The roles whose rules apply; none allows nothing."`
+	Anonymous flag    `key:"anonymous" doc:"Who calls without a credential is this agent."`
+	Disabled  flag    `key:"disabled" doc:"Refuse all its calls."`
+}
+
+type role struct {
+	Allow []pattern `key:"allow" doc:"Patterns of <upstream>__<name> that may be called; * stands for any characters."`
+	Deny  []pattern `key:"deny" doc:"Patterns that may not be called; deny wins."`
+}
+
+type guard struct {
+	Mode      word `key:"mode" words:"observe|flag|redact|hold|block" doc:"What happens to a call with a finding. observe and flag let it pass and record it."`
+	Arguments word `key:"arguments" words:"enforce|report|off" doc:"How arguments are checked against the tool's schema; follows mode when absent."`
+}
+
+type record struct {
+	Arguments word `key:"arguments" words:"off|digest|redacted|full" doc:"What is kept of arguments."`
+	Reads     word `key:"reads" words:"batched|durable" doc:"Whether the record of a read is durable before the reply is given."`
+}
+
+type limits struct {
+	Body          size     `key:"body" doc:"The largest request body, such as 4MiB."`
+	Headers       size     `key:"headers" doc:"The largest request header."`
+	HeaderTimeout duration `key:"header_timeout" doc:"The longest that a request's header may take to arrive."`
+	BodyTimeout   duration `key:"body_timeout" doc:"The longest that a request's body may take to arrive."`
+	IdleTimeout   duration `key:"idle_timeout" doc:"How long an idle connection is kept."`
+	DrainTimeout  duration `key:"drain_timeout" doc:"How long calls may go on at shutdown."`
+	Sessions      count    `key:"sessions" doc:"Live sessions of one agent."`
+	SessionIdle   duration `key:"session_idle" doc:"A session that is unused for so long ends."`
+}
+
+type logging struct {
+	Level  word `key:"level" words:"debug|info|warn|error" doc:"The least level that is logged."`
+	Format word `key:"format" words:"text|json" doc:"One line of text or of JSON for each event."`
+}
+
+// defaults is what holds for what a file does not say.
+func defaults() file {
+	return file{
+		Listen: "127.0.0.1:8080",
+		Admin:  admin{Listen: "127.0.0.1:8081"},
+		Data:   "./durward-data",
+		Guard:  guard{Mode: "block"},
+		Record: record{Arguments: "digest", Reads: "batched"},
+		Limits: limits{
+			Body:          4 << 20,
+			Headers:       64 << 10,
+			HeaderTimeout: duration(10 * second),
+			BodyTimeout:   duration(60 * second),
+			IdleTimeout:   duration(120 * second),
+			DrainTimeout:  duration(30 * second),
+			Sessions:      20_000,
+			SessionIdle:   duration(12 * 3600 * second),
+		},
+		Log: logging{Level: "info", Format: "text"},
+	}
+}
