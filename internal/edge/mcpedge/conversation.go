@@ -1,0 +1,195 @@
+package mcpedge
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"durward"
+	"durward/internal/mcpwire"
+)
+
+// Why a call under way was ended.
+var (
+	errCancelled    = errors.New("the agent cancelled the call")
+	errSessionEnded = errors.New("the session has ended")
+	errAgentLeft    = errors.New("the agent went away")
+)
+
+// conversation is the live side of one session or local connection: which
+// calls are under way, which questions of servers wait for the agent, and what
+// the agent wants to hear. An idle one is small. Safe for concurrent use.
+type conversation struct {
+	mu      sync.Mutex // guards what follows
+	running []running
+	asked   map[string]chan mcpwire.Message // by question id
+	level   string                          // least level of log messages, "" for all
+	count   uint64
+	ended   bool
+
+	interest interest
+}
+
+// running is one call under way.
+type running struct {
+	n      uint64
+	key    string // mcpwire.IDKey of the request
+	cancel context.CancelCauseFunc
+}
+
+// begin enters a call, so that it can be cancelled by the id of its request,
+// and counts it. The returned number ends it.
+func (c *conversation) begin(id []byte, cancel context.CancelCauseFunc, most int) (uint64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return 0, sessionGone()
+	}
+	if len(c.running) >= most {
+		return 0, &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Retry: time.Second,
+			Message: "Too many calls of this session are under way; wait for some to end."}
+	}
+	c.count++
+	c.running = append(c.running, running{c.count, mcpwire.IDKey(id), cancel})
+	return c.count, nil
+}
+
+func (c *conversation) finish(n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.running, func(r running) bool { return r.n == n })
+	if i < 0 {
+		return
+	}
+	last := len(c.running) - 1
+	c.running[i] = c.running[last]
+	c.running[last] = running{}
+	c.running = c.running[:last]
+}
+
+// cancel ends the calls of a request id; a late or foreign one finds none.
+func (c *conversation) cancel(id []byte) {
+	key := mcpwire.IDKey(id)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.running {
+		if r.key == key {
+			r.cancel(errCancelled)
+		}
+	}
+}
+
+// ask enters a question of a server and returns its id and where the answer
+// will come.
+func (c *conversation) ask(most int) (id string, answer <-chan mcpwire.Message, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return "", nil, errSessionEnded
+	}
+	if len(c.asked) >= most {
+		return "", nil, &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded,
+			Message: "Too many questions wait for the agent's answers."}
+	}
+	if c.asked == nil {
+		c.asked = make(map[string]chan mcpwire.Message)
+	}
+	c.count++
+	id = "durward-" + strconv.FormatUint(c.count, 10)
+	heard := make(chan mcpwire.Message, 1)
+	c.asked[mcpwire.IDKey(mcpwire.Quote(id))] = heard
+	return id, heard, nil
+}
+
+// answered passes on the agent's answer to a question. An answer that nobody
+// waits for, late or made up, is dropped.
+func (c *conversation) answered(m mcpwire.Message) bool {
+	key := mcpwire.IDKey(m.ID)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	heard := c.asked[key]
+	if heard == nil {
+		return false
+	}
+	delete(c.asked, key)
+	heard <- m // has room for the one answer
+	return true
+}
+
+// unask withdraws a question.
+func (c *conversation) unask(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.asked, mcpwire.IDKey(mcpwire.Quote(id)))
+}
+
+func (c *conversation) logLevel() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.level
+}
+
+func (c *conversation) setLogLevel(level string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.level = level
+}
+
+// end cancels what is under way and closes what is open.
+func (c *conversation) end(why error) {
+	c.mu.Lock()
+	c.ended = true
+	for _, r := range c.running {
+		r.cancel(why)
+	}
+	c.mu.Unlock()
+	c.interest.end()
+}
+
+func sessionGone() error {
+	return &durward.Error{Code: durward.SessionGone, Reason: durward.ReasonSessionUnknown,
+		Message: "This session does not exist or has ended; initialize again."}
+}
+
+// conversations holds those of the sessions, by session id.
+type conversations struct {
+	mu   sync.RWMutex // guards live
+	live map[string]*conversation
+}
+
+// of returns the conversation of a session that the gateway has confirmed.
+func (t *conversations) of(id string) *conversation {
+	t.mu.RLock()
+	c := t.live[id]
+	t.mu.RUnlock()
+	if c != nil {
+		return c
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c = t.live[id]; c == nil {
+		c = &conversation{}
+		t.live[id] = c
+	}
+	return c
+}
+
+// end ends the conversation of a session that is no more.
+func (t *conversations) end(id string) {
+	t.mu.Lock()
+	c := t.live[id]
+	delete(t.live, id)
+	t.mu.Unlock()
+	if c != nil {
+		c.end(errSessionEnded)
+	}
+}
+
+func (t *conversations) len() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.live)
+}

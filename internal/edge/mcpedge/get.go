@@ -1,0 +1,141 @@
+package mcpedge
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"durward"
+	"durward/internal/edge"
+	"durward/internal/mcpwire"
+)
+
+// get is the stream of a session (revisions until 2025-11-25) on which an agent
+// hears what belongs to no call of its own. The newest one has it.
+func (f *Face) get(r *edge.Request) {
+	c, ok := f.admitStream(r)
+	if !ok {
+		return
+	}
+	if _, events := accepts(r.Header()["Accept"]); !events {
+		sendRefusal(r, http.StatusNotAcceptable, mcpwire.InvalidRequest("This stream needs Accept: text/event-stream"))
+		return
+	}
+	if f.isDraining() {
+		sendRejection(r, shuttingDown())
+		return
+	}
+	interest := &f.talks.of(c.SessionID).interest
+	events, taken, err := interest.listen(r.Context(), f.gw, c)
+	if err != nil {
+		sendRejection(r, err)
+		return
+	}
+	defer interest.leave(taken)
+	out := beginEvents(r.Exchange)
+	if out.quiet() != nil { // said at once, so that the agent sees the header
+		return
+	}
+	err = f.hear(r.Context(), events, taken, out.event, func() error {
+		if err := f.readmit(r.Context(), c); err != nil {
+			return err
+		}
+		return out.quiet()
+	})
+	if errors.Is(err, errWatchEnded) {
+		interest.lost(events)
+	}
+}
+
+// delete ends a session (revisions until 2025-11-25).
+func (f *Face) delete(r *edge.Request) {
+	c, ok := f.admitStream(r)
+	if !ok {
+		return
+	}
+	if err := f.gw.CloseSession(r.Context(), c); err != nil {
+		sendRejection(r, err)
+		return
+	}
+	f.talks.end(c.SessionID)
+	_ = r.Answer(http.StatusNoContent, "") // an agent that left needs no answer
+}
+
+// admitStream admits a GET or DELETE, which only sessions know.
+func (f *Face) admitStream(r *edge.Request) (*durward.Call, bool) {
+	c := new(durward.Call)
+	f.describe(c, r)
+	c.Method = r.Method()
+	version := r.Get(mcpwire.HeaderVersion)
+	session := r.Get(mcpwire.HeaderSession)
+	stateless := session == "" || mcpwire.Modern(version)
+	if !stateless {
+		c.SessionID, c.Wire.Revision = session, version
+	}
+	err := f.gw.Admit(r.Context(), c)
+	switch {
+	case err != nil:
+		sendRejection(r, err)
+	case stateless:
+		notAllowed(r, http.MethodPost)
+	case version != "" && !mcpwire.KnownLegacy(version):
+		sendRefusal(r, http.StatusBadRequest, mcpwire.InvalidRequest("Unsupported MCP-Protocol-Version"))
+	case c.Session == nil || c.Session.Endpoint != c.Endpoint:
+		sendRejection(r, sessionGone())
+	default:
+		return c, true
+	}
+	return nil, false
+}
+
+// sendRejection answers a request that is no JSON-RPC call with an error.
+func sendRejection(r *edge.Request, err error) {
+	a := rejected(err)
+	edge.SetErrorHeaders(r.Exchange, r.Credential, a.from)
+	sendRefusal(r, a.status, a.err)
+}
+
+func sendRefusal(r *edge.Request, status int, e *durward.RPCError) {
+	_ = r.Answer(status, typeJSON, mcpwire.AppendError(nil, nil, e)) // an agent that left needs no answer
+}
+
+var errWatchEnded = errors.New("the watch has ended")
+
+// hear passes events on until the agent leaves, a newer stream takes over, the
+// gateway drains or passing on fails. While nothing happens it calls quiet.
+func (f *Face) hear(ctx context.Context, events <-chan durward.Event, taken <-chan struct{}, tell func(durward.Event) error, quiet func() error) error {
+	silence := time.NewTicker(f.opts.KeepAlive)
+	defer silence.Stop()
+	for {
+		var err error
+		select {
+		case e, ok := <-events:
+			if !ok {
+				return errWatchEnded
+			}
+			err = tell(e)
+		case <-silence.C:
+			err = quiet()
+		case <-taken:
+			return nil
+		case <-f.draining:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// readmit finds out whether who opened a stream may still have it: keys are
+// revoked and sessions end while streams are open.
+func (f *Face) readmit(ctx context.Context, c *durward.Call) error {
+	again := durward.Call{
+		ID: c.ID, Wire: c.Wire, Credential: c.Credential, Local: c.Local, Received: time.Now(),
+		Endpoint: c.Endpoint, SessionID: c.SessionID, Method: c.Method,
+	}
+	return f.gw.Admit(ctx, &again)
+}

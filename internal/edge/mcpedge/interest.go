@@ -1,0 +1,135 @@
+package mcpedge
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"durward"
+	"durward/internal/mcpwire"
+)
+
+// maxURIs bounds the resources that one session or listen stream follows.
+const maxURIs = 500
+
+// interest is what a session of the stateful revisions wants to hear of: the
+// list changes while somebody listens, and the resources it subscribed to. The
+// watch behind it is open only while there is either.
+type interest struct {
+	mu     sync.Mutex // guards what follows; held while the gateway is asked
+	uris   []string
+	watch  durward.Watch
+	reader chan struct{} // closed when a newer stream takes over
+	ended  bool
+}
+
+// subscribe adds a resource.
+func (i *interest) subscribe(ctx context.Context, gw Gateway, c *durward.Call, uri string) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if slices.Contains(i.uris, uri) {
+		return nil
+	}
+	if len(i.uris) >= maxURIs {
+		return &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Message: "This session follows too many resources; unsubscribe from some."}
+	}
+	before := i.uris
+	i.uris = append(slices.Clip(before), uri)
+	err := i.follow(ctx, gw, c)
+	if err == nil && !slices.Contains(i.watch.Granted().URIs, uri) {
+		err = mcpwire.ResourceNotFound(uri)
+	}
+	if err == nil {
+		return nil
+	}
+	i.uris = before
+	i.settle(ctx)
+	return err
+}
+
+// unsubscribe takes a resource away; one that was not there is no error.
+func (i *interest) unsubscribe(ctx context.Context, uri string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.uris = slices.DeleteFunc(slices.Clone(i.uris), func(u string) bool { return u == uri })
+	i.settle(ctx)
+}
+
+// listen makes the caller the one who hears; a reader before it is told by the
+// closing of taken.
+func (i *interest) listen(ctx context.Context, gw Gateway, c *durward.Call) (events <-chan durward.Event, taken chan struct{}, err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.ended {
+		return nil, nil, sessionGone()
+	}
+	if err := i.follow(ctx, gw, c); err != nil {
+		return nil, nil, err
+	}
+	if i.reader != nil {
+		close(i.reader)
+	}
+	i.reader = make(chan struct{})
+	return i.watch.Events(), i.reader, nil
+}
+
+// leave ends a listen; taken tells which.
+func (i *interest) leave(taken chan struct{}) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.reader != taken {
+		return
+	}
+	i.reader = nil
+	i.settle(context.Background())
+}
+
+// lost forgets a watch that ended by itself, so that a later reader gets a new one.
+func (i *interest) lost(events <-chan durward.Event) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.watch != nil && i.watch.Events() == events {
+		i.watch.Close()
+		i.watch = nil
+	}
+}
+
+func (i *interest) end() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.ended = true
+	i.uris = nil
+	if i.reader != nil {
+		close(i.reader)
+		i.reader = nil
+	}
+	i.settle(context.Background())
+}
+
+// follow opens the watch or brings it up to date. Called with mu held.
+func (i *interest) follow(ctx context.Context, gw Gateway, c *durward.Call) (err error) {
+	if i.ended {
+		return sessionGone()
+	}
+	if i.watch == nil {
+		i.watch, err = gw.Watch(ctx, c, i.topics())
+		return err
+	}
+	return i.watch.Set(ctx, i.topics())
+}
+
+// settle closes the watch when nobody wants it, or narrows it. Called with mu held.
+func (i *interest) settle(ctx context.Context) {
+	switch {
+	case i.watch == nil:
+	case i.reader == nil && len(i.uris) == 0:
+		i.watch.Close()
+		i.watch = nil
+	default:
+		_ = i.watch.Set(ctx, i.topics()) // it then tells more than is wanted, and the agent may ignore it
+	}
+}
+
+func (i *interest) topics() durward.Topics {
+	return durward.Topics{Tools: true, Prompts: true, Resources: true, URIs: i.uris}
+}

@@ -1,0 +1,326 @@
+package mcpedge
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"durward"
+	"durward/internal/mcpwire"
+)
+
+// link is a connection that carries everything of one agent both ways: HTTP+SSE
+// of 2024-11-05, or stdio. It has at most one session, which lives as long as
+// the link does.
+type link struct {
+	face  *Face
+	like  durward.Call // what every call of the link has in common
+	out   *outbox
+	conv  conversation
+	seats chan struct{} // one for each request taken
+	slots chan struct{} // one for each request that runs
+	quit  chan struct{} // closed when nothing more is taken
+
+	ctx    context.Context // of the link; its calls do not outlive it
+	cancel context.CancelCauseFunc
+	work   sync.WaitGroup
+
+	mu      sync.Mutex // guards what follows
+	session *durward.Session
+	hearing bool
+	closed  bool // no more work is begun
+}
+
+// queueing is how many requests may wait for each one that runs: reading goes
+// on meanwhile, because a cancellation or an answer to a question may be next.
+const queueing = 4
+
+func (f *Face) newLink(ctx context.Context, like durward.Call) *link {
+	l := &link{
+		face: f, like: like, out: newOutbox(), quit: make(chan struct{}),
+		seats: make(chan struct{}, f.opts.SessionCalls*queueing), slots: make(chan struct{}, f.opts.SessionCalls),
+	}
+	l.ctx, l.cancel = context.WithCancelCause(ctx)
+	return l
+}
+
+// tell sends what belongs to a call.
+func (l *link) tell(msg []byte) bool { return l.out.news(msg) }
+
+// reply sends an answer.
+func (l *link) reply(msg []byte) { l.out.answer(msg, l.ctx.Done()) }
+
+// newCall is a call as the link knows it before its message is read.
+func (l *link) newCall(like *durward.Call) durward.Call {
+	c := *like
+	c.Received = time.Now()
+	c.ID = newID(c.Received)
+	if s := l.current(); s != nil {
+		c.SessionID = s.ID
+	}
+	return c
+}
+
+func (l *link) current() *durward.Session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.session
+}
+
+// take takes one message or batch, which came like a call of the link. It does
+// not wait for calls; initialize alone is answered before it returns.
+func (l *link) take(raw []byte, like *durward.Call) {
+	t := &turn{call: l.newCall(like)}
+	if isBatch(raw) {
+		l.takeBatch(t, raw)
+		return
+	}
+	m, err := mcpwire.Scan(raw, l.face.opts.Limits)
+	if err != nil {
+		l.unreadable(t, err)
+		return
+	}
+	d, bad := mcpwire.ClassifyStdio(&m)
+	if d.Modern && like.Wire.Transport == transportSSE {
+		bad = &mcpwire.Refusal{Err: mcpwire.InvalidRequest("HTTP+SSE has no revision 2026-07-28; POST to /mcp")}
+	}
+	t.fill(&m, d)
+	switch {
+	case m.Kind == mcpwire.Response:
+		l.conv.answered(m)
+	case m.Kind == mcpwire.Notification:
+		l.notified(&m)
+	case bad != nil:
+		l.give(t, l.refuse(t, bad.Err))
+	case m.Method == mcpwire.MethodInitialize && !d.Modern:
+		l.initialize(t) // what comes behind it needs the session
+	default:
+		l.start(t, func() { l.answer(t) })
+	}
+}
+
+// start runs one request beside the others.
+func (l *link) start(t *turn, serve func()) {
+	select {
+	case l.seats <- struct{}{}:
+	default:
+		l.give(t, rejected(&durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Retry: time.Second,
+			Message: "Too many requests wait on this connection; wait for answers."}))
+		return
+	}
+	l.begin(func() {
+		defer func() { <-l.seats }()
+		serve()
+	})
+}
+
+// begin runs work that close waits for; none after close.
+func (l *link) begin(work func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.work.Go(work)
+	}
+}
+
+func (l *link) takeBatch(t *turn, raw []byte) {
+	s := l.current()
+	if s == nil || (!mcpwire.Revision(s.Revision).Batches() && s.Revision != mcpwire.V20241105) {
+		l.give(t, l.refuse(t, mcpwire.InvalidRequest("A batch is not allowed in this revision")))
+		return
+	}
+	ms, err := mcpwire.ScanBatch(raw, l.face.opts.Limits, l.face.opts.Batch)
+	if err != nil {
+		l.unreadable(t, err)
+		return
+	}
+	l.start(t, func() {
+		if err := l.admit(t); err != nil {
+			l.give(t, rejected(err))
+			return
+		}
+		if joined := l.face.runBatch(l.ctx, ms, &t.call, &l.conv, l); joined != nil {
+			l.reply(joined)
+		}
+	})
+}
+
+func (l *link) unreadable(t *turn, err error) {
+	e := mcpwire.InvalidRequest("The message could not be read: " + safeText(err))
+	var scan *mcpwire.ScanError
+	if errors.As(err, &scan) {
+		t.id, e = scan.ID, scan.RPC()
+	}
+	l.give(t, l.refuse(t, e))
+}
+
+// safeText is what may be told of why a line could not be read.
+func safeText(err error) string {
+	if errors.Is(err, mcpwire.ErrLineTooLong) {
+		return "it is larger than allowed"
+	}
+	return "it is no message"
+}
+
+// refuse tells what cannot be served for how it looks.
+func (l *link) refuse(t *turn, e *durward.RPCError) answer {
+	if err := l.admit(t); err != nil {
+		return rejected(err)
+	}
+	return l.face.refused(l.ctx, t, e)
+}
+
+func (l *link) notified(m *mcpwire.Message) {
+	notified(&l.conv, m)
+	if m.Method == mcpwire.NotifyInitialized && l.current() != nil {
+		l.hear()
+	}
+}
+
+func (l *link) initialize(t *turn) {
+	if err := l.admit(t); err != nil {
+		l.give(t, rejected(err))
+		return
+	}
+	a := l.run(t)
+	if t.opened != nil {
+		l.mu.Lock()
+		l.session = t.opened
+		l.mu.Unlock()
+	}
+	l.give(t, a)
+}
+
+// answer admits and runs one request.
+func (l *link) answer(t *turn) {
+	if err := l.admit(t); err != nil {
+		l.give(t, rejected(err))
+		return
+	}
+	if t.call.Session == nil && !t.call.Wire.Modern && t.call.Method != mcpwire.MethodPing {
+		l.give(t, l.face.refused(l.ctx, t, mcpwire.InvalidRequest("This connection is not initialized")))
+		return
+	}
+	l.give(t, l.run(t))
+}
+
+func (l *link) run(t *turn) answer {
+	ctx, cancel := context.WithCancelCause(l.ctx)
+	defer cancel(nil)
+	t.attach(&l.conv)
+	t.slots, t.quit = l.slots, l.quit
+	l.face.prepare(t, l)
+	return l.face.run(ctx, t, cancel)
+}
+
+func (l *link) give(t *turn, a answer) {
+	if !a.silent {
+		l.reply(a.message(t.id))
+	}
+}
+
+// admit admits a call of the link. A session that was dropped for being idle
+// is opened again: the agent cannot know that it had one.
+func (l *link) admit(t *turn) error {
+	if t.call.Wire.Modern {
+		t.call.SessionID = ""
+	}
+	err := l.face.gw.Admit(l.ctx, &t.call)
+	if e := (*durward.Error)(nil); t.call.SessionID == "" || !errors.As(err, &e) || e.Code != durward.SessionGone {
+		return err
+	}
+	t.call.SessionID = ""
+	if err := l.face.gw.Admit(l.ctx, &t.call); err != nil {
+		return err
+	}
+	return l.reopen(t)
+}
+
+func (l *link) reopen(t *turn) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, err := l.face.gw.OpenSession(l.ctx, &t.call, *l.session)
+	if err != nil {
+		return err
+	}
+	l.session = s
+	t.call.Session, t.call.SessionID = s, s.ID
+	return nil
+}
+
+// hear starts to tell what changes, once.
+func (l *link) hear() {
+	l.mu.Lock()
+	first := !l.hearing
+	l.hearing = true
+	l.mu.Unlock()
+	if first {
+		l.begin(l.pump)
+	}
+}
+
+func (l *link) pump() {
+	t := &turn{call: l.newCall(&l.like)}
+	t.call.Method = mcpwire.NotifyInitialized
+	if l.admit(t) != nil {
+		return // told when the agent calls
+	}
+	t.attach(&l.conv)
+	events, taken, err := l.conv.interest.listen(l.ctx, l.face.gw, &t.call)
+	if err != nil {
+		l.face.opts.Log.Warn("agent hears no changes", "agent", t.call.Agent.Name, "err", err)
+		return
+	}
+	defer l.conv.interest.leave(taken)
+	_ = l.face.hear(l.ctx, events, l.quit, func(e durward.Event) error {
+		l.out.news(mcpwire.AppendNotification(nil, e.Method, e.Params))
+		return nil
+	}, func() error { return nil })
+}
+
+// linger takes nothing more and gives the calls under way a moment to end.
+// Subscriptions are told to.
+func (l *link) linger(most time.Duration) {
+	close(l.quit)
+	late := time.NewTimer(most)
+	defer late.Stop()
+	for range cap(l.seats) {
+		select {
+		case l.seats <- struct{}{}:
+		case <-late.C:
+			return
+		case <-l.ctx.Done():
+			return
+		}
+	}
+}
+
+// close ends the link: calls are cancelled, the session ends.
+func (l *link) close(why error) {
+	l.mu.Lock()
+	l.closed = true
+	s := l.session
+	l.mu.Unlock()
+	l.cancel(why)
+	l.conv.end(why)
+	l.work.Wait()
+	l.out.close()
+	if s == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), closeTime)
+	defer cancel()
+	c := l.newCall(&l.like)
+	c.Method = methodClose
+	if l.face.gw.Admit(ctx, &c) == nil {
+		_ = l.face.gw.CloseSession(ctx, &c) // one that is gone already is closed as well
+	}
+}
+
+const (
+	// closeTime bounds the clean-up of a link.
+	closeTime = 5 * time.Second
+	// methodClose stands in the record where a link ends its session.
+	methodClose = "DELETE"
+)

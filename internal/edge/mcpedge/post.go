@@ -1,0 +1,325 @@
+package mcpedge
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"durward"
+	"durward/internal/edge"
+	"durward/internal/httpwire"
+	"durward/internal/mcpwire"
+)
+
+// streamable answers at /mcp and /mcp/{name}.
+func (f *Face) streamable(r *edge.Request) {
+	switch r.Method() {
+	case http.MethodPost:
+		f.post(r)
+	case http.MethodGet:
+		f.get(r)
+	case http.MethodDelete:
+		f.delete(r)
+	default:
+		notAllowed(r, "GET, POST, DELETE, OPTIONS")
+	}
+}
+
+// post is one POST of an agent and the answer to it.
+type post struct {
+	turn
+	face   *Face
+	r      *edge.Request
+	stream stream
+}
+
+func (f *Face) post(r *edge.Request) {
+	p := &post{face: f, r: r}
+	f.describe(&p.call, r)
+	body, ok := p.receive()
+	if !ok {
+		return
+	}
+	if isBatch(body) {
+		p.batch(body)
+		return
+	}
+	m, err := mcpwire.Scan(body, f.opts.Limits)
+	if err != nil {
+		p.unreadable(err)
+		return
+	}
+	d, bad := mcpwire.Classify(r.Header(), &m)
+	p.fill(&m, d)
+	switch {
+	case bad != nil:
+		p.refuse(bad.Status, bad.Err)
+	case d.Modern:
+		p.modern(&m)
+	default:
+		p.legacy(&m)
+	}
+}
+
+// describe fills what of a call is known before its body.
+func (f *Face) describe(c *durward.Call, r *edge.Request) {
+	c.ID = newID(r.Began())
+	c.Received = r.Began()
+	c.Wire = durward.Wire{Lane: durward.LaneMCP, Transport: "http", Remote: r.Remote()}
+	c.Credential = r.Credential
+	c.Endpoint = r.Name
+}
+
+// receive reads the body; a stranger's only while it is small.
+func (p *post) receive() (body []byte, ok bool) {
+	p.stream = stream{x: p.r.Exchange, keepAlive: p.face.opts.KeepAlive, lost: func() {}}
+	p.stream.json, p.stream.events = accepts(p.r.Header()["Accept"])
+	if !p.r.IsSmall() && !p.admit() {
+		return nil, false
+	}
+	if bad := p.unacceptable(); bad != 0 {
+		p.refuse(bad, mcpwire.InvalidRequest(http.StatusText(bad)+": POST application/json, and accept application/json and text/event-stream"))
+		return nil, false
+	}
+	body, err := p.r.Body()
+	if err != nil {
+		p.unreceived(err)
+		return nil, false
+	}
+	return body, true
+}
+
+func (p *post) unacceptable() (status int) {
+	switch {
+	case !isJSON(p.r.Header()["Content-Type"]) || p.r.Get("Content-Encoding") != "":
+		return http.StatusUnsupportedMediaType
+	case !p.stream.json && !p.stream.events:
+		return http.StatusNotAcceptable
+	}
+	return 0
+}
+
+func (p *post) unreceived(err error) {
+	status := http.StatusBadRequest
+	var body *httpwire.BodyError
+	if errors.As(err, &body) {
+		status = body.Status
+	}
+	p.refuse(status, mcpwire.InvalidRequest("The request body could not be read: "+http.StatusText(status)))
+}
+
+func (p *post) unreadable(err error) {
+	var scan *mcpwire.ScanError
+	if !errors.As(err, &scan) {
+		p.refuse(http.StatusBadRequest, mcpwire.InvalidRequest("The message could not be read"))
+		return
+	}
+	p.id = scan.ID
+	p.refuse(http.StatusBadRequest, scan.RPC())
+}
+
+// modern serves a message of 2026-07-28. Session and event ids that an agent
+// may still send are ignored.
+func (p *post) modern(m *mcpwire.Message) {
+	p.call.Params = paramsOf(p.r.Header())
+	if !p.admit() {
+		return
+	}
+	if m.Kind == mcpwire.Notification {
+		p.accepted()
+		return
+	}
+	ctx, cancel := context.WithCancelCause(p.r.Context()) // a connection that closes is a cancelled call
+	defer cancel(nil)
+	p.stream.lost = func() { cancel(errAgentLeft) }
+	p.answer(ctx, cancel)
+}
+
+// legacy serves a message of the revisions with sessions.
+func (p *post) legacy(m *mcpwire.Message) {
+	if m.Method != mcpwire.MethodInitialize && !p.attachSession() {
+		return
+	}
+	switch m.Kind {
+	case mcpwire.Response:
+		p.conv.answered(*m)
+		p.accepted()
+	case mcpwire.Notification:
+		notified(p.conv, m)
+		p.accepted()
+	default:
+		p.legacyRequest()
+	}
+}
+
+func (p *post) legacyRequest() {
+	if !p.admit() {
+		return
+	}
+	ctx, stop := context.WithTimeout(p.face.base, p.face.opts.CallTime) // a connection that closes says nothing
+	defer stop()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	p.answer(ctx, cancel)
+}
+
+// attachSession admits the call together with its session.
+func (p *post) attachSession() bool {
+	id := p.r.Get(mcpwire.HeaderSession)
+	if id == "" {
+		p.refuse(http.StatusBadRequest, mcpwire.InvalidRequest("Mcp-Session-Id is missing; initialize first"))
+		return false
+	}
+	p.call.SessionID = id
+	if err := p.face.admitSession(p.r.Context(), &p.call); err != nil {
+		p.reject(err)
+		return false
+	}
+	p.attach(p.face.talks.of(id))
+	return true
+}
+
+// admitSession admits a call that names a session, which belongs to the
+// endpoint where it was opened.
+func (f *Face) admitSession(ctx context.Context, c *durward.Call) error {
+	if err := f.gw.Admit(ctx, c); err != nil {
+		return err
+	}
+	if c.Session == nil || c.Session.Endpoint != c.Endpoint {
+		return sessionGone()
+	}
+	return nil
+}
+
+// answer runs the turn and sends what comes of it.
+func (p *post) answer(ctx context.Context, cancel context.CancelCauseFunc) {
+	if p.call.Method == mcpwire.MethodListen && !p.stream.events {
+		p.refuse(http.StatusNotAcceptable, mcpwire.InvalidRequest("subscriptions/listen needs Accept: text/event-stream"))
+		return
+	}
+	p.face.prepare(&p.turn, &p.stream)
+	if p.call.Method != mcpwire.MethodInitialize { // whose answer needs a header
+		silence := time.AfterFunc(p.stream.keepAlive, func() { p.stream.begin() })
+		defer silence.Stop()
+	}
+	a := p.face.run(ctx, &p.turn, cancel)
+	var last []byte
+	if p.streams() && !a.silent {
+		last = a.message(p.id)
+	}
+	if !p.stream.finish(last) {
+		p.send(a)
+	}
+}
+
+// streams reports whether the answer will be an event.
+func (p *post) streams() bool {
+	p.stream.mu.Lock()
+	defer p.stream.mu.Unlock()
+	return p.stream.box != nil || !p.stream.json
+}
+
+// send answers with JSON.
+func (p *post) send(a answer) {
+	if p.opened != nil {
+		p.r.Set(mcpwire.HeaderSession, p.opened.ID)
+	}
+	if a.from != nil {
+		edge.SetErrorHeaders(p.r.Exchange, p.call.Credential, a.from)
+	}
+	status := a.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	if a.err != nil {
+		_ = p.r.Answer(status, typeJSON, a.message(p.id)) // an agent that left needs no answer
+		return
+	}
+	head := make([]byte, 0, 40+len(p.id))
+	head = append(append(append(head, `{"jsonrpc":"2.0","id":`...), p.id...), `,"result":`...)
+	_ = p.r.Answer(status, typeJSON, head, a.result, closing)
+}
+
+var closing = []byte("}") // of the envelope
+
+func (p *post) accepted() { _ = p.r.Answer(http.StatusAccepted, "") } // an agent that left needs no answer
+
+// admit finds out who calls, once; false when the refusal was answered.
+func (p *post) admit() bool {
+	if p.call.Agent != nil {
+		return true
+	}
+	if err := p.face.gw.Admit(p.r.Context(), &p.call); err != nil {
+		p.reject(err)
+		return false
+	}
+	return true
+}
+
+func (p *post) reject(err error) { p.send(rejected(err)) }
+
+// refuse answers what cannot be served for how it looks. Strangers are told no
+// more than that they are strangers.
+func (p *post) refuse(status int, e *durward.RPCError) {
+	if !p.admit() {
+		return
+	}
+	a := p.face.refused(p.r.Context(), &p.turn, e)
+	a.status = status
+	p.send(a)
+}
+
+// paramsOf returns the Mcp-Param-* headers as they were sent.
+func paramsOf(h http.Header) (ps []durward.ParamValue) {
+	for name, values := range h {
+		if part, ok := strings.CutPrefix(name, mcpwire.HeaderParamPrefix); ok {
+			for _, v := range values {
+				ps = append(ps, durward.ParamValue{Header: part, Value: v})
+			}
+		}
+	}
+	return ps
+}
+
+// isBatch reports whether the first thing in a body opens an array.
+func isBatch(body []byte) bool {
+	i := slices.IndexFunc(body, func(c byte) bool { return c != ' ' && c != '\t' && c != '\r' && c != '\n' })
+	return i >= 0 && body[i] == '['
+}
+
+// isJSON reports whether a body is what we read. Who does not say is believed.
+func isJSON(types []string) bool {
+	if len(types) == 0 || (len(types) == 1 && types[0] == typeJSON) {
+		return true
+	}
+	media, params, _ := strings.Cut(types[0], ";")
+	if len(types) > 1 || !strings.EqualFold(strings.TrimSpace(media), typeJSON) {
+		return false
+	}
+	_, charset, said := strings.Cut(strings.ToLower(params), "charset=")
+	return !said || strings.Trim(charset, `" `) == "utf-8"
+}
+
+// accepts reads what an agent takes as the answer to a POST. Who does not say
+// takes anything.
+func accepts(values []string) (json, events bool) {
+	if len(values) == 0 {
+		return true, true
+	}
+	for _, v := range values {
+		if strings.Contains(v, "*/*") {
+			return true, true
+		}
+		json = json || strings.Contains(v, "application/json") || strings.Contains(v, "application/*")
+		events = events || strings.Contains(v, typeEvents) || strings.Contains(v, "text/*")
+	}
+	return json, events
+}
+
+func notAllowed(r *edge.Request, allow string) {
+	r.Set("Allow", allow)
+	_ = r.Answer(http.StatusMethodNotAllowed, "") // an agent that left needs no answer
+}

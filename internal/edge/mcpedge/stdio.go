@@ -1,0 +1,90 @@
+package mcpedge
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"durward"
+	"durward/internal/mcpwire"
+)
+
+// Local tells who speaks over a local connection, where the operating system
+// vouches for the caller.
+type Local struct {
+	Agent    string // name of the agent
+	Endpoint string // upstream that is asked for, "" for all
+	Remote   string // for the record, such as "stdio" or "pid 4711"
+}
+
+// ServeStdio speaks MCP of both eras with one agent: a message a line, requests
+// side by side, answers as they come. It returns nil when r ends, after the
+// calls under way had a moment to end, and ctx's cause when ctx ends first. It
+// closes neither r nor w; a read or write that is stuck when it returns ends
+// when the caller closes them.
+func (f *Face) ServeStdio(ctx context.Context, r io.Reader, w io.Writer, who Local) error {
+	like := durward.Call{Local: who.Agent, Endpoint: who.Endpoint}
+	like.Wire = durward.Wire{Lane: durward.LaneMCP, Transport: "stdio", Remote: who.Remote}
+	l := f.newLink(ctx, like)
+	written := make(chan error, 1)
+	go func() {
+		err := l.out.pour(nil, time.Hour, lineWriter(w), func() error { return nil })
+		l.cancel(errAgentLeft) // nobody reads any more
+		written <- err
+	}()
+	read := make(chan error, 1)
+	go func() { read <- l.readLines(r, f.opts.Limits.Bytes) }()
+
+	var err error
+	select {
+	case err = <-read:
+		l.linger(f.opts.Linger)
+	case <-f.draining:
+		l.linger(f.opts.Linger)
+	case <-l.ctx.Done():
+		err = context.Cause(ctx)
+	}
+	l.close(errAgentLeft)
+	select {
+	case werr := <-written:
+		return errors.Join(err, werr)
+	case <-time.After(time.Second): // stuck: see above
+		return err
+	}
+}
+
+// readLines takes messages until r ends.
+func (l *link) readLines(r io.Reader, most int) error {
+	if most <= 0 {
+		most = mcpwire.DefaultBytes
+	}
+	lines := mcpwire.NewLineReader(r, most)
+	for l.ctx.Err() == nil {
+		line, err := lines.Next()
+		switch {
+		case errors.Is(err, mcpwire.ErrLineTooLong):
+			l.unreadable(&turn{call: l.newCall(&l.like)}, err)
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		default:
+			l.take(line, &l.like)
+		}
+	}
+	return nil
+}
+
+// lineWriter writes messages a line each, with one write.
+func lineWriter(w io.Writer) func([][]byte) error {
+	var buf []byte
+	return func(msgs [][]byte) error {
+		buf = buf[:0]
+		for _, m := range msgs {
+			buf = append(append(buf, mcpwire.OneLine(m)...), '\n')
+		}
+		_, err := w.Write(buf)
+		return err
+	}
+}

@@ -1,0 +1,195 @@
+package mcpedge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"durward"
+	"durward/internal/edge"
+	"durward/internal/mcpwire"
+)
+
+// turn is one request of an agent on its way through the table: the call, and
+// the way back.
+type turn struct {
+	call   durward.Call
+	id     []byte // raw, as the agent wrote it
+	conv   *conversation
+	peer   peer
+	opened *durward.Session // by initialize
+	slots  chan struct{}    // of a link, where requests may wait for their turn
+	quit   <-chan struct{}  // closed when a link takes nothing more
+}
+
+// answer is what a request gets.
+type answer struct {
+	status int               // of HTTP; 0 is 200
+	result []byte            // raw
+	err    *durward.RPCError // instead of a result
+	from   *durward.Error    // what err came from, for the headers that belong to it
+	silent bool              // the agent cancelled: it expects nothing
+}
+
+// message is the answer as a JSON-RPC response.
+func (a answer) message(id []byte) []byte {
+	if a.err != nil {
+		return mcpwire.AppendError(nil, id, a.err)
+	}
+	return mcpwire.AppendResult(make([]byte, 0, len(a.result)+len(id)+40), id, a.result)
+}
+
+// fill makes the call of a message that was classified.
+func (t *turn) fill(m *mcpwire.Message, d mcpwire.Decision) {
+	t.id = m.ID
+	t.call.Method = m.Method
+	t.call.Input = d.Payload
+	t.call.Asked = askedOf(d.Payload)
+	t.call.Wire.Modern = d.Modern
+	t.call.Wire.Revision = d.Revision
+	if d.Modern {
+		t.call.Client = durward.Client{Capabilities: d.Meta.ClientCapabilities, Info: d.Meta.ClientInfo, LogLevel: d.Meta.LogLevel}
+	}
+}
+
+// askedOf is the name or URI that the params ask for; a completion asks for
+// what its ref names.
+func askedOf(p durward.Payload) string {
+	from, name, uri := p.Raw, p.Name.Of(p.Raw), p.URI.Of(p.Raw)
+	if p.Ref.Present() {
+		from = p.Ref.Of(p.Raw)
+		name, _ = mcpwire.Field(from, "name")
+		uri, _ = mcpwire.Field(from, "uri")
+	}
+	if name == nil {
+		name = uri
+	}
+	text, _ := mcpwire.Text(name)
+	return text
+}
+
+// attach gives an admitted call what its session or connection remembers.
+func (t *turn) attach(conv *conversation) {
+	t.conv = conv
+	if s := t.call.Session; s != nil && !t.call.Wire.Modern {
+		t.call.Wire.Revision = s.Revision
+		t.call.Client = s.Client
+		t.call.Client.LogLevel = conv.logLevel()
+	}
+}
+
+// prepare makes the peer of a turn that is about to run.
+func (f *Face) prepare(t *turn, out outlet) {
+	t.peer.modern, t.peer.level, t.peer.capabilities = t.call.Wire.Modern, t.call.Client.LogLevel, t.call.Client.Capabilities
+	t.peer.conv, t.peer.out, t.peer.opts = t.conv, out, &f.opts
+}
+
+// run answers an admitted turn. The call is known to its conversation while it
+// runs, so that the agent can cancel it.
+func (f *Face) run(ctx context.Context, t *turn, cancel context.CancelCauseFunc) answer {
+	h := f.handlerOf(t.call.Method, t.call.Wire.Modern)
+	if h == nil {
+		return f.refused(ctx, t, mcpwire.MethodNotFound(t.call.Method))
+	}
+	if n := f.calls.Add(1); n > int64(f.opts.Calls) {
+		f.calls.Add(-1)
+		return t.failed(&durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Retry: time.Second,
+			Message: "Too many calls are under way; try again in a moment."})
+	}
+	defer f.calls.Add(-1)
+	if t.conv != nil {
+		n, err := t.conv.begin(t.id, cancel, f.opts.SessionCalls+cap(t.slots)*(queueing-1))
+		if err != nil {
+			return t.failed(err)
+		}
+		defer t.conv.finish(n)
+	}
+	reply, err := t.queue(ctx, h)
+	t.peer.close()
+	if errors.Is(context.Cause(ctx), errCancelled) {
+		return answer{silent: true, err: mcpwire.InternalError("The call was cancelled")}
+	}
+	if err != nil {
+		return t.failed(err)
+	}
+	return t.replied(reply)
+}
+
+// queue waits for the turn, where there is a queue, and then runs h.
+func (t *turn) queue(ctx context.Context, h handler) (durward.Reply, error) {
+	if t.slots == nil {
+		return h(ctx, t)
+	}
+	select {
+	case t.slots <- struct{}{}:
+		defer func() { <-t.slots }()
+		return h(ctx, t)
+	case <-ctx.Done():
+		return durward.Reply{}, context.Cause(ctx)
+	}
+}
+
+// replied puts a reply into the agent's era.
+func (t *turn) replied(r durward.Reply) answer {
+	w := t.call.Wire
+	if r.Error != nil {
+		return t.rpcFailed(r.Error)
+	}
+	if r.Modern == w.Modern {
+		return answer{result: r.Result}
+	}
+	if w.Modern {
+		return answer{result: mcpwire.ToModernResult(t.call.Method, r.Result, mcpwire.Hints{})}
+	}
+	if kind, ok := mcpwire.FieldText(r.Result, "resultType"); ok && kind != "complete" {
+		return t.rpcFailed(mcpwire.InternalError("The server answered " + clip(kind) + ", which this protocol revision cannot express"))
+	}
+	return answer{result: mcpwire.ToLegacyResult(t.call.Method, w.Revision, r.Result)}
+}
+
+// failed tells an error by the table of edge.
+func (t *turn) failed(err error) answer {
+	var rpc *durward.RPCError
+	if errors.As(err, &rpc) {
+		return t.rpcFailed(rpc)
+	}
+	e := durward.AsError(err)
+	return answer{status: edge.MCPStatus(e), err: edge.RPC(e), from: e}
+}
+
+// rejected is failed for what was not admitted: the status says so.
+func rejected(err error) answer {
+	e := durward.AsError(err)
+	return answer{status: edge.Status(e), err: edge.RPC(e), from: e}
+}
+
+// rpcFailed tells an error that is one of JSON-RPC already.
+func (t *turn) rpcFailed(e *durward.RPCError) answer {
+	w := t.call.Wire
+	if !w.Modern {
+		return answer{err: mcpwire.ToLegacyError(t.call.Method, e)}
+	}
+	e = mcpwire.ToModernError(t.call.Method, t.call.Asked, e)
+	return answer{status: modernStatus(e.Code), err: e}
+}
+
+// modernStatus is the HTTP status that MCP 2026-07-28 wants with an error.
+func modernStatus(code int) int {
+	switch code {
+	case mcpwire.CodeMethodNotFound:
+		return 404
+	case mcpwire.CodeHeaderMismatch, mcpwire.CodeMissingCapability, mcpwire.CodeUnsupportedVersion:
+		return 400
+	}
+	return 200
+}
+
+// refused records what this face refuses by itself, and tells it.
+func (f *Face) refused(ctx context.Context, t *turn, e *durward.RPCError) answer {
+	code := durward.BadRequest
+	if e.Code == mcpwire.CodeHeaderMismatch {
+		code = durward.HeaderMismatch
+	}
+	f.gw.Refused(ctx, &t.call, &durward.Error{Code: code, Reason: durward.ReasonRequestInvalid, Message: e.Message})
+	return t.rpcFailed(e)
+}

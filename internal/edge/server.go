@@ -1,0 +1,164 @@
+package edge
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"durward"
+	"durward/internal/httpwire"
+)
+
+// Options describe the data listener; zero values take the defaults of httpwire.
+type Options struct {
+	// Names are the host names under which agents reach us beside loopback ones.
+	Names []string
+	// Origins are the web origins whose pages may call, as https://app.example.
+	// Pages of Names, and of this machine when we listen on loopback, always may.
+	Origins []string
+	Body    httpwire.BodyOptions
+	HTTP    httpwire.ServerOptions
+	Log     *slog.Logger // nil is silent
+}
+
+// Request is an exchange that passed the checks of the edge.
+type Request struct {
+	*httpwire.Exchange
+	Credential durward.Credential // zero when none was presented
+	Name       string             // what {name} of the route's path stands for
+}
+
+// Route is a path and who answers it, whatever the method. A path may end in
+// /{name}, which stands for one segment.
+type Route struct {
+	Path  string
+	Serve func(*Request)
+}
+
+// Lane is a kind of traffic with its routes.
+type Lane interface {
+	Routes() []Route
+	// Drain ends what would never end by itself, such as streams. The server
+	// calls it when it stops; calls under way go on.
+	Drain()
+	// Stop cancels the calls that are still under way, those too whose agent has
+	// left. It comes after Drain.
+	Stop()
+}
+
+// Server is the data listener. Make one with [New].
+type Server struct {
+	opts    Options
+	from    sources
+	routes  map[string]func(*Request)
+	named   map[string]func(*Request) // by the path before /{name}
+	lanes   []Lane
+	http    *httpwire.Server
+	handler http.Handler
+}
+
+// New returns a server of lanes; nothing listens before Serve.
+func New(o Options, lanes ...Lane) *Server {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{
+		opts: o, from: newSources(o.Names, o.Origins), lanes: lanes,
+		routes: make(map[string]func(*Request)), named: make(map[string]func(*Request)),
+	}
+	for _, l := range lanes {
+		for _, r := range l.Routes() {
+			if before, ok := strings.CutSuffix(r.Path, "/{name}"); ok {
+				s.named[before] = r.Serve
+			} else {
+				s.routes[r.Path] = r.Serve
+			}
+		}
+	}
+	s.handler = httpwire.Handler(o.Body, s.serve)
+	s.http = httpwire.NewServer(s.handler, o.HTTP)
+	return s
+}
+
+// Serve answers on l until Shutdown, and then returns nil. It closes l. It is
+// called once.
+func (s *Server) Serve(l net.Listener) error {
+	s.from.loopback = onLoopback(l.Addr())
+	return s.http.Serve(l)
+}
+
+// Shutdown stops listening, ends the streams and waits for the calls under
+// way. When ctx ends first it cancels them and returns ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	for _, l := range s.lanes {
+		l.Drain()
+		defer context.AfterFunc(ctx, l.Stop)()
+		defer l.Stop()
+	}
+	return s.http.Shutdown(ctx)
+}
+
+// Conns returns how many connections are open.
+func (s *Server) Conns() int { return s.http.Conns() }
+
+func (s *Server) serve(x *httpwire.Exchange) {
+	defer s.survive(x)
+	origin, err := s.from.check(x)
+	if err != nil {
+		Refuse(x, durward.Credential{}, err)
+		return
+	}
+	if origin != "" {
+		grant(x, origin)
+	}
+	route, name := s.route(x.Path())
+	if route == nil {
+		notFound(x)
+		return
+	}
+	if x.Method() == http.MethodOptions {
+		preflight(x, origin)
+		return
+	}
+	c, err := credentialOf(x)
+	if err != nil {
+		Refuse(x, durward.NewCredential(x.Get("Authorization")), err)
+		return
+	}
+	route(&Request{Exchange: x, Credential: c, Name: name})
+}
+
+func (s *Server) route(path string) (route func(*Request), name string) {
+	if r := s.routes[path]; r != nil {
+		return r, ""
+	}
+	i := strings.LastIndexByte(path, '/')
+	if i < 0 || i+1 == len(path) {
+		return nil, ""
+	}
+	return s.named[path[:i]], path[i+1:]
+}
+
+// notFound answers for every path that is not ours. Clients probe discovery
+// documents (/.well-known/...) and POST /register before they ask for anything:
+// a fast and plain 404 sends them on.
+func notFound(x *httpwire.Exchange) {
+	sendProblem(x, http.StatusNotFound, "Nothing is served at this path; agents speak MCP at /mcp.", durward.ReasonEndpointUnknown)
+}
+
+// survive keeps a bug of ours from ending more than one request.
+func (s *Server) survive(x *httpwire.Exchange) {
+	bug := recover()
+	if bug == nil {
+		return
+	}
+	s.opts.Log.Error("request handler panicked", "panic", bug, "stack", string(debug.Stack()))
+	if x.Sent() {
+		panic(http.ErrAbortHandler) // what was promised cannot be kept: cut the connection
+	}
+	Refuse(x, durward.Credential{}, &durward.Error{Code: durward.Internal, Reason: durward.ReasonInternal,
+		Message: "The gateway failed to handle the request; its log says why."})
+}
