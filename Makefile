@@ -50,7 +50,7 @@ race: ## The packages where goroutines meet, under the race detector
 	@CGO_ENABLED=1 $(TEST) -race $$($(GO) list $(RACED) 2>/dev/null)
 
 stories: ## Conformance, interoperation and hostile peers, through the gateway
-	@$(TEST) -timeout 20m ./test/...
+	@$(TEST) -timeout 20m -parallel 8 ./test/...
 
 seeds: ## Each fuzz target for a few seconds
 	@scripts/fuzz $(FUZZTIME)

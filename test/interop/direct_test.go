@@ -1,0 +1,31 @@
+package interop
+
+import (
+	"fmt"
+	"testing"
+
+	"durward/internal/durwardtest"
+)
+
+// The peers among themselves: what fails here is not the gateway's doing.
+func TestDirect(t *testing.T) {
+	server := durwardtest.Build(t, durwardtest.EverythingServer)
+	for _, k := range kinds {
+		if k.transport == "sse" {
+			continue // the server does not speak it
+		}
+		t.Run(k.String(), func(t *testing.T) {
+			t.Parallel()
+			to := target{command: []string{server}}
+			if k.transport == "http" {
+				addr := durwardtest.StartHTTP(t, durwardtest.StartOptions{}, server, "-http", "ADDR", fmt.Sprintf("-stateless=%t", k.modern))
+				to = target{url: "http://" + addr + "/"}
+			}
+			p := k.connect(t, to, k)
+			everything(t, p, k, bare)
+			if err := p.Close(); err != nil {
+				t.Logf("Close: %v", err)
+			}
+		})
+	}
+}
