@@ -392,3 +392,25 @@ func TestASnapshotThatDoesNotCompileChangesNothing(t *testing.T) {
 		t.Errorf("after a failed Load: %v, revision %d", err, h.Revision())
 	}
 }
+
+func TestACallAdmittedUnderAnOlderPlanIsJudgedByTheNewOne(t *testing.T) {
+	h := newHouse(t)
+	c := h.call(t, "tools/call", `{"name":"crm__add","arguments":{"text":"x"}}`)
+	if err := h.Admit(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Load(&durward.Snapshot{Revision: 8, Agents: []durward.Agent{{Name: "bot"}}, Upstreams: []durward.Upstream{{Name: "crm"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Serve(t.Context(), c, nil); durward.AsError(err).Code != durward.NotFound || len(h.up.asked) != 0 {
+		t.Errorf("the roles are gone, but Serve = %v", err)
+	}
+	if err := h.Load(&durward.Snapshot{Revision: 9}); err != nil {
+		t.Fatal(err)
+	}
+	c = h.call(t, "tools/call", `{"name":"crm__add"}`)
+	c.Agent = &durward.Agent{Name: "bot"}
+	if _, err := h.Serve(t.Context(), c, nil); durward.AsError(err).Reason != durward.ReasonAgentDisabled {
+		t.Errorf("the agent is gone, but Serve = %v", err)
+	}
+}

@@ -24,7 +24,7 @@ type Plan struct {
 	policy    *policy.Program
 	upstreams map[string]*durward.Upstream
 	catalog   *catalog.Catalog
-	views     *views
+	views     map[*durward.Agent]*views // agents with the same roles share theirs
 }
 
 // Compile checks a snapshot and compiles it, without a catalogue: nothing is
@@ -51,74 +51,54 @@ func Compile(pepper []byte, s *durward.Snapshot) (*Plan, error) {
 func (p *Plan) withCatalog(c *catalog.Catalog) *Plan {
 	next := *p
 	next.catalog = c
-	next.views = &views{}
+	next.views = make(map[*durward.Agent]*views, len(p.snapshot.Agents))
+	byRoles := make(map[string]*views)
+	for i := range p.snapshot.Agents {
+		agent := &p.snapshot.Agents[i]
+		key := strings.Join(slices.Sorted(slices.Values(agent.Roles)), "\x00")
+		if byRoles[key] == nil {
+			byRoles[key] = &views{ask: asker{p.policy, agent.Roles}}
+		}
+		next.views[agent] = byRoles[key]
+	}
 	return &next
 }
 
 // view is what the agent sees through an endpoint; nil when there is no such
 // endpoint for it.
 func (p *Plan) view(agent *durward.Agent, endpoint string) *catalog.View {
-	if v, ok := p.views.get(agent, endpoint); ok {
-		return v
+	v := p.views[agent]
+	if v == nil || (endpoint != "" && p.upstreams[endpoint] == nil) {
+		return nil
 	}
-	return p.views.add(p, agent, endpoint)
+	if m := v.byEndpoint.Load(); m != nil {
+		if view, ok := (*m)[endpoint]; ok {
+			return view
+		}
+	}
+	return v.build(p.catalog, endpoint)
 }
 
-// views caches a plan's views. Agents with the same roles share theirs.
+// views are what agents with one set of roles see, built when first asked for.
 type views struct {
-	byAgent atomic.Pointer[map[agentKey]*catalog.View]
-
-	mu      sync.Mutex // guards byRoles, and writing byAgent
-	byRoles map[rolesKey]*catalog.View
+	ask        asker
+	byEndpoint atomic.Pointer[map[string]*catalog.View]
+	mu         sync.Mutex // guards building
 }
 
-type agentKey struct {
-	agent    *durward.Agent
-	endpoint string
-}
-
-type rolesKey struct{ roles, endpoint string }
-
-// maxViews bounds the agents' entries; the rest is found by roles, more slowly.
-const maxViews = 200_000
-
-func (v *views) get(agent *durward.Agent, endpoint string) (*catalog.View, bool) {
-	m := v.byAgent.Load()
-	if m == nil {
-		return nil, false
-	}
-	view, ok := (*m)[agentKey{agent, endpoint}]
-	return view, ok
-}
-
-func (v *views) add(p *Plan, agent *durward.Agent, endpoint string) *catalog.View {
-	if endpoint != "" && p.upstreams[endpoint] == nil {
-		return nil // not cached: the name is the caller's
-	}
+func (v *views) build(c *catalog.Catalog, endpoint string) *catalog.View {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	key := rolesKey{strings.Join(slices.Sorted(slices.Values(agent.Roles)), "\x00"), endpoint}
-	view, ok := v.byRoles[key]
-	if !ok {
-		view = p.catalog.View(endpoint, asker{p.policy, agent.Roles})
-		if v.byRoles == nil {
-			v.byRoles = make(map[rolesKey]*catalog.View)
+	next := make(map[string]*catalog.View)
+	if m := v.byEndpoint.Load(); m != nil {
+		if view, ok := (*m)[endpoint]; ok {
+			return view
 		}
-		v.byRoles[key] = view
-	}
-	v.publish(agentKey{agent, endpoint}, view)
-	return view
-}
-
-// publish is called with mu held. It copies the map, which is rare enough:
-// once per agent and plan.
-func (v *views) publish(key agentKey, view *catalog.View) {
-	next := make(map[agentKey]*catalog.View)
-	if m := v.byAgent.Load(); m != nil && len(*m) < maxViews {
 		next = maps.Clone(*m)
 	}
-	next[key] = view
-	v.byAgent.Store(&next)
+	next[endpoint] = c.View(endpoint, v.ask)
+	v.byEndpoint.Store(&next)
+	return next[endpoint]
 }
 
 // asker answers the catalogue's questions for one set of roles.
@@ -127,5 +107,8 @@ type asker struct {
 	roles   []string
 }
 
+// Decide implements catalog.Asker.
 func (a asker) Decide(op *durward.Operation) durward.Verdict { return a.program.Decide(a.roles, op) }
-func (a asker) Reaches(upstream string) bool                 { return a.program.Reaches(a.roles, upstream) }
+
+// Reaches implements catalog.Asker.
+func (a asker) Reaches(upstream string) bool { return a.program.Reaches(a.roles, upstream) }

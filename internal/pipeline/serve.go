@@ -50,19 +50,17 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (durward.
 	return g.do(ctx, t, p)
 }
 
-// identify finds the agent, unless the edge had it admitted before.
+// identify finds the agent. One that the edge had admitted before is taken
+// over, unless the plan has changed since: then it is looked up again.
 func (g *Gateway) identify(t *transit) error {
 	c := t.call
-	if c.Agent != nil {
+	switch {
+	case c.Agent != nil && t.plan.views[c.Agent] != nil:
 		return nil
-	}
-	if c.Local != "" { // the operating system vouches for the caller
-		agent, ok := t.plan.identity.Agent(c.Local)
-		if !ok {
-			return &durward.Error{Code: durward.Forbidden, Reason: durward.ReasonAgentDisabled, Message: "There is no enabled agent named " + c.Local + "."}
-		}
-		c.Agent = agent
-		return nil
+	case c.Agent != nil:
+		return t.byName(c.Agent.Name)
+	case c.Local != "": // the operating system vouches for the caller
+		return t.byName(c.Local)
 	}
 	agent, key, err := t.plan.identity.Verify(c.Credential, c.Received)
 	if key != nil {
@@ -70,6 +68,16 @@ func (g *Gateway) identify(t *transit) error {
 	}
 	c.Agent = agent
 	return err
+}
+
+func (t *transit) byName(name string) error {
+	agent, ok := t.plan.identity.Agent(name)
+	if !ok {
+		t.call.Agent = nil
+		return &durward.Error{Code: durward.Forbidden, Reason: durward.ReasonAgentDisabled, Message: "There is no enabled agent named " + name + "."}
+	}
+	t.call.Agent = agent
+	return nil
 }
 
 // attach finds the session that the call names; the stateless revision has none.
