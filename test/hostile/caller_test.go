@@ -123,7 +123,7 @@ func TestBodies(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			before := len(b.Records(t))
+			before := b.last(t)
 			a := b.Post(t, tt.body, header)
 			if a.Status != tt.status || a.Result != nil {
 				t.Errorf("answers %v, want status %d", a, tt.status)
@@ -132,11 +132,7 @@ func TestBodies(t *testing.T) {
 				t.Errorf("answers %v, want code %d", a, tt.code)
 			}
 			silent(t, a)
-			if after := b.Records(t); len(after) == before {
-				t.Error("the refusal left no record")
-			} else if last := after[len(after)-1]; last.Verdict != "deny" || last.Outcome != durward.OutcomeRefused {
-				t.Errorf("the record says verdict %s, reason %s, outcome %s", last.Verdict, last.Reason, last.Outcome)
-			}
+			b.refusedAfter(t, before)
 		})
 	}
 	b.goesOn(t)
@@ -164,14 +160,12 @@ func TestHeadersThatDisagreeWithTheBody(t *testing.T) {
 			for k, v := range tt.header {
 				header[k] = v
 			}
-			before := len(b.Records(t))
+			before := b.last(t)
 			a := b.Post(t, body, header)
 			if a.Status != http.StatusBadRequest || a.Result != nil || tt.code != 0 && a.Code() != tt.code {
 				t.Errorf("answers %v, want 400 and code %d", a, tt.code)
 			}
-			if len(b.Records(t)) == before {
-				t.Error("the refusal left no record")
-			}
+			b.refusedAfter(t, before)
 		})
 	}
 	b.goesOn(t)

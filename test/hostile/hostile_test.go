@@ -69,6 +69,21 @@ func (b box) refused(t *testing.T, reason durward.Reason) durward.Record {
 	return r
 }
 
+// last is the number of the newest record.
+func (b box) last(t *testing.T) uint64 {
+	t.Helper()
+	all := b.Records(t)
+	return all[len(all)-1].Seq
+}
+
+// refusedAfter finds a refusal among the records that are newer.
+func (b box) refusedAfter(t *testing.T, seq uint64) {
+	t.Helper()
+	b.Record(t, "the refusal", func(r durward.Record) bool {
+		return r.Seq > seq && r.Verdict == "deny" && r.Outcome == durward.OutcomeRefused && r.Reason != ""
+	})
+}
+
 // silent fails when the answer tells what only operators may know.
 func silent(t *testing.T, a durwardtest.Answer, secrets ...string) {
 	t.Helper()
