@@ -1,0 +1,169 @@
+package admin
+
+import (
+	"net/http"
+	"time"
+
+	"durward"
+)
+
+func (a *api) listAgents(r *request) (answer, error) {
+	agents, err := a.Control.Agents(r.Context(), r.by)
+	if err != nil {
+		return answer{}, err
+	}
+	return reply(http.StatusOK, list[Agent]{agents})
+}
+
+func (a *api) createAgent(r *request) (answer, error) {
+	in, err := decode[NewAgent](r)
+	if err != nil {
+		return answer{}, err
+	}
+	minted, err := a.Control.CreateAgent(r.Context(), r.by, in)
+	if err != nil {
+		return answer{}, err
+	}
+	return reply(http.StatusCreated, minted) // the only time the secret is shown
+}
+
+func (a *api) showAgent(r *request) (answer, error) {
+	agent, err := a.Control.Agent(r.Context(), r.by, r.PathValue("name"))
+	if err != nil {
+		return answer{}, err
+	}
+	return reply(http.StatusOK, agent)
+}
+
+// agentEdit changes what it names and leaves the rest.
+type agentEdit struct {
+	Roles    *[]string `json:"roles"`
+	Disabled *bool     `json:"disabled"`
+}
+
+func (a *api) editAgent(r *request) (answer, error) {
+	in, err := decode[agentEdit](r)
+	if err != nil {
+		return answer{}, err
+	}
+	name := r.PathValue("name")
+	if in.Roles != nil {
+		if err := a.Control.SetAgentRoles(r.Context(), r.by, name, *in.Roles); err != nil {
+			return answer{}, err
+		}
+	}
+	if in.Disabled != nil {
+		if err := a.Control.SetAgentDisabled(r.Context(), r.by, name, *in.Disabled); err != nil {
+			return answer{}, err
+		}
+	}
+	return done()
+}
+
+func (a *api) deleteAgent(r *request) (answer, error) {
+	if err := a.Control.DeleteAgent(r.Context(), r.by, r.PathValue("name")); err != nil {
+		return answer{}, err
+	}
+	return done()
+}
+
+func (a *api) listKeys(r *request) (answer, error) {
+	agent, err := a.Control.Agent(r.Context(), r.by, r.PathValue("name"))
+	if err != nil {
+		return answer{}, err
+	}
+	return reply(http.StatusOK, list[Key]{agent.Keys})
+}
+
+// rotation is control's Rotation as it travels.
+type rotation struct {
+	Overlap *Duration `json:"overlap,omitempty"` // DefaultOverlap when absent
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+func (a *api) rotateKey(r *request) (answer, error) {
+	in, err := decodeOptional[rotation](r)
+	if err != nil {
+		return answer{}, err
+	}
+	wanted := Rotation{Overlap: DefaultOverlap, Expires: in.Expires}
+	if in.Overlap != nil {
+		wanted.Overlap = time.Duration(*in.Overlap)
+	}
+	minted, err := a.Control.RotateKey(r.Context(), r.by, r.PathValue("name"), wanted)
+	if err != nil {
+		return answer{}, err
+	}
+	return reply(http.StatusCreated, minted)
+}
+
+func (a *api) revokeAgent(r *request) (answer, error) {
+	if err := a.Control.RevokeAgent(r.Context(), r.by, r.PathValue("name")); err != nil {
+		return answer{}, err
+	}
+	return done()
+}
+
+func (a *api) listAdminKeys(r *request) (answer, error) {
+	keys, err := a.Control.AdminKeys(r.Context(), r.by)
+	if err != nil {
+		return answer{}, err
+	}
+	return reply(http.StatusOK, list[Key]{keys})
+}
+
+type newAdminKey struct {
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+func (a *api) createAdminKey(r *request) (answer, error) {
+	in, err := decodeOptional[newAdminKey](r)
+	if err != nil {
+		return answer{}, err
+	}
+	minted, err := a.Control.CreateAdminKey(r.Context(), r.by, in.Expires)
+	if err != nil {
+		return answer{}, err
+	}
+	return reply(http.StatusCreated, minted)
+}
+
+func (a *api) revokeKey(r *request) (answer, error) {
+	if err := a.Control.RevokeKey(r.Context(), r.by, r.PathValue("id")); err != nil {
+		return answer{}, err
+	}
+	return done()
+}
+
+func (a *api) listRoles(r *request) (answer, error) {
+	roles, err := a.Control.Roles(r.Context(), r.by)
+	if err != nil {
+		return answer{}, err
+	}
+	return reply(http.StatusOK, list[Role]{roles})
+}
+
+// rules are a role without its name, which is in the path.
+type rules struct {
+	Allow []string `json:"allow"`
+	Deny  []string `json:"deny"`
+}
+
+func (a *api) putRole(r *request) (answer, error) {
+	in, err := decode[rules](r)
+	if err != nil {
+		return answer{}, err
+	}
+	role := durward.Role{Name: r.PathValue("name"), Allow: in.Allow, Deny: in.Deny}
+	if err := a.Control.PutRole(r.Context(), r.by, role); err != nil {
+		return answer{}, err
+	}
+	return done()
+}
+
+func (a *api) deleteRole(r *request) (answer, error) {
+	if err := a.Control.DeleteRole(r.Context(), r.by, r.PathValue("name")); err != nil {
+		return answer{}, err
+	}
+	return done()
+}
