@@ -16,9 +16,9 @@ import (
 
 // Options tune a Face; zero values take the defaults.
 type Options struct {
-	Server  []byte         // raw JSON Implementation: our name and version
-	Limits  mcpwire.Limits // of one message
-	Log     *slog.Logger   // nil is silent
+	Server []byte         // raw JSON Implementation: our name and version
+	Limits mcpwire.Limits // of one message
+	Log    *slog.Logger   // nil is silent
 
 	Calls        int           // under way at a time, of all agents; default 4096
 	SessionCalls int           // under way at a time in one session or connection; default 64

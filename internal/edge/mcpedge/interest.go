@@ -37,7 +37,7 @@ func (i *interest) subscribe(ctx context.Context, gw Gateway, c *durward.Call, u
 	i.uris = append(slices.Clip(before), uri)
 	err := i.follow(ctx, gw, c)
 	if err == nil && !slices.Contains(i.watch.Granted().URIs, uri) {
-		err = mcpwire.ResourceNotFound(uri)
+		err = mcpwire.ToLegacyError(mcpwire.MethodResourcesRead, mcpwire.ResourceNotFound(uri))
 	}
 	if err == nil {
 		return nil

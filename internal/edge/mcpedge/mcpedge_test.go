@@ -84,15 +84,7 @@ type reply struct {
 // do sends a request as alice, unless the header says otherwise.
 func (h *house) do(t testing.TB, method, path, body string, hs ...string) reply {
 	t.Helper()
-	r, err := http.NewRequest(method, h.url+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	asAlice.set(r)
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Accept", "application/json, text/event-stream")
-	header(hs).set(r)
-	resp, err := h.client.Do(r)
+	resp, err := h.client.Do(h.requestTo(t, method, path, body, hs))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +94,24 @@ func (h *house) do(t testing.TB, method, path, body string, hs ...string) reply 
 		t.Fatal(err)
 	}
 	return reply{resp, string(b)}
+}
+
+func (h *house) request(t testing.TB, body string, hs header) *http.Request {
+	t.Helper()
+	return h.requestTo(t, "POST", "/mcp", body, hs)
+}
+
+func (h *house) requestTo(t testing.TB, method, path, body string, hs header) *http.Request {
+	t.Helper()
+	r, err := http.NewRequest(method, h.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asAlice.set(r)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json, text/event-stream")
+	hs.set(r)
+	return r
 }
 
 func (h *house) post(t testing.TB, body string, hs ...string) reply {

@@ -3,6 +3,8 @@ package mcpedge
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"durward"
@@ -104,7 +106,7 @@ func (f *Face) run(ctx context.Context, t *turn, cancel context.CancelCauseFunc)
 		}
 		defer t.conv.finish(n)
 	}
-	reply, err := t.queue(ctx, h)
+	reply, err := f.survive(ctx, t, h)
 	t.peer.close()
 	if errors.Is(context.Cause(ctx), errCancelled) {
 		return answer{silent: true, err: mcpwire.InternalError("The call was cancelled")}
@@ -113,6 +115,18 @@ func (f *Face) run(ctx context.Context, t *turn, cancel context.CancelCauseFunc)
 		return t.failed(err)
 	}
 	return t.replied(reply)
+}
+
+// survive keeps a bug of ours from ending more than one call: some run on
+// goroutines of their own, where it would end the process.
+func (f *Face) survive(ctx context.Context, t *turn, h handler) (reply durward.Reply, err error) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			f.opts.Log.Error("call panicked", "call", t.call.ID, "method", t.call.Method, "panic", bug, "stack", string(debug.Stack()))
+			err = durward.AsError(fmt.Errorf("panic: %v", bug))
+		}
+	}()
+	return t.queue(ctx, h)
 }
 
 // queue waits for the turn, where there is a queue, and then runs h.

@@ -1,0 +1,326 @@
+package mcpedge_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"durward/internal/edge/mcpedge"
+)
+
+// pipe is the agent's side of a stdio connection.
+type pipe struct {
+	*stage
+	face  *mcpedge.Face
+	in    *io.PipeWriter
+	lines *bufio.Scanner
+	out   *io.PipeReader
+	ended chan error
+}
+
+// connect speaks over stdio as alice.
+func connect(t *testing.T, ctx context.Context, o mcpedge.Options) *pipe {
+	p := &pipe{stage: newStage(), ended: make(chan error, 1)}
+	p.face = mcpedge.New(p.stage, o)
+	r, in := io.Pipe()
+	out, w := io.Pipe()
+	p.in, p.out, p.lines = in, out, bufio.NewScanner(out)
+	p.lines.Buffer(nil, 8<<20)
+	go func() {
+		p.ended <- p.face.ServeStdio(ctx, r, w, mcpedge.Local{Agent: "alice", Remote: "stdio"})
+		r.Close()
+		w.Close()
+	}()
+	return p
+}
+
+func (p *pipe) send(t *testing.T, lines ...string) {
+	t.Helper()
+	for _, l := range lines {
+		if _, err := io.WriteString(p.in, l+"\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (p *pipe) wants(t *testing.T, want string) {
+	t.Helper()
+	if !p.lines.Scan() {
+		t.Fatalf("no more lines, want %s", want)
+	}
+	if got := p.lines.Text(); got != want {
+		t.Errorf("line = %s, want %s", got, want)
+	}
+}
+
+func (p *pipe) end(t *testing.T) {
+	t.Helper()
+	p.in.Close()
+	if p.lines.Scan() {
+		t.Errorf("line after the end: %s", p.lines.Text())
+	}
+	if err := <-p.ended; err != nil {
+		t.Errorf("ServeStdio: %v", err)
+	}
+}
+
+var (
+	initializeLine = strings.Replace(initialize, "REVISION", "2025-06-18", 1)
+	initialized    = `{"jsonrpc":"2.0","method":"notifications/initialized"}`
+)
+
+const greeting = `{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{"listChanged":true}},"serverInfo":{"name":"durward","version":"0"},"instructions":"Be <kind>."}}`
+
+func TestStdioLegacy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := connect(t, t.Context(), mcpedge.Options{})
+		p.send(t, `{"jsonrpc":"2.0","id":"p","method":"ping"}`)
+		p.wants(t, `{"jsonrpc":"2.0","id":"p","result":{}}`)
+		p.send(t, call("1", "echo"))
+		p.wants(t, `{"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"This connection is not initialized"}}`)
+		p.send(t, initializeLine)
+		p.wants(t, greeting)
+		p.send(t, initializeLine)
+		p.wants(t, `{"jsonrpc":"2.0","id":0,"error":{"code":-32600,"message":"This connection is initialized already"}}`)
+		p.send(t, initialized)
+		synctest.Wait()
+		p.emit(toolsChanged)
+		p.wants(t, toolsChangedMessage)
+		p.send(t, call(`"x"`, "raw"))
+		p.wants(t, `{"jsonrpc":"2.0","id":"x","result":{   "content": [], "n": 1.0,   "big": 12345678901234567890 }}`)
+		p.send(t, call("2", "ask"))
+		p.wants(t, `{"jsonrpc":"2.0","id":"durward-6","method":"elicitation/create","params":{"message":"Branch?","requestedSchema":{"type":"object","properties":{}}}}`)
+		p.send(t, `{"jsonrpc":"2.0","id":"durward-6","result":{"action":"decline"}}`)
+		p.wants(t, `{"jsonrpc":"2.0","id":2,"result":{"content":[{"type":"text","text":"answer: {\"action\":\"decline\"}"}]}}`)
+		p.send(t, `{"half":`)
+		p.wants(t, `{"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error: unexpected end (byte 8)"}}`)
+		p.send(t, `[`+call("1", "echo")+`]`)
+		p.wants(t, `{"jsonrpc":"2.0","error":{"code":-32600,"message":"A batch is not allowed in this revision"}}`)
+		p.end(t)
+		if n := p.open(); n != 0 {
+			t.Errorf("%d sessions are open", n)
+		}
+		if n := p.watching(); n != 0 {
+			t.Errorf("%d watches are open", n)
+		}
+		for _, c := range p.served {
+			if c.Local != "alice" || c.Wire.Transport != "stdio" || c.Wire.Revision != "2025-06-18" || c.Session == nil {
+				t.Errorf("call = %+v", c)
+			}
+		}
+	})
+}
+
+func TestStdioModern(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := connect(t, t.Context(), mcpedge.Options{})
+		body, _ := modern("1", "tools/call", `"name":"echo","arguments":{}`)
+		p.send(t, body)
+		p.wants(t, `{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","content":[{"type":"text","text":"{}"}]}}`)
+		listen, _ := modern(`"L"`, "subscriptions/listen", `"notifications":{"toolsListChanged":true}`)
+		p.send(t, listen)
+		p.wants(t, `{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":"L"},"notifications":{"toolsListChanged":true}}}`)
+		p.emit(toolsChanged)
+		p.wants(t, `{"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":"L"}}}`)
+		wait, _ := modern(`"w"`, "tools/call", `"name":"wait"`)
+		p.send(t, wait)
+		<-p.begun
+		p.send(t, `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"w"}}`)
+		<-p.stage.ended
+		again := strings.Replace(body, `"id":1`, `"id":2`, 1)
+		p.send(t, again) // the cancelled call gets no answer
+		p.wants(t, `{"jsonrpc":"2.0","id":2,"result":{"resultType":"complete","content":[{"type":"text","text":"{}"}]}}`)
+		future := strings.ReplaceAll(body, "2026-07-28", "2031-01-01")
+		p.send(t, future)
+		p.wants(t, `{"jsonrpc":"2.0","id":1,"error":{"code":-32022,"message":"Unsupported protocol version","data":{"supported":["2026-07-28","2025-11-25","2025-06-18","2025-03-26","2024-11-05"],"requested":"2031-01-01"}}}`)
+		p.in.Close()
+		p.wants(t, `{"jsonrpc":"2.0","id":"L","result":{"_meta":{"io.modelcontextprotocol/subscriptionId":"L"},"resultType":"complete"}}`)
+		p.end(t)
+	})
+}
+
+func TestStdioAnswersBeforeItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := connect(t, t.Context(), mcpedge.Options{})
+		go func() {
+			_, _ = io.WriteString(p.in, initializeLine+"\n"+initialized+"\n"+call("1", "wait"))
+			p.in.Close()
+			time.Sleep(time.Second)
+			close(p.release)
+		}()
+		p.wants(t, greeting)
+		p.wants(t, `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"released"}]}}`)
+		p.end(t)
+	})
+}
+
+func TestStdioDoesNotWaitForever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := connect(t, t.Context(), mcpedge.Options{Linger: time.Second})
+		p.send(t, initializeLine)
+		p.wants(t, greeting)
+		p.send(t, call("1", "wait"))
+		p.in.Close()
+		<-p.stage.ended
+		p.wants(t, `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"Cancelled.","data":{"reason":"cancelled"}}}`)
+		p.end(t)
+		if n := p.open(); n != 0 {
+			t.Errorf("%d sessions are open", n)
+		}
+	})
+}
+
+func TestStdioEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		p := connect(t, ctx, mcpedge.Options{})
+		p.send(t, initializeLine)
+		p.wants(t, greeting)
+		p.send(t, call("1", "wait"))
+		<-p.begun
+		why := errors.New("enough")
+		cancel(why)
+		if err := <-p.ended; !errors.Is(err, why) {
+			t.Errorf("ServeStdio = %v, want %v", err, why)
+		}
+		<-p.stage.ended
+	})
+}
+
+func TestStdioDrains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := connect(t, t.Context(), mcpedge.Options{})
+		p.send(t, initializeLine)
+		p.wants(t, greeting)
+		p.face.Drain()
+		p.end(t)
+	})
+}
+
+func TestStdioQueuesRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := connect(t, t.Context(), mcpedge.Options{SessionCalls: 2})
+		body, _ := modern(`"w"`, "tools/call", `"name":"wait"`)
+		for range 8 { // 2 run, 6 wait
+			p.send(t, body)
+		}
+		synctest.Wait()
+		if n := len(p.begun); n != 2 {
+			t.Errorf("%d calls run, want 2", n)
+		}
+		p.send(t, body)
+		p.wants(t, `{"jsonrpc":"2.0","id":"w","error":{"code":503,"message":"Too many requests wait on this connection; wait for answers.","data":{"reason":"overloaded"}}}`)
+		close(p.release)
+		for range 8 {
+			p.wants(t, `{"jsonrpc":"2.0","id":"w","result":{"resultType":"complete","content":[{"type":"text","text":"released"}]}}`)
+		}
+		p.end(t)
+	})
+}
+
+func TestStdioLineLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := connect(t, t.Context(), mcpedge.Options{})
+		p.send(t, strings.Repeat("x", 5<<20), `{"jsonrpc":"2.0","id":"p","method":"ping"}`)
+		p.wants(t, `{"jsonrpc":"2.0","error":{"code":-32600,"message":"The message could not be read: it is larger than allowed"}}`)
+		p.wants(t, `{"jsonrpc":"2.0","id":"p","result":{}}`)
+		p.end(t)
+	})
+}
+
+func TestStdioReopensAnIdleSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := connect(t, t.Context(), mcpedge.Options{})
+		p.send(t, initializeLine)
+		p.wants(t, greeting)
+		p.forget("s-alice-1")
+		p.send(t, call("1", "echo"))
+		p.wants(t, `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"{\"a\":1.0}"}]}}`)
+		if s := p.served[0].Session; s == nil || s.Revision != "2025-06-18" || len(s.Client.Capabilities) == 0 {
+			t.Errorf("session = %+v, want one like the first", s)
+		}
+		p.end(t)
+	})
+}
+
+func TestStdioReaderWhoStopsReading(t *testing.T) {
+	p := connect(t, t.Context(), mcpedge.Options{})
+	p.send(t, initializeLine)
+	p.wants(t, greeting)
+	p.out.Close()
+	go func() { _, _ = io.WriteString(p.in, call("1", "echo")+"\n") }()
+	if err := within(t, p.ended, "the end"); err == nil {
+		t.Error("ServeStdio with an agent that does not read = nil")
+	}
+}
+
+func TestStdioStrangers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := connect(t, t.Context(), mcpedge.Options{})
+		p.revoke("alice")
+		for line, id := range map[string]string{initializeLine: `"id":0,`, call("1", "echo"): `"id":1,`, `{"half`: ``} {
+			p.send(t, line)
+			p.wants(t, `{"jsonrpc":"2.0",`+id+`"error":{"code":401,"message":"This key was revoked.","data":{"reason":"key_revoked"}}}`)
+		}
+		p.end(t)
+	})
+}
+
+func TestHTTPSSE(t *testing.T) {
+	h := open(t, mcpedge.Options{})
+	w := h.stream(t, "GET", "/sse", "")
+	at := w.next(t)
+	if !strings.HasPrefix(at, "/messages?sid=") {
+		t.Fatalf("endpoint = %s", at)
+	}
+	post := func(body string, hs ...string) {
+		t.Helper()
+		if r := h.do(t, "POST", at, body, hs...); r.StatusCode != 202 || r.body != "" {
+			t.Errorf("POST %s = %d %s, want 202", body, r.StatusCode, r.body)
+		}
+	}
+	post(strings.Replace(initialize, "REVISION", "2024-11-05", 1))
+	if got := w.next(t); !strings.Contains(got, `"protocolVersion":"2024-11-05"`) {
+		t.Errorf("greeting = %s", got)
+	}
+	post(initialized)
+	soon(t, "the watch", func() bool { return h.watching() == 1 })
+	h.emit(toolsChanged)
+	w.wants(t, toolsChangedMessage)
+	post(call("1", "echo"))
+	w.wants(t, `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"{\"a\":1.0}"}]}}`)
+	post(`[` + call("2", "echo") + `]`)
+	w.wants(t, `[{"jsonrpc":"2.0","id":2,"result":{"content":[{"type":"text","text":"{\"a\":1.0}"}]}}]`)
+	post(`{"half`)
+	if got := w.next(t); !strings.Contains(got, "-32700") {
+		t.Errorf("half a message = %s", got)
+	}
+	body, _ := modern("3", "tools/list", "")
+	post(body)
+	if got := w.next(t); !strings.Contains(got, `"id":3,"error":{"code":-32600`) {
+		t.Errorf("modern message = %s", got)
+	}
+
+	for status, hs := range map[int]header{
+		401: {"Authorization:"},
+		404: {"Authorization:", "Authorization: Bearer " + keyOf("bob")},
+		415: {"Content-Type:", "Content-Type: text/plain"},
+	} {
+		if r := h.do(t, "POST", at, call("1", "echo"), hs...); r.StatusCode != status {
+			t.Errorf("POST with %v = %d, want %d", hs, r.StatusCode, status)
+		}
+	}
+	post(call("4", "wait"))
+	within(t, h.begun, "the call")
+	w.leave()
+	within(t, h.stage.ended, "the end of the call")
+	soon(t, "the end of the session", func() bool { return h.open() == 0 && h.watching() == 0 })
+	if r := h.do(t, "POST", at, call("1", "echo")); r.StatusCode != 404 {
+		t.Errorf("POST after the stream = %d, want 404", r.StatusCode)
+	}
+}
