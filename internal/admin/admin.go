@@ -32,6 +32,8 @@ type Options struct {
 	Checks func(context.Context) []Check
 	// Status is what the gateway tells of itself.
 	Status func(context.Context) Status
+	// Test reaches an upstream now and tells what it offers.
+	Test func(ctx context.Context, upstream string) (UpstreamTest, error)
 	// Config is the configuration in effect, as YAML without secrets.
 	Config func() ([]byte, error)
 	Log    *slog.Logger

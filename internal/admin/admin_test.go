@@ -51,6 +51,9 @@ func start(t *testing.T) *gateway {
 		Checks: func(context.Context) []admin.Check { return g.checks },
 		Status: func(context.Context) admin.Status { return admin.Status{Version: "1.2.3", PID: os.Getpid()} },
 		Config: func() ([]byte, error) { return []byte("listen: x\n"), nil },
+		Test: func(_ context.Context, name string) (admin.UpstreamTest, error) {
+			return admin.UpstreamTest{Status: durward.UpstreamStatus{Name: name, State: "failed", Error: "no answer"}}, nil
+		},
 	}))
 	t.Cleanup(func() {
 		g.Close()
@@ -94,6 +97,21 @@ var (
 	_ verbs = (*admin.Client)(nil)
 	_ verbs = (*admin.Direct)(nil)
 )
+
+func TestAnUpstreamIsTested(t *testing.T) {
+	g := start(t)
+	got, err := g.client(t, token).TestUpstream(t.Context(), "crm")
+	if err != nil || got.Status.Error != "no answer" || got.Tools == nil {
+		t.Errorf("TestUpstream = %+v, %v; want its status and an empty list", got, err)
+	}
+	var e *durward.Error
+	if _, err := g.client(t, token).TestUpstream(t.Context(), "nope"); !errors.As(err, &e) || e.Code != durward.NotFound {
+		t.Errorf("testing an unknown upstream = %v, want not found", err)
+	}
+	if _, err := admin.NewDirect(g.control, durward.Actor{}).TestUpstream(t.Context(), "crm"); !errors.Is(err, admin.ErrNotRunning) {
+		t.Errorf("testing without a gateway = %v, want ErrNotRunning", err)
+	}
+}
 
 func TestVerbsAreTheSameDirectAndOverHTTP(t *testing.T) {
 	for name, of := range map[string]func(*testing.T, *gateway) verbs{

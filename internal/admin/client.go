@@ -148,6 +148,11 @@ func (c *Client) RemoveUpstream(ctx context.Context, name string) error {
 	return err
 }
 
+// TestUpstream reaches an upstream now and tells what it offers.
+func (c *Client) TestUpstream(ctx context.Context, name string) (UpstreamTest, error) {
+	return ask[UpstreamTest](ctx, c, "POST", "upstreams/"+url.PathEscape(name)+"/test", nil)
+}
+
 // Roles lists all roles.
 func (c *Client) Roles(ctx context.Context) ([]Role, error) {
 	l, err := ask[list[Role]](ctx, c, "GET", "roles", nil)

@@ -96,6 +96,11 @@ func (d *Direct) RemoveUpstream(ctx context.Context, name string) error {
 	return d.c.RemoveUpstream(ctx, d.by, name)
 }
 
+// TestUpstream is beyond a data directory: it takes a running gateway.
+func (d *Direct) TestUpstream(context.Context, string) (UpstreamTest, error) {
+	return UpstreamTest{}, ErrNotRunning
+}
+
 // Roles lists all roles.
 func (d *Direct) Roles(ctx context.Context) ([]Role, error) { return d.c.Roles(ctx, d.by) }
 

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -14,6 +15,12 @@ type Upstream struct {
 	durward.Upstream
 	Timeout Duration                `json:"timeout,omitzero"`
 	Status  *durward.UpstreamStatus `json:"status,omitempty"`
+}
+
+// UpstreamTest is what an upstream offers at the moment, before any rule.
+type UpstreamTest struct {
+	Status durward.UpstreamStatus `json:"status"`
+	Tools  []json.RawMessage      `json:"tools"` // as the upstream defines them
 }
 
 func upstreamOf(u control.Upstream) Upstream {
@@ -89,4 +96,24 @@ func (a *api) removeUpstream(r *request) (answer, error) {
 		return answer{}, err
 	}
 	return done()
+}
+
+// testUpstream answers 200 also when the upstream cannot be reached: then the
+// status says why.
+func (a *api) testUpstream(r *request) (answer, error) {
+	name := r.PathValue("name")
+	if _, err := a.Control.Upstream(r.Context(), r.by, name); err != nil {
+		return answer{}, err
+	}
+	if a.Test == nil {
+		return problemOf(http.StatusNotFound, "This gateway cannot test upstreams.", ""), nil
+	}
+	t, err := a.Test(r.Context(), name)
+	if err != nil {
+		return answer{}, err
+	}
+	if t.Tools == nil {
+		t.Tools = []json.RawMessage{}
+	}
+	return reply(http.StatusOK, t)
 }
