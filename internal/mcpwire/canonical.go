@@ -192,7 +192,7 @@ func canonicalString(dst, src []byte, i int) ([]byte, int, error) {
 			break
 		}
 		dst, text = append(dst, text[:n]...), text[n:]
-		if escape(text) == 0 {
+		if n, _ := escape(text); n == 0 {
 			return dst, i, errNotJSON
 		}
 		r, size := unescape(text)

@@ -126,14 +126,18 @@ func keys(names ...string) [][]byte {
 // impostor reports whether a decoded key would be taken for a routed key of r
 // by a parser that ignores case, while it is not that key.
 func (r role) impostor(key []byte) bool {
-	if int(r) >= len(routedKeys) {
+	if int(r) >= len(routedKeys) || len(key) == 0 {
 		return false
 	}
 	for _, name := range routedKeys[r] {
-		if len(key) < len(name) || len(key) > 3*len(name) {
-			continue // a letter that folds to ASCII (long s, Kelvin sign) is longer, never shorter
-		}
-		if bytes.EqualFold(key, name) && !bytes.Equal(key, name) {
+		switch {
+		case len(key) < len(name) || len(key) > 3*len(name):
+			// A letter that folds to ASCII (long s, Kelvin sign) is longer, never shorter.
+		case len(key) == len(name) && (key[0]^name[0])&^0x20 != 0:
+			// Equal length means ASCII, where case is one bit.
+		case bytes.Equal(key, name):
+			return false
+		case bytes.EqualFold(key, name):
 			return true
 		}
 	}

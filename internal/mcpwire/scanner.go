@@ -36,8 +36,8 @@ func (s *scanner) value(i, depth int, r role) int {
 	}
 	switch c := s.data[i]; c {
 	case '"':
-		end, esc := s.str(i)
-		if esc && r < roleResult && end >= 0 && loneSurrogate(s.data[i+1:end-1]) {
+		end, marks := s.str(i)
+		if marks&hasLone != 0 && r < roleResult {
 			s.report(i, CodeInvalidRequest, "a string has a lone surrogate escape")
 		}
 		return end
@@ -99,7 +99,7 @@ func (s *scanner) object(i, depth int, r role) int {
 			return s.syntax(i, "expected a key")
 		}
 		open := i
-		end, esc := s.str(i)
+		end, marks := s.str(i)
 		if end < 0 {
 			return end
 		}
@@ -107,7 +107,7 @@ func (s *scanner) object(i, depth int, r role) int {
 			return s.syntax(i, "expected : after a key")
 		}
 		i = s.space(i + 1)
-		if i = s.member(open, end, i, depth, esc, r, set); i < 0 {
+		if i = s.member(open, end, i, depth, marks, r, set); i < 0 {
 			return i
 		}
 		if i = s.space(i); i >= len(s.data) {
@@ -125,13 +125,13 @@ func (s *scanner) object(i, depth int, r role) int {
 
 // member judges the key that lies between the quotes at open and end-1, then
 // scans its value at i.
-func (s *scanner) member(open, end, i, depth int, esc bool, r role, set *keySet) int {
+func (s *scanner) member(open, end, i, depth int, marks marks, r role, set *keySet) int {
 	if set == nil {
 		return s.value(i, depth, roleLoose)
 	}
 	key := s.data[open+1 : end-1]
-	if esc {
-		if r < roleResult && loneSurrogate(key) {
+	if marks != 0 {
+		if marks&hasLone != 0 && r < roleResult {
 			s.report(open, CodeInvalidRequest, "a key has a lone surrogate escape")
 		}
 		key = appendText(nil, key)

@@ -7,30 +7,38 @@ import (
 	"unicode/utf8"
 )
 
+// marks tell what a string has.
+type marks uint8
+
+const (
+	hasEscape marks = 1 << iota
+	hasLone         // a surrogate escape without its other half
+)
+
 // str scans the string that opens at i: the index behind its closing quote,
-// and whether it has escapes. It checks that there are no control characters,
-// that escapes are well-formed and that the text is valid UTF-8.
-func (s *scanner) str(i int) (end int, esc bool) {
+// and what it has. It checks that there are no control characters, that
+// escapes are well-formed and that the text is valid UTF-8.
+func (s *scanner) str(i int) (end int, has marks) {
 	data := s.data
 	for i++; ; {
 		if i = plain(data, i); i >= len(data) {
-			return s.syntax(i, "unexpected end"), false
+			return s.syntax(i, "unexpected end"), 0
 		}
 		switch c := data[i]; {
 		case c == '"':
-			return i + 1, esc
+			return i + 1, has
 		case c == '\\':
-			n := escape(data[i:])
+			n, mark := escape(data[i:])
 			if n == 0 {
-				return s.syntax(i, "malformed escape"), false
+				return s.syntax(i, "malformed escape"), 0
 			}
-			i, esc = i+n, true
+			i, has = i+n, has|mark
 		case c < ' ':
-			return s.syntax(i, "control character in a string"), false
+			return s.syntax(i, "control character in a string"), 0
 		default:
 			next := foreign(data, i)
 			if next < 0 {
-				return s.syntax(^next, "invalid UTF-8"), false
+				return s.syntax(^next, "invalid UTF-8"), 0
 			}
 			i = next
 		}
@@ -38,26 +46,20 @@ func (s *scanner) str(i int) (end int, esc bool) {
 }
 
 // plain skips bytes that need no look of their own: ASCII except control
-// characters, quotes and backslashes. It tests eight bytes in one word: the
-// top bit of a byte of the sum below is set for the first special byte, and
-// possibly, by borrowing, for bytes behind it, which does not matter.
+// characters, quotes and backslashes.
 func plain(data []byte, i int) int {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	for ; i+32 <= len(data); i += 32 {
 		b := data[i : i+32 : i+32]
-		w, x, y, z := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:]),
-			binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:])
-		// b^2 < 0x21 is true for control characters and the quote (0x22).
-		if m := (w | ((w ^ 0x02*ones) - 0x21*ones) | ((w ^ '\\'*ones) - ones)) & tops; m != 0 {
+		if m := special(binary.LittleEndian.Uint64(b)); m != 0 {
 			return i + bits.TrailingZeros64(m)>>3
 		}
-		if m := (x | ((x ^ 0x02*ones) - 0x21*ones) | ((x ^ '\\'*ones) - ones)) & tops; m != 0 {
+		if m := special(binary.LittleEndian.Uint64(b[8:])); m != 0 {
 			return i + 8 + bits.TrailingZeros64(m)>>3
 		}
-		if m := (y | ((y ^ 0x02*ones) - 0x21*ones) | ((y ^ '\\'*ones) - ones)) & tops; m != 0 {
+		if m := special(binary.LittleEndian.Uint64(b[16:])); m != 0 {
 			return i + 16 + bits.TrailingZeros64(m)>>3
 		}
-		if m := (z | ((z ^ 0x02*ones) - 0x21*ones) | ((z ^ '\\'*ones) - ones)) & tops; m != 0 {
+		if m := special(binary.LittleEndian.Uint64(b[24:])); m != 0 {
 			return i + 24 + bits.TrailingZeros64(m)>>3
 		}
 	}
@@ -67,12 +69,31 @@ func plain(data []byte, i int) int {
 	return i
 }
 
+// special tests eight bytes at once: of those that are not plain, the first
+// has its top bit set in the result. Bytes behind it may have it set as well,
+// by borrowing, which does not matter.
+func special(w uint64) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	// b^2 < 0x21 is true for control characters and the quote (0x22).
+	return (w | ((w ^ 0x02*ones) - 0x21*ones) | ((w ^ '\\'*ones) - ones)) & tops
+}
+
 func isPlain(c byte) bool { return c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' }
 
 // foreign skips a run of characters beyond ASCII. At invalid UTF-8 it returns
-// the complement of the index.
+// the complement of the index. What most text is made of is judged here: two
+// bytes, and three bytes whose first leaves the second free.
 func foreign(data []byte, i int) int {
 	for i < len(data) && data[i] >= utf8.RuneSelf {
+		c := data[i]
+		if c >= 0xc2 && c < 0xe0 && i+1 < len(data) && isTail(data[i+1]) {
+			i += 2
+			continue
+		}
+		if c > 0xe0 && c < 0xf0 && c != 0xed && i+2 < len(data) && isTail(data[i+1]) && isTail(data[i+2]) {
+			i += 3
+			continue
+		}
 		r, n := utf8.DecodeRune(data[i:])
 		if r == utf8.RuneError && n == 1 {
 			return ^i
@@ -82,21 +103,28 @@ func foreign(data []byte, i int) int {
 	return i
 }
 
-// escape returns the length of the escape sequence that b starts with; 0 when
-// it is none.
-func escape(b []byte) int {
+func isTail(c byte) bool { return c&0xc0 == 0x80 }
+
+// escape returns the length of the escape sequence, or surrogate pair, that b
+// starts with, and what it means for the string; length 0 when it is none.
+func escape(b []byte) (int, marks) {
 	if len(b) < 2 {
-		return 0
+		return 0, 0
 	}
 	switch b[1] {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
+		return 2, hasEscape
 	case 'u':
-		if _, ok := hex4(b); ok {
-			return 6
+		if _, ok := hex4(b); !ok {
+			return 0, 0
 		}
+		r, n := unescape(b)
+		if r < 0 {
+			return n, hasEscape | hasLone
+		}
+		return n, hasEscape
 	}
-	return 0
+	return 0, 0
 }
 
 // hex4 reads the code unit of a \uXXXX at the start of b.
@@ -119,22 +147,6 @@ func hex4(b []byte) (rune, bool) {
 		r = r<<4 | rune(c)
 	}
 	return r, true
-}
-
-// loneSurrogate reports whether the text between the quotes of a valid string
-// has a surrogate escape without its other half.
-func loneSurrogate(text []byte) bool {
-	for i := 0; i < len(text); i++ {
-		if text[i] != '\\' {
-			continue
-		}
-		r, n := unescape(text[i:])
-		if r < 0 {
-			return true
-		}
-		i += n - 1
-	}
-	return false
 }
 
 // unescape decodes the valid escape sequence (or surrogate pair) that b starts
@@ -175,7 +187,7 @@ func appendText(dst, text []byte) []byte {
 			i++
 			continue
 		}
-		if escape(text[i:]) == 0 {
+		if n, _ := escape(text[i:]); n == 0 {
 			return dst
 		}
 		r, n := unescape(text[i:])
