@@ -73,6 +73,7 @@ const (
 	ReasonArgumentsInvalid    Reason = "arguments_invalid"
 	ReasonRequestInvalid      Reason = "request_invalid"
 	ReasonStateInvalid        Reason = "state_invalid"
+	ReasonInputRequired       Reason = "input_required" // not refused: the caller is asked something
 	ReasonRecordUnavailable   Reason = "record_unavailable"
 	ReasonUpstreamUnavailable Reason = "upstream_unavailable"
 	ReasonUpstreamTimeout     Reason = "upstream_timeout"

@@ -85,6 +85,12 @@ func Compile(sources []Source) *Catalog {
 // Problems lists what could not be offered.
 func (c *Catalog) Problems() []Problem { return c.problems }
 
+// Modern tells whether an upstream is known to speak 2026-07-28.
+func (c *Catalog) Modern(upstream string) bool {
+	s := c.byAlias[upstream]
+	return s != nil && s.Source.Modern
+}
+
 // claimNames claims in byte order, so that which of two colliding names keeps
 // its plain form does not depend on the order of the list.
 func claimNames(taken map[string]bool, ops []*durward.Operation) {

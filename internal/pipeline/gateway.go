@@ -57,6 +57,7 @@ type Gateway struct {
 	plan    atomic.Pointer[Plan]
 	sealer  *session.Sealer
 	schemas *guard.Schemas
+	parking *parking
 
 	mu       sync.Mutex // guards changes of plan, watchers and onClosed
 	watchers map[*watch]struct{}
@@ -72,7 +73,7 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Options: o, sealer: sealer, schemas: guard.NewSchemas(), watchers: make(map[*watch]struct{})}
+	g := &Gateway{Options: o, sealer: sealer, schemas: guard.NewSchemas(), parking: newParking(), watchers: make(map[*watch]struct{})}
 	empty, err := Compile(o.Pepper, &durward.Snapshot{})
 	if err != nil {
 		return nil, err
@@ -104,6 +105,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			g.parking.end(func(string) bool { return false })
 			return nil
 		case <-g.Upstreams.Changed():
 			g.relist()
@@ -162,13 +164,16 @@ func source(up *durward.Upstream, l *upstream.Listing) catalog.Source {
 	return s
 }
 
-// endSessions drops idle sessions and those of agents that are gone.
+// endSessions drops idle sessions, and what agents that are gone have left:
+// sessions and parked calls.
 func (g *Gateway) endSessions() {
 	plan := g.plan.Load()
-	ended := g.Sessions.Sweep(g.Now(), func(agent string) bool {
+	alive := func(agent string) bool {
 		_, ok := plan.identity.Agent(agent)
 		return ok
-	})
+	}
+	g.parking.end(alive)
+	ended := g.Sessions.Sweep(g.Now(), alive)
 	for _, s := range ended {
 		g.sessionClosed(s)
 	}

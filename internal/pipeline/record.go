@@ -21,7 +21,9 @@ type transit struct {
 	reason     durward.Reason
 	rule       string
 	findings   []durward.Finding
-	asked      bool // the upstream was asked
+	ticket     string // of the parked call that this one resumes
+	asked      bool   // the upstream was asked
+	waits      bool   // the answer is a question to the caller
 	upstreamUS int64
 }
 
@@ -78,6 +80,9 @@ func (g *Gateway) record(t *transit, reply durward.Reply, err error) *durward.Re
 		}
 	}
 	r.Outcome, r.Verdict = t.outcome(reply, err), t.verdict.Effect.String()
+	if t.waits {
+		r.Reason = durward.ReasonInputRequired
+	}
 	if err != nil && r.Reason == durward.ReasonNone {
 		r.Reason = durward.AsError(err).Reason
 	}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"strings"
 
@@ -223,10 +224,7 @@ func (g *Gateway) do(ctx context.Context, t *transit, p durward.Peer) (durward.R
 		t.call.Target = t.candidates[i]
 		reply, err = g.ask(ctx, t, p)
 	}
-	if err != nil {
-		return reply, err
-	}
-	return g.seal(t, reply), nil
+	return reply, err
 }
 
 func notFound(r durward.Reply, err error) bool {
@@ -234,8 +232,60 @@ func notFound(r durward.Reply, err error) bool {
 }
 
 func (g *Gateway) ask(ctx context.Context, t *transit, p durward.Peer) (durward.Reply, error) {
+	start := g.Now()
+	t.asked = true
+	defer func() { t.upstreamUS += g.Now().Sub(start).Microseconds() }()
+	if t.ticket == "" && !t.mayPark() {
+		reply, err := g.Upstreams.Do(ctx, t.request(), p)
+		return g.sealUpstream(t, reply), err
+	}
+	got, err := g.lap(ctx, t, p)
+	if err == nil && got.waits {
+		return g.sealTicket(t, got.Reply), nil
+	}
+	return g.sealUpstream(t, got.Reply), err
+}
+
+// lap runs a call that may have to wait for its stateless caller to come back,
+// or goes on with one that did.
+func (g *Gateway) lap(ctx context.Context, t *transit, p durward.Peer) (leg, error) {
 	c := t.call
-	r := upstream.Request{
+	if t.ticket != "" {
+		return g.parking.resume(ctx, c.Agent.Name, t.ticket, c.Input.InputResponses.Of(c.Input.Raw), p)
+	}
+	r := t.request()
+	payload := c.Input
+	payload.Raw = bytes.Clone(payload.Raw) // the edge takes its bytes back when the first leg ends
+	r.Payload = &payload
+	r.Client.Capabilities, r.Client.Info = bytes.Clone(r.Client.Capabilities), bytes.Clone(r.Client.Info)
+	return g.parking.run(ctx, c.Agent.Name, p, func(ctx context.Context, p durward.Peer) (durward.Reply, error) {
+		return g.Upstreams.Do(ctx, r, p)
+	})
+}
+
+// mayPark tells whether the upstream may ask a stateless caller something
+// that only another request can answer.
+func (t *transit) mayPark() bool {
+	c := t.call
+	if !c.Wire.Modern || c.Client.Capabilities == nil || t.plan.catalog.Modern(c.Target.Upstream) {
+		return false
+	}
+	switch c.Method { // the methods that may answer input_required
+	case mcpwire.MethodToolsCall, mcpwire.MethodPromptsGet, mcpwire.MethodResourcesRead:
+	default:
+		return false
+	}
+	for _, capability := range []string{"elicitation", "sampling", "roots"} {
+		if _, ok := mcpwire.Field(c.Client.Capabilities, capability); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *transit) request() *upstream.Request {
+	c := t.call
+	r := &upstream.Request{
 		Upstream: c.Target.Upstream, Method: c.Method, Payload: &c.Input,
 		Client: c.Client, Modern: c.Wire.Modern, Revision: c.Wire.Revision,
 		Agent: c.Agent.Name, Session: c.SessionID, ParamHeaders: c.Target.ParamHeaders,
@@ -246,9 +296,5 @@ func (g *Gateway) ask(ctx context.Context, t *transit, p durward.Peer) (durward.
 	default:
 		r.URI = c.Target.Name
 	}
-	t.asked = true
-	start := g.Now()
-	reply, err := g.Upstreams.Do(ctx, &r, p)
-	t.upstreamUS += g.Now().Sub(start).Microseconds()
-	return reply, err
+	return r
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"crypto/sha256"
 	"time"
 
 	"durward"
@@ -11,52 +12,81 @@ import (
 // multi-round-trip request.
 const stateTTL = 15 * time.Minute
 
-// unseal replaces a requestState that we sealed by the upstream's own. State
-// that was changed, that belongs to another agent, upstream or operation, or
-// that is too old ends the call: it is attacker-controlled.
+// What a sealed requestState holds, told by its first byte.
+const (
+	stateOfUpstream = 'u' // the upstream's own state, as a JSON string
+	stateOfParked   = 'p' // the ticket of a call of ours that waits
+)
+
+// unseal opens a requestState that we sealed: it is the upstream's own, which
+// takes its place in the params, or the ticket of a parked call. State that
+// was changed, that belongs to another agent, operation or arguments, or that
+// is too old ends the call: it is attacker-controlled.
 func (g *Gateway) unseal(t *transit) error {
 	c := t.call
 	sealed := c.Input.RequestState.Of(c.Input.Raw)
 	if sealed == nil {
 		return nil
 	}
-	invalid := &durward.Error{Code: durward.BadRequest, Reason: durward.ReasonStateInvalid, Message: "The requestState is not valid for this call; start again without it."}
 	text, ok := mcpwire.Text(sealed)
 	if !ok {
-		return invalid
+		return stateInvalid()
 	}
 	own, err := g.sealer.Open(text, c.Received, t.stateBinding()...)
-	if err != nil {
-		return invalid
+	if err != nil || len(own) == 0 {
+		return stateInvalid()
 	}
-	raw := mcpwire.Splice(c.Input.Raw, mcpwire.Edit{Span: c.Input.RequestState, New: own})
+	if own[0] == stateOfParked {
+		t.ticket = string(own[1:])
+		return nil
+	}
+	raw := mcpwire.Splice(c.Input.Raw, mcpwire.Edit{Span: c.Input.RequestState, New: own[1:]})
 	payload, err := mcpwire.ReadPayload(raw)
 	if err != nil {
-		return invalid
+		return stateInvalid()
 	}
 	c.Input = payload
 	return nil
 }
 
-// seal hides an upstream's requestState from the client and binds it to the
-// caller. The bytes are kept as they are: they come back unchanged.
-func (g *Gateway) seal(t *transit, reply durward.Reply) durward.Reply {
+func stateInvalid() error {
+	return &durward.Error{Code: durward.BadRequest, Reason: durward.ReasonStateInvalid, Message: "The requestState is not valid for this call; start again without it."}
+}
+
+// sealUpstream hides an upstream's requestState from the client and binds it
+// to the call. The bytes are kept as they are: they come back unchanged.
+func (g *Gateway) sealUpstream(t *transit, reply durward.Reply) durward.Reply {
 	if !reply.Modern || reply.Result == nil {
 		return reply
 	}
 	if kind, _ := textField(reply.Result, "resultType"); kind != "input_required" {
 		return reply
 	}
+	t.waits = true
 	own, ok := mcpwire.Field(reply.Result, "requestState")
 	if !ok {
 		return reply
 	}
-	sealed := g.sealer.Seal(own, g.Now().Add(stateTTL), t.stateBinding()...)
+	return g.seal(t, reply, stateOfUpstream, own)
+}
+
+// sealTicket does the same for the ticket of a parked call.
+func (g *Gateway) sealTicket(t *transit, reply durward.Reply) durward.Reply {
+	t.waits = true
+	ticket, _ := textField(reply.Result, "requestState")
+	return g.seal(t, reply, stateOfParked, []byte(ticket))
+}
+
+func (g *Gateway) seal(t *transit, reply durward.Reply, kind byte, state []byte) durward.Reply {
+	sealed := g.sealer.Seal(append([]byte{kind}, state...), g.Now().Add(stateTTL), t.stateBinding()...)
 	reply.Result = mcpwire.SetField(reply.Result, "requestState", mcpwire.Quote(sealed))
 	return reply
 }
 
+// stateBinding is what carried state is bound to: a retry repeats the method,
+// the operation and the arguments of the call (MCP 2026-07-28, MRTR).
 func (t *transit) stateBinding() []string {
-	op := t.call.Target
-	return []string{"requestState", t.call.Agent.Name, op.Upstream, t.call.Method, op.Name}
+	op, in := t.call.Target, t.call.Input
+	sum := sha256.Sum256(in.Arguments.Of(in.Raw))
+	return []string{"requestState", t.call.Agent.Name, op.Upstream, t.call.Method, op.Name, string(sum[:])}
 }
