@@ -101,6 +101,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return s.http.Shutdown(ctx)
 }
 
+// Handler serves what Serve serves, for listeners of somebody else.
+func (s *Server) Handler() http.Handler { return s.handler }
+
 // Conns returns how many connections are open.
 func (s *Server) Conns() int { return s.http.Conns() }
 

@@ -7,5 +7,10 @@
 // every wait and on the head of a response. It does not bound the body of a
 // response: who reads it knows how much is sensible, see [ReadAll].
 //
+// The server half promises: bounds on connections, headers, bodies, the memory
+// that large bodies take together, and on every wait; an [Exchange] is answered
+// in one write, or by a [Stream] whose every write has a deadline; and a
+// graceful end. It does not bound how long a handler takes.
+//
 // It knows nothing of MCP.
 package httpwire

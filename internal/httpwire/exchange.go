@@ -65,8 +65,12 @@ type Exchange struct {
 	bounds *bounds
 	began  time.Time
 	held   int64
+	read   bool // the body is read to its end
 	sent   bool
 }
+
+// drainTime is how long a client may go on sending a body that nobody reads.
+const drainTime = time.Second
 
 // Context ends when the client goes away or the server is stopped by force.
 func (x *Exchange) Context() context.Context { return x.r.Context() }
@@ -150,9 +154,9 @@ func (x *Exchange) IsSmall() bool { return x.r.ContentLength >= 0 && x.r.Content
 func (x *Exchange) Body() ([]byte, error) {
 	b, err := x.readBody()
 	if err == nil {
+		x.read = true
 		return b, nil
 	}
-	x.Set("Connection", "close")
 	var known *BodyError
 	if errors.As(err, &known) {
 		return nil, err
@@ -171,10 +175,7 @@ func (x *Exchange) readBody() ([]byte, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	// Unsupported only where there is no connection, in tests of handlers.
-	c := http.NewResponseController(x.w)
-	_ = c.SetReadDeadline(time.Now().Add(x.bounds.Timeout))
-	defer func() { _ = c.SetReadDeadline(time.Time{}) }()
+	x.allowRead(time.Now().Add(x.bounds.Timeout))
 	if n < 0 {
 		return x.readChunks()
 	}
@@ -185,7 +186,23 @@ func (x *Exchange) readBody() ([]byte, error) {
 	if got, err := io.ReadFull(x.r.Body, b); err != nil {
 		return nil, fmt.Errorf("%d of %d bytes came: %w", got, n, err)
 	}
+	x.allowRead(time.Time{}) // a deadline left behind would end the request's context
 	return b, nil
+}
+
+// allowRead sets the read deadline. That fails only where there is no
+// connection, in tests of handlers.
+func (x *Exchange) allowRead(until time.Time) {
+	_ = http.NewResponseController(x.w).SetReadDeadline(until)
+}
+
+// giveUpBody closes the connection after the answer when the body was not read
+// to its end: the engine would wait for the rest, for as long as it takes.
+func (x *Exchange) giveUpBody() {
+	if !x.read && x.r.ContentLength != 0 {
+		x.Set("Connection", "close")
+		x.allowRead(time.Now().Add(drainTime))
+	}
 }
 
 // readChunks reads a body of unknown length, growing as it comes.
@@ -204,6 +221,7 @@ func (x *Exchange) readChunks() ([]byte, error) {
 			return nil, &BodyError{Status: http.StatusRequestEntityTooLarge, Err: errTooLarge}
 		}
 		if err == io.EOF {
+			x.allowRead(time.Time{})
 			return b, nil
 		}
 		if err != nil {
@@ -243,6 +261,7 @@ func (x *Exchange) Answer(status int, contentType string, body ...[]byte) error 
 		h["Content-Length"] = []string{strconv.Itoa(length)}
 	}
 	x.sent = true
+	x.giveUpBody()
 	// The engine set a deadline when the request came; a slow call needs a new one.
 	if time.Since(x.began) > x.bounds.WriteTimeout/4 {
 		x.allowWrite()
@@ -264,6 +283,7 @@ func (x *Exchange) allowWrite() {
 func (x *Exchange) Stream(status int, contentType string) *Stream {
 	x.w.Header()["Content-Type"] = []string{contentType}
 	x.sent = true
+	x.giveUpBody()
 	x.allowWrite()
 	x.w.WriteHeader(status)
 	return &Stream{x: x, out: http.NewResponseController(x.w)}

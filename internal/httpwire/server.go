@@ -1,10 +1,3 @@
-// Package httpwire is the HTTP engine behind the edge and the upstreams, so
-// that the engine can be changed without touching either.
-//
-// The server half promises: bounds on connections, headers, bodies, the memory
-// that large bodies take together, and on every wait; an [Exchange] is answered
-// in one write or as a [Stream] whose every write has a deadline; and a
-// graceful end. It does not bound how long a handler takes.
 package httpwire
 
 import (
