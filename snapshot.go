@@ -23,6 +23,7 @@ type Change struct {
 	PutAgent       *Agent    `json:"put_agent,omitempty"`
 	DeleteAgent    string    `json:"delete_agent,omitempty"`
 	PutKey         *Key      `json:"put_key,omitempty"`
+	DeleteKey      string    `json:"delete_key,omitempty"` // its ID
 	PutUpstream    *Upstream `json:"put_upstream,omitempty"`
 	DeleteUpstream string    `json:"delete_upstream,omitempty"`
 	PutRole        *Role     `json:"put_role,omitempty"`

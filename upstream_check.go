@@ -117,8 +117,10 @@ func checkURL(raw string) (text, hint string) {
 		return "has no host", "write it as https://host/path"
 	case u.User != nil:
 		return "has a user or password in it", "put credentials into headers"
-	case u.Fragment != "":
+	case strings.Contains(raw, "#"):
 		return "has a #fragment", "remove it"
+	case strings.ContainsAny(raw, " \t\r\n"):
+		return "has a space in it", "write %20"
 	}
 	return "", ""
 }

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -170,6 +171,23 @@ func (c *Config) Declared(hash func(secret string) [32]byte) *durward.Snapshot {
 		})
 	}
 	return s
+}
+
+// NeedsRestart lists the keys whose new value a running gateway cannot take.
+func NeedsRestart(running, next *Config) (keys []string) {
+	add := func(key string, same bool) {
+		if !same {
+			keys = append(keys, key)
+		}
+	}
+	add("listen", running.Listen == next.Listen)
+	add("admin.listen", running.AdminListen == next.AdminListen)
+	add("data", running.Data == next.Data)
+	add("limits", running.Limits == next.Limits)
+	add("allowed_origins", slices.Equal(running.AllowedOrigins, next.AllowedOrigins))
+	add("allowed_hosts", slices.Equal(running.AllowedHosts, next.AllowedHosts))
+	add("log.format", running.Log.Format == next.Log.Format)
+	return keys
 }
 
 // relative makes a path of the file usable from the working directory.

@@ -134,7 +134,7 @@ log: {level: debug, format: json}
 		up[u.Name] = u
 	}
 	if got := up["a_b"]; !reflect.DeepEqual(got, durward.Upstream{
-		Name: "a_b", Command: "run", Args: []string{"-p", "8080", "true", "1.50"}, Env: map[string]string{"PORT": "8080", "SHOUT": "${HOME}"}, Dir: "work",
+		Name: "a_b", Command: "run", Args: []string{"-p", "8080", "true", "1.50"}, Env: map[string]string{"PORT": "8080", "SHOUT": "${HOME}"}, Dir: abs(t, "work"),
 		Timeout: 90 * time.Second, Arguments: "report", Record: "full", Sharing: "session", Disabled: true, Origin: durward.FromFile,
 	}) {
 		t.Errorf("a_b = %+v", got)
@@ -169,6 +169,42 @@ log: {level: debug, format: json}
 	}
 	if want := []string{`mcpServers["Git Hub"]`, `mcpServers["Git Hub"].timeout`, `mcpServers["Git Hub"].autoApprove`, "mcpServers.gem.trust", "servers.vs.dev"}; !reflect.DeepEqual(warned, want) {
 		t.Errorf("warned of %q, want %q", warned, want)
+	}
+}
+
+func abs(t *testing.T, path string) string {
+	t.Helper()
+	full, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return full
+}
+
+func TestCommandsBesideTheFile(t *testing.T) {
+	c, err := config.Parse("conf/durward.yaml", []byte("upstreams: {a: {command: ./run}, b: {command: ../x/run}, c: {command: npx}, d: {command: /bin/x}}"), env(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{abs(t, "conf/run"), abs(t, "x/run"), "npx", "/bin/x"} {
+		if got := c.Upstreams[i].Command; got != want {
+			t.Errorf("command %d = %q, want %q", i, got, want)
+		}
+	}
+}
+
+func TestNeedsRestart(t *testing.T) {
+	running := parse(t, example)
+	for text, want := range map[string]string{
+		example:                             "",
+		"roles: {r: }\nlog: {level: debug}": "",
+		"listen: 127.0.0.1:1\nadmin: {listen: 'localhost:2'}\ndata: x": "listen admin.listen data",
+		"limits: {body: 1MiB}\nlog: {format: json}":                    "limits log.format",
+		"allowed_hosts: [x]\nallowed_origins: ['http://x']":            "allowed_origins allowed_hosts",
+	} {
+		if got := strings.Join(config.NeedsRestart(running, parse(t, text)), " "); got != want {
+			t.Errorf("NeedsRestart(%q) = %q, want %q", text, got, want)
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ type admin struct {
 
 // server is what MCP clients write under mcpServers, and our keys.
 type server struct {
-	Command   text             `key:"command" doc:"The program of a local server."`
+	Command   text             `key:"command" doc:"The program of a local server; ./name is relative to this file, a bare name is looked up in PATH."`
 	Args      []loose          `key:"args" doc:"Its arguments."`
 	Env       map[string]loose `key:"env" names:"variable" doc:"Environment variables for it."`
 	CWD       path             `key:"cwd" doc:"The folder it runs in; relative to this file."`

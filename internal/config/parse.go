@@ -41,14 +41,14 @@ func parseYAML(name string, raw []byte) (*yaml.Node, *Problem) {
 	case errors.Is(err, io.EOF):
 		return &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: 1, Column: 1}, nil
 	case err != nil:
-		return nil, syntaxProblem(name, err)
+		return nil, syntaxProblem(name, raw, err)
 	}
 	var next yaml.Node
 	switch err := loader.Load(&next); {
 	case err == nil:
 		return nil, &Problem{File: name, Line: next.Line, Column: next.Column, Text: "a second document begins here", Hint: "remove the ---"}
 	case !errors.Is(err, io.EOF):
-		return nil, syntaxProblem(name, err)
+		return nil, syntaxProblem(name, raw, err)
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
 		return &doc, nil
@@ -56,7 +56,7 @@ func parseYAML(name string, raw []byte) (*yaml.Node, *Problem) {
 	return doc.Content[0], nil
 }
 
-func syntaxProblem(name string, err error) *Problem {
+func syntaxProblem(name string, raw []byte, err error) *Problem {
 	p := &Problem{File: name, Text: err.Error()}
 	var le *yaml.LoadError
 	if !errors.As(err, &le) {
@@ -72,6 +72,10 @@ func syntaxProblem(name string, err error) *Problem {
 	}
 	if strings.Contains(le.Message, "tab character") || strings.Contains(le.Message, "cannot start any token") {
 		p.Hint = "indent with spaces"
+	}
+	lines := bytes.SplitN(raw, []byte("\n"), mark.Line+1)
+	if mark.Line > 0 && mark.Line <= len(lines) && bytes.Contains(lines[mark.Line-1], []byte("${")) {
+		p.Hint = `within { } and [ ], put ${...} in quotes: "${env:NAME}"`
 	}
 	return p
 }

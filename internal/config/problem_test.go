@@ -83,6 +83,7 @@ var bad = []struct {
 	{"a second document", "data: a\n---\ndata: b\n", []string{"a second document begins here"}, true},
 	{"text in place of the file", "hello\n", []string{"1:1: is text, not a mapping"}, false},
 	{"a syntax error", "agents: {a: [}\n", []string{"durward.yaml:1:"}, true},
+	{"a reference in braces", "agents:\n  a: {key: ${env:SUPPORT_BOT_KEY}}\n", []string{"durward.yaml:2:", `put ${...} in quotes: "${env:NAME}"`}, true},
 	{"a tab", "agents:\n\ta: {}\n", []string{"durward.yaml:2:", "indent with spaces"}, true},
 	{"bytes that are no text", "data: \xff\n", []string{"is not UTF-8"}, true},
 	{"a custom tag", "data: !secret x\n", []string{"data: is of an unknown type, not text"}, true},

@@ -127,6 +127,9 @@ func (r *reader) field(key, value *yaml.Node, v reflect.Value, path string) {
 	f, ok := fieldOf(v.Type(), key.Value)
 	if !ok {
 		hint := ""
+		if len(r.problems) >= maxProblems {
+			return
+		}
 		if near := durward.Closest(key.Value, keysOf(v.Type())); near != "" {
 			hint = "did you mean " + near + "?"
 		}

@@ -140,11 +140,16 @@ func FuzzParse(f *testing.F) {
 		if _, err := c.Print(); err != nil {
 			t.Fatalf("Print: %v", err)
 		}
-		if json {
-			v, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
-			if err == nil && s.Validate(v) != nil {
-				t.Fatalf("the loader accepts and the schema refuses: %v", s.Validate(v))
-			}
+		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+		if !json {
+			err = yaml.Load(raw, &v)
+			v = toJSON(v)
+		}
+		if err != nil || v == nil { // an empty file
+			return
+		}
+		if err := s.Validate(v); err != nil {
+			t.Fatalf("the loader accepts and the schema refuses: %v", err)
 		}
 	})
 }

@@ -3,7 +3,9 @@ package config
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"durward"
@@ -51,10 +53,10 @@ func (b *builder) upstream(at, name string, in *server, timeout time.Duration) d
 	}
 	return durward.Upstream{
 		Name:      name,
-		Command:   string(in.Command),
+		Command:   b.program(string(in.Command)),
 		Args:      texts(in.Args),
 		Env:       textMap(in.Env),
-		Dir:       relative(b.dir, first(string(in.CWD), string(in.Dir))),
+		Dir:       b.absolute(first(string(in.CWD), string(in.Dir))),
 		URL:       string(in.URL),
 		Headers:   textMap(in.Headers),
 		Transport: b.transport(at, in),
@@ -67,6 +69,26 @@ func (b *builder) upstream(at, name string, in *server, timeout time.Duration) d
 		Disabled:  bool(in.Disabled),
 		Origin:    durward.FromFile,
 	}
+}
+
+// program leaves names to PATH; ./server is beside the file, wherever it runs.
+func (b *builder) program(command string) string {
+	if strings.HasPrefix(command, "./") || strings.HasPrefix(command, "../") {
+		return b.absolute(command)
+	}
+	return command
+}
+
+// absolute is a path of the file that holds in every folder.
+func (b *builder) absolute(path string) string {
+	if path == "" {
+		return ""
+	}
+	full, err := filepath.Abs(relative(b.dir, path))
+	if err != nil { // the working directory is gone
+		return relative(b.dir, path)
+	}
+	return full
 }
 
 // transport joins our key and VS Code's.

@@ -284,6 +284,20 @@ func TestLiveKeysAreBounded(t *testing.T) {
 	}
 }
 
+func TestKeysOfLongAgoAreForgotten(t *testing.T) {
+	h := open(t)
+	for range 5 {
+		if _, err := h.RotateKey(t.Context(), operator, "filed", control.Rotation{}); err != nil {
+			t.Fatal(err)
+		}
+		h.now = h.now.Add(60 * 24 * time.Hour)
+	}
+	a, err := h.Agent(t.Context(), operator, "filed")
+	if err != nil || len(a.Keys) != 3 || a.Keys[2].State != "live" {
+		t.Errorf("keys = %+v, %v, want the live one and two that ended lately", a.Keys, err)
+	}
+}
+
 func TestAuthenticate(t *testing.T) {
 	h := open(t)
 	ctx := t.Context()

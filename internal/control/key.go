@@ -18,7 +18,8 @@ const (
 	DefaultOverlap = 24 * time.Hour
 
 	maxOverlap  = 90 * 24 * time.Hour
-	maxLiveKeys = 16 // of one agent
+	maxLiveKeys = 16                  // of one agent
+	keptEnded   = 90 * 24 * time.Hour // how long an ended key is told from an unknown one
 )
 
 // Key is a key as operators see it: nothing of its secret but the hint.
@@ -86,12 +87,27 @@ func (c *Control) RotateKey(ctx context.Context, by durward.Actor, agent string,
 		if len(changes) > 0 {
 			out.Ends = m.now.Add(r.Overlap)
 		}
-		return append(changes, durward.Change{PutKey: k}), nil
+		return append(append(changes, m.forgetKeys(agent)...), durward.Change{PutKey: k}), nil
 	})
 	if err != nil {
 		return Minted{}, err
 	}
 	return out, nil
+}
+
+// forgetKeys drops keys that ended long ago, so that years of rotation do not
+// pile up.
+func (m *moment) forgetKeys(agent string) (changes []durward.Change) {
+	for _, k := range m.keysOf(agent) {
+		end := k.Expires
+		if !k.Revoked.IsZero() {
+			end = k.Revoked
+		}
+		if k.Origin == durward.FromStore && !end.IsZero() && m.now.Sub(end) > keptEnded {
+			changes = append(changes, durward.Change{DeleteKey: k.ID})
+		}
+	}
+	return changes
 }
 
 // endKeys lets the live keys of an agent end after the overlap; none lives

@@ -22,6 +22,8 @@ func preview(s *durward.State, changes []durward.Change) *durward.State {
 			out.Agents = put(out.Agents, *c.PutAgent, func(a durward.Agent) string { return a.Name })
 		case c.PutKey != nil:
 			out.Keys = put(out.Keys, *c.PutKey, func(k durward.Key) string { return k.ID })
+		case c.DeleteKey != "":
+			out.Keys = slices.DeleteFunc(out.Keys, func(k durward.Key) bool { return k.ID == c.DeleteKey })
 		case c.PutRole != nil:
 			out.Roles = put(out.Roles, *c.PutRole, func(r durward.Role) string { return r.Name })
 		case c.PutUpstream != nil:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -14,30 +15,48 @@ import (
 // maxValue bounds one stored value; a larger one is a mistake or an attack.
 const maxValue = 256 << 10
 
-// State reads everything at one revision, each list in order of names.
+// State reads everything at one revision, each list in order of names. The
+// lists are the caller's; what their elements refer to is not to be changed.
 func (d *DB) State(ctx context.Context) (*durward.State, error) {
-	s := &durward.State{}
+	var s *durward.State
 	err := d.view(ctx, func(tx *bbolt.Tx) (err error) {
-		s.Revision = revision(tx)
-		s.Agents, err = all[durward.Agent](tx, inAgents)
-		if err != nil {
-			return err
+		if s = d.newest.Load(); s != nil && s.Revision == revision(tx) {
+			return nil
 		}
-		if s.Keys, err = all[durward.Key](tx, inKeys); err != nil {
-			return err
-		}
-		if s.Roles, err = all[durward.Role](tx, inRoles); err != nil {
-			return err
-		}
-		if s.Upstreams, err = all[durward.Upstream](tx, inUpstreams); err != nil {
-			return err
-		}
-		return get(tx, inMeta, "file", &s.File)
+		s, err = readState(tx)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the state: %w", err)
 	}
-	return s, nil
+	d.newest.Store(s)
+	return copyOf(s), nil
+}
+
+func readState(tx *bbolt.Tx) (*durward.State, error) {
+	s := &durward.State{Revision: revision(tx)}
+	var err error
+	if s.Agents, err = all[durward.Agent](tx, inAgents); err != nil {
+		return nil, err
+	}
+	if s.Keys, err = all[durward.Key](tx, inKeys); err != nil {
+		return nil, err
+	}
+	if s.Roles, err = all[durward.Role](tx, inRoles); err != nil {
+		return nil, err
+	}
+	if s.Upstreams, err = all[durward.Upstream](tx, inUpstreams); err != nil {
+		return nil, err
+	}
+	return s, get(tx, inMeta, "file", &s.File)
+}
+
+// copyOf keeps callers that sort or append apart from each other.
+func copyOf(s *durward.State) *durward.State {
+	out := *s
+	out.Agents, out.Keys = slices.Clone(s.Agents), slices.Clone(s.Keys)
+	out.Roles, out.Upstreams = slices.Clone(s.Roles), slices.Clone(s.Upstreams)
+	return &out
 }
 
 // Apply makes all changes or none, and returns the revision they made. The
@@ -92,6 +111,7 @@ func stepsOf(c *durward.Change) (steps []step) {
 	add(c.PutAgent != nil, func(tx *bbolt.Tx) error { return put(tx, inAgents, c.PutAgent.Name, c.PutAgent) })
 	add(c.DeleteAgent != "", func(tx *bbolt.Tx) error { return deleteAgent(tx, c.DeleteAgent) })
 	add(c.PutKey != nil, func(tx *bbolt.Tx) error { return put(tx, inKeys, c.PutKey.ID, c.PutKey) })
+	add(c.DeleteKey != "", func(tx *bbolt.Tx) error { return remove(tx, inKeys, c.DeleteKey) })
 	add(c.PutUpstream != nil, func(tx *bbolt.Tx) error { return put(tx, inUpstreams, c.PutUpstream.Name, c.PutUpstream) })
 	add(c.DeleteUpstream != "", func(tx *bbolt.Tx) error { return remove(tx, inUpstreams, c.DeleteUpstream) })
 	add(c.PutRole != nil, func(tx *bbolt.Tx) error { return put(tx, inRoles, c.PutRole.Name, c.PutRole) })

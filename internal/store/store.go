@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -52,6 +53,7 @@ type DB struct {
 	now     func() time.Time
 	pepper  [pepperSize]byte
 	changed chan struct{}
+	newest  atomic.Pointer[durward.State] // as last read; good while the revision is its own
 
 	mu   sync.Mutex // guards eras
 	eras map[string]string

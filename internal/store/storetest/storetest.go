@@ -115,9 +115,9 @@ func testRoundTrip(t *testing.T, open func() Store) {
 	if got := mustState(t, s); !reflect.DeepEqual(got, want) {
 		t.Errorf("State = %+v\nwant    %+v", got, want)
 	}
-	mustApply(t, s, durward.Change{DeleteRole: "r"}, durward.Change{DeleteUpstream: "x"}, durward.Change{DeleteAgent: "b"})
+	mustApply(t, s, durward.Change{DeleteRole: "r"}, durward.Change{DeleteUpstream: "x"}, durward.Change{DeleteAgent: "b"}, durward.Change{DeleteKey: "k_1"})
 	got := mustState(t, s)
-	if got.Revision != 2 || len(got.Roles) != 0 || len(got.Upstreams) != 1 || len(got.Agents) != 1 {
+	if got.Revision != 2 || len(got.Keys) != 1 || len(got.Roles) != 0 || len(got.Upstreams) != 1 || len(got.Agents) != 1 {
 		t.Errorf("State after deletes = %+v", got)
 	}
 }
@@ -250,11 +250,13 @@ func testContext(t *testing.T, open func() Store) {
 
 func testCopies(t *testing.T, open func() Store) {
 	s := closing(t, open())
-	mustApply(t, s, agent("a"))
+	mustApply(t, s, agent("a"), agent("b"))
 	pepper := string(s.Pepper())
 	clear(s.Pepper())
-	mustState(t, s).Agents[0].Roles[0] = "changed"
-	if got := mustState(t, s); got.Agents[0].Roles[0] != "r" {
+	mine := mustState(t, s)
+	mine.Agents[0].Name, mine.Revision = "changed", 9
+	mine.Agents = append(mine.Agents[:1], durward.Agent{Name: "another"})
+	if got := mustState(t, s); got.Agents[0].Name != "a" || got.Agents[1].Name != "b" || got.Revision != 1 {
 		t.Errorf("a caller changed the store: %+v", got)
 	}
 	if string(s.Pepper()) != pepper {
