@@ -56,3 +56,68 @@ func BenchmarkScan(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkCanonical(b *testing.B) {
+	for name, v := range map[string]string{
+		"sorted":   `{"a":1,"b":{"c":"text","d":[1,2,3]},"e":null}`,
+		"unsorted": `{"region":"eu","q":"x","limit":20,"filter":{"to":"2026","from":"2025"}}`,
+		"tree":     tree(256 << 10),
+	} {
+		b.Run(name, func(b *testing.B) {
+			v := []byte(v)
+			dst := make([]byte, 0, 2*len(v))
+			b.ReportAllocs()
+			b.SetBytes(int64(len(v)))
+			for b.Loop() {
+				if _, err := mcpwire.AppendCanonical(dst, v); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkForward is what one modern call costs beside the scan: payload,
+// _meta, name and _meta rewritten, envelope.
+func BenchmarkForward(b *testing.B) {
+	m, err := mcpwire.Scan(call(`{"region":"eu","q":"x"}`), mcpwire.Limits{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	dst := make([]byte, 0, 4096)
+	b.ReportAllocs()
+	for b.Loop() {
+		p, err := m.Payload()
+		if err != nil {
+			b.Fatal(err)
+		}
+		meta, err := mcpwire.ReadMeta(p)
+		if err != nil {
+			b.Fatal(err)
+		}
+		params := mcpwire.ModernParams(&p, mcpwire.Rewrite{Name: "search"}, mcpwire.RequestMeta{Capabilities: meta.ClientCapabilities, Info: meta.ClientInfo})
+		dst = mcpwire.AppendRequest(dst[:0], m.ID, m.Method, params)
+	}
+}
+
+func BenchmarkToModernResult(b *testing.B) {
+	result := []byte(`{"content":[{"type":"text","text":"` + strings.Repeat("lorem ipsum ", 100) + `"}]}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = mcpwire.ToModernResult(mcpwire.MethodToolsCall, result, mcpwire.Hints{ServerInfo: []byte(`{"name":"a","version":"1"}`)})
+	}
+}
+
+func BenchmarkEventReader(b *testing.B) {
+	stream := bytes.Repeat(mcpwire.AppendEvent(nil, mcpwire.Event{ID: "s-1", Event: "message", Data: call(`{"q":"x"}`)}), 100)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(stream)))
+	for b.Loop() {
+		r := mcpwire.NewEventReader(bytes.NewReader(stream), 1<<20)
+		for {
+			if _, err := r.Next(); err != nil {
+				break
+			}
+		}
+	}
+}

@@ -42,7 +42,8 @@ func canonical(dst, src []byte, i, depth int) ([]byte, int, error) {
 	case '[':
 		return canonicalArray(dst, src, i, depth)
 	case '"':
-		return canonicalString(dst, src, i)
+		dst, end, _, err := canonicalString(dst, src, i)
+		return dst, end, err
 	case 't', 'f', 'n':
 		end := skipValue(src, i)
 		switch word := src[i:end]; string(word) {
@@ -76,8 +77,11 @@ func canonicalArray(dst, src []byte, i, depth int) ([]byte, int, error) {
 }
 
 // placed is where a member lies in the destination: from its key's quote to
-// the end of its value.
-type placed struct{ start, keyEnd, end int }
+// the end of its value. escaped tells that its key has escapes.
+type placed struct {
+	start, keyEnd, end int
+	escaped            bool
+}
 
 // key returns the canonical text between the quotes of the key.
 func (p placed) key(dst []byte) []byte { return dst[p.start+1 : p.keyEnd-1] }
@@ -95,7 +99,7 @@ func canonicalObject(dst, src []byte, i, depth int) ([]byte, int, error) {
 	for {
 		m := placed{start: len(dst)}
 		var err error
-		if dst, i, err = canonicalString(dst, src, i); err != nil {
+		if dst, i, m.escaped, err = canonicalString(dst, src, i); err != nil {
 			return dst, i, err
 		}
 		m.keyEnd = len(dst)
@@ -107,7 +111,7 @@ func canonicalObject(dst, src []byte, i, depth int) ([]byte, int, error) {
 		}
 		m.end = len(dst)
 		if n := len(all); n > 0 && sorted {
-			sorted = compareKeys(all[n-1].key(dst), m.key(dst)) < 0
+			sorted = all[n-1].compare(m, dst) < 0
 		}
 		all = append(all, m)
 		if i = skipSpace(src, i); i >= len(src) || (src[i] != ',' && src[i] != '}') {
@@ -130,7 +134,7 @@ func canonicalObject(dst, src []byte, i, depth int) ([]byte, int, error) {
 
 // reorder sorts the members that lie in dst from open to the closing brace.
 func reorder(dst []byte, open int, all []placed) ([]byte, error) {
-	slices.SortFunc(all, func(a, b placed) int { return compareKeys(a.key(dst), b.key(dst)) })
+	slices.SortFunc(all, func(a, b placed) int { return a.compare(b, dst) })
 	for n := 1; n < len(all); n++ {
 		if bytes.Equal(all[n-1].key(dst), all[n].key(dst)) {
 			return dst, fmt.Errorf("duplicate key %s", shown(all[n].key(dst)))
@@ -147,15 +151,15 @@ func reorder(dst []byte, open int, all []placed) ([]byte, error) {
 	return dst[:end], nil
 }
 
-// compareKeys orders canonical texts by UTF-16 code units. UTF-8 has the same
-// order but for characters beyond U+FFFF, which UTF-16 writes with surrogates
-// and so puts before U+E000 to U+FFFF.
-func compareKeys(a, b []byte) int {
-	if bytes.IndexByte(a, '\\') >= 0 || bytes.IndexByte(b, '\\') >= 0 {
+// compare orders members by the UTF-16 code units of their keys. UTF-8 has the
+// same order but for characters beyond U+FFFF, which UTF-16 writes with
+// surrogates and so puts before U+E000 to U+FFFF.
+func (p placed) compare(o placed, dst []byte) int {
+	a, b := p.key(dst), o.key(dst)
+	if p.escaped || o.escaped {
 		a, b = appendText(nil, a), appendText(nil, b)
 	}
-	n := min(len(a), len(b))
-	for i := range n {
+	for i := range min(len(a), len(b)) {
 		x, y := a[i], b[i]
 		if x == y {
 			continue
@@ -163,29 +167,26 @@ func compareKeys(a, b []byte) int {
 		if high := x >= 0xf0; high != (y >= 0xf0) && min(x, y) >= 0xee {
 			x, y = y, x
 		}
-		if x < y {
-			return -1
-		}
-		return 1
+		return int(x) - int(y)
 	}
 	return len(a) - len(b)
 }
 
-// canonicalString appends the string at i. Without escapes it is canonical.
-func canonicalString(dst, src []byte, i int) ([]byte, int, error) {
+// canonicalString appends the string at i, and tells whether what it appended
+// has escapes. A string without escapes is canonical.
+func canonicalString(dst, src []byte, i int) (_ []byte, end int, escaped bool, _ error) {
 	if i >= len(src) || src[i] != '"' {
-		return dst, i, errNotJSON
+		return dst, i, false, errNotJSON
 	}
-	end := skipString(src, i)
+	if end = plain(src, i+1); end < len(src) && src[end] == '"' {
+		return append(dst, src[i:end+1]...), end + 1, false, nil
+	}
+	end = skipString(src, i)
 	if end-i < 2 || src[end-1] != '"' {
-		return dst, i, errNotJSON
-	}
-	text := src[i+1 : end-1]
-	if bytes.IndexByte(text, '\\') < 0 {
-		return append(dst, src[i:end]...), end, nil
+		return dst, i, false, errNotJSON
 	}
 	dst = append(dst, '"')
-	for len(text) > 0 {
+	for text := src[i+1 : end-1]; len(text) > 0; {
 		n := bytes.IndexByte(text, '\\')
 		if n < 0 {
 			dst = append(dst, text...)
@@ -193,15 +194,16 @@ func canonicalString(dst, src []byte, i int) ([]byte, int, error) {
 		}
 		dst, text = append(dst, text[:n]...), text[n:]
 		if n, _ := escape(text); n == 0 {
-			return dst, i, errNotJSON
+			return dst, i, false, errNotJSON
 		}
 		r, size := unescape(text)
 		if r < 0 {
-			return dst, i, errors.New("lone surrogate")
+			return dst, i, false, errors.New("lone surrogate")
 		}
+		escaped = escaped || mustEscape(r)
 		dst, text = appendRune(dst, r), text[size:]
 	}
-	return append(dst, '"'), end, nil
+	return append(dst, '"'), end, escaped, nil
 }
 
 func canonicalNumber(dst, src []byte, i int) ([]byte, int, error) {
@@ -213,7 +215,7 @@ func canonicalNumber(dst, src []byte, i int) ([]byte, int, error) {
 		return dst, i, errNotJSON
 	}
 	text := src[i:end]
-	if len(text) <= 15 && isInteger(text) && string(text) != "-0" {
+	if isShortest(text) {
 		return append(dst, text...), end, nil
 	}
 	f, err := strconv.ParseFloat(string(text), 64)
@@ -221,6 +223,23 @@ func canonicalNumber(dst, src []byte, i int) ([]byte, int, error) {
 		return dst, i, fmt.Errorf("number %.40s is beyond a double", text)
 	}
 	return appendDouble(dst, f), end, nil
+}
+
+// isShortest reports whether a number is sure to be canonical as it is: at most
+// 15 digits, which every double keeps, without exponent, without zeros that
+// say nothing, and not so small that it would need an exponent.
+func isShortest(text []byte) bool {
+	if len(text) > 15 || string(text) == "-0" {
+		return false
+	}
+	point := false
+	for _, c := range text {
+		if c == 'e' || c == 'E' {
+			return false
+		}
+		point = point || c == '.'
+	}
+	return !point || (text[len(text)-1] != '0' && !bytes.Contains(text, []byte("0.00000")))
 }
 
 // appendDouble writes a number as ECMAScript's Number::toString does.

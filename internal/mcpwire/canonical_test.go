@@ -1,7 +1,9 @@
 package mcpwire_test
 
 import (
+	"encoding/json"
 	"math"
+	"math/rand/v2"
 	"strconv"
 	"testing"
 
@@ -54,6 +56,25 @@ func TestCanonicalNumbersAreThoseOfRFC8785(t *testing.T) {
 	}
 }
 
+// encoding/json writes doubles as ECMAScript does.
+func TestCanonicalNumbersAgreeWithEncodingJSON(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 100_000 {
+		text := strconv.FormatFloat(r.NormFloat64()*math.Pow10(r.IntN(16)-8), 'f', r.IntN(10), 64)
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := json.Marshal(f + 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := canonical(t, text); got != string(want) && f != 0 {
+			t.Fatalf("canonical form of %s = %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestCanonicalForm(t *testing.T) {
 	for name, tc := range map[string]struct{ in, want string }{
 		"white space goes":               {" { \"a\" : [ 1 , true ,\tnull ] }\n", `{"a":[1,true,null]}`},
@@ -67,6 +88,7 @@ func TestCanonicalForm(t *testing.T) {
 		"escapes become the shortest":   {`"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/"`, `"€$\u000f\nA'B\"\\\\\"/"`},
 		"a surrogate pair is decoded":   {`"\ud83d\ude00"`, `"😀"`},
 		"DEL and U+2028 stay raw":       {`"\u007f\u2028"`, "\"\u007f\u2028\""},
+		"short decimals":                {`[0.1,-12.5,1.10,100.25,0.000001,0.0000011,0.0000001,123456789.12345,-0.5,10,100]`, `[0.1,-12.5,1.1,100.25,0.000001,0.0000011,1e-7,123456789.12345,-0.5,10,100]`},
 		"1.0 is 1":                      {`[1.0,1e0,10e-1,-0,-0.0]`, `[1,1,1,0,0]`},
 		"large integers become doubles": {`12345678901234567890`, `12345678901234567000`},
 		"empty containers":              {`{"b":{},"a":[ ]}`, `{"a":[],"b":{}}`},

@@ -6,6 +6,17 @@ import (
 	"time"
 )
 
+// ResultType returns what kind of result it is (MCP 2026-07-28): "complete"
+// when it does not say, "" when what it says is no text.
+func ResultType(result []byte) string {
+	v, ok := Field(result, "resultType")
+	if !ok {
+		return "complete"
+	}
+	kind, _ := Text(v)
+	return kind
+}
+
 // Hints complete a result for a caller of 2026-07-28.
 type Hints struct {
 	ServerInfo []byte        // raw Implementation for _meta; nil leaves it out
@@ -18,7 +29,7 @@ type Hints struct {
 // them, with the server in _meta, and tools without execution. What is there
 // already stays, so a modern result passes through.
 func ToModernResult(method string, result []byte, h Hints) []byte {
-	kind, typed := Field(result, "resultType")
+	_, typed := Field(result, "resultType")
 	if field := ListField(method); field == "tools" {
 		result = mapItems(result, field, func(item []byte) []byte { return ToModernItem(method, item) })
 	}
@@ -30,7 +41,7 @@ func ToModernResult(method string, result []byte, h Hints) []byte {
 	if !typed {
 		added = appendMember(added, "resultType", []byte(`"complete"`))
 	}
-	if Cacheable(method) && (!typed || IsText(kind, "complete")) {
+	if Cacheable(method) && ResultType(result) == "complete" {
 		added = appendHints(added, result, h)
 	}
 	return addMembers(result, added)
@@ -70,7 +81,13 @@ func withServerInfo(result, info []byte) []byte {
 // structuredContent that its validators refuse, and with text in place of
 // content blocks that the revision does not know. Structured content without
 // content is given as text, so that it is not lost.
+//
+// Only a complete result can be converted; any other has no older form and is
+// returned as it is, for the caller to have handled before.
 func ToLegacyResult(method, revision string, result []byte) []byte {
+	if ResultType(result) != "complete" {
+		return result
+	}
 	r := Revision(revision)
 	if Cacheable(method) {
 		result = DropFields(result, "resultType", "ttlMs", "cacheScope")

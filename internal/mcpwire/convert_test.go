@@ -127,6 +127,9 @@ func TestToLegacyResult(t *testing.T) {
 			"resources/read", `{"resultType":"complete","ttlMs":0,"cacheScope":"private","contents":[],"_meta":{"x":1,"io.modelcontextprotocol/serverInfo":{"name":"a","version":"1"}}}`,
 			`{"contents":[],"_meta":{"x":1}}`,
 		}, mcpwire.V20251125},
+		"a request for input has no older form": {answer{
+			"ping", `{"resultType":"input_required","inputRequests":{}}`, `{"resultType":"input_required","inputRequests":{}}`,
+		}, mcpwire.V20251125},
 		"a legacy result passes": {answer{
 			"tools/call", `{ "content" : [ {"type":"text","text":"a"} ] , "isError":true }`, `{ "content" : [ {"type":"text","text":"a"} ] , "isError":true }`,
 		}, mcpwire.V20241105},
@@ -143,6 +146,14 @@ func TestToLegacyResult(t *testing.T) {
 				t.Errorf("%s is not valid in %s: %v", got, tc.revision, err)
 			}
 		})
+	}
+}
+
+func TestResultType(t *testing.T) {
+	for result, want := range map[string]string{`{}`: "complete", `{"resultType":"task"}`: "task", `{"resultType":1}`: "", `{"resultType":null}`: ""} {
+		if got := mcpwire.ResultType([]byte(result)); got != want {
+			t.Errorf("ResultType(%s) = %q, want %q", result, got, want)
+		}
 	}
 }
 

@@ -147,7 +147,12 @@ func isInteger(v []byte) bool {
 	if len(v) == 0 || (v[0] != '-' && (v[0] < '0' || v[0] > '9')) {
 		return false
 	}
-	return bytes.IndexAny(v, ".eE") < 0
+	for _, c := range v {
+		if c == '.' || c == 'e' || c == 'E' {
+			return false
+		}
+	}
+	return true
 }
 
 // payload moves the spans of params from the message to params itself.

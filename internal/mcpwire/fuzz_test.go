@@ -323,6 +323,28 @@ func FuzzHeaderValue(f *testing.F) {
 	})
 }
 
+// FuzzParamHeaders: whatever a schema says, what comes out can be sent and
+// leads through properties to the annotation.
+func FuzzParamHeaders(f *testing.F) {
+	f.Add([]byte(schema))
+	f.Add([]byte(`{"properties":{"a":{"oneOf":[{"x-mcp-header":"A"}]}},"items":[{}]}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		headers, err := mcpwire.ParamHeaders(raw)
+		if err != nil || mcpwire.Value(raw, mcpwire.Limits{}) != nil {
+			return
+		}
+		for _, h := range headers {
+			at := make([]string, 0, 2*len(h.Path)+1)
+			for _, step := range h.Path {
+				at = append(at, "properties", step)
+			}
+			if v, ok := mcpwire.Path(raw, append(at, "x-mcp-header")...); !ok || !mcpwire.IsText(v, h.Header) {
+				t.Fatalf("%q has no %q at %v", raw, h.Header, h.Path)
+			}
+		}
+	})
+}
+
 // FuzzEventReader: how a stream is cut into reads makes no difference, events
 // are bounded, and what we write we read back.
 func FuzzEventReader(f *testing.F) {

@@ -3,7 +3,6 @@ package mcpwire
 import (
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -163,96 +162,4 @@ func checkParam(arg []byte, present bool, values []string) (bad string) {
 		return ""
 	}
 	return "does not match the body"
-}
-
-// ParamHeaders reads the x-mcp-header annotations of a tool's inputSchema. An
-// error says why the annotations, and with them the tool, are invalid: an HTTP
-// client has to drop such a tool from its list (MCP 2026-07-28, custom headers
-// from tool parameters).
-func ParamHeaders(inputSchema []byte) ([]durward.ParamHeader, error) {
-	w := paramWalk{seen: map[string]bool{}}
-	if err := w.schema(inputSchema, nil, true); err != nil {
-		return nil, err
-	}
-	return w.out, nil
-}
-
-type paramWalk struct {
-	out  []durward.ParamHeader
-	seen map[string]bool // lower-case header names
-}
-
-// schema walks one schema; reachable tells that only properties led here.
-func (w *paramWalk) schema(schema []byte, path []string, reachable bool) error {
-	for m := range members(schema) {
-		v := m.of(schema)
-		var err error
-		switch key := rawText(m.rawKey(schema)); key {
-		case "x-mcp-header":
-			err = w.annotation(v, schema, path, reachable)
-		case "properties":
-			err = w.properties(v, path, reachable)
-		case "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies":
-			err = w.properties(v, path, false)
-		case "items", "prefixItems", "contains", "additionalItems", "unevaluatedItems", "additionalProperties",
-			"unevaluatedProperties", "propertyNames", "oneOf", "anyOf", "allOf", "not", "if", "then", "else", "contentSchema":
-			err = w.unreachable(v, path)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *paramWalk) properties(props []byte, path []string, reachable bool) error {
-	for m := range members(props) {
-		step := append(path[:len(path):len(path)], rawText(m.rawKey(props)))
-		if err := w.schema(m.of(props), step, reachable); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *paramWalk) unreachable(v []byte, path []string) error {
-	for e := range Elements(v) {
-		if err := w.schema(e, path, false); err != nil {
-			return err
-		}
-	}
-	return w.schema(v, path, false)
-}
-
-func (w *paramWalk) annotation(v, schema []byte, path []string, reachable bool) error {
-	name, ok := Text(v)
-	if !ok || !isToken(name) {
-		return fmt.Errorf("x-mcp-header %.64s is no header name", v)
-	}
-	if !reachable || len(path) == 0 {
-		return fmt.Errorf("x-mcp-header %q is not reachable through properties alone", clip(name))
-	}
-	kind, _ := FieldText(schema, "type")
-	if kind != "string" && kind != "integer" && kind != "boolean" {
-		return fmt.Errorf("x-mcp-header %q is on a parameter that is no string, integer or boolean", clip(name))
-	}
-	low := strings.ToLower(name)
-	if w.seen[low] {
-		return fmt.Errorf("x-mcp-header %q appears twice", clip(name))
-	}
-	w.seen[low] = true
-	w.out = append(w.out, durward.ParamHeader{Header: name, Path: path, Type: kind})
-	return nil
-}
-
-// isToken reports whether s is an RFC 9110 token.
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		alnum := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if !alnum && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return s != ""
 }

@@ -1,6 +1,7 @@
 package mcpwire_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -103,6 +104,26 @@ func TestParamHeadersRefusesTheTool(t *testing.T) {
 		if got, err := mcpwire.ParamHeaders([]byte(s)); err == nil {
 			t.Errorf("%s: ParamHeaders(%s) = %v, want an error", name, s, got)
 		}
+	}
+}
+
+func TestParamHeadersAreBounded(t *testing.T) {
+	annotated := func(n int) []byte {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `"p%d":{"type":"string","x-mcp-header":"H%d"},`, i, i)
+		}
+		return []byte(`{"properties":{` + strings.TrimSuffix(b.String(), ",") + `}}`)
+	}
+	if got, err := mcpwire.ParamHeaders(annotated(64)); len(got) != 64 || err != nil {
+		t.Errorf("64 annotations give %d, %v", len(got), err)
+	}
+	if _, err := mcpwire.ParamHeaders(annotated(65)); err == nil {
+		t.Error("65 annotations are accepted")
+	}
+	nested := strings.Repeat(`{"not":`, 100_000) + `{"x-mcp-header":"A"}`
+	if _, err := mcpwire.ParamHeaders([]byte(nested)); err == nil {
+		t.Error("100,000 levels are accepted")
 	}
 }
 

@@ -11,6 +11,7 @@ const (
 	nearLevels = 8  // levels whose key set needs no allocation
 	fewKeys    = 16 // keys that are compared one by one
 	wideStart  = 64 // first size of the table of an object with more keys
+	mostKeys   = 1 << 16
 )
 
 // seed makes the places of keys in a wide table unpredictable, so that no
@@ -21,9 +22,8 @@ var seed = maphash.MakeSeed()
 type keyRef struct{ hash, at uint32 }
 
 // keySet finds duplicate keys of one object: one by one while they are few,
-// then in a hash table of 8 bytes an entry, at most three quarters full. Its
-// memory is in proportion to the scanned bytes, and no choice of keys makes it
-// quadratic.
+// then in a hash table of 8 bytes an entry, at most three quarters full. The
+// table never exceeds a megabyte, and no choice of keys makes it quadratic.
 type keySet struct {
 	n     int
 	table []keyRef // in use when n > fewKeys

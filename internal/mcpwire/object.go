@@ -159,11 +159,13 @@ func AppendQuote(dst []byte, s string) []byte {
 
 // appendRune appends a character of a JSON string, escaped where it must be.
 func appendRune(dst []byte, r rune) []byte {
-	if r < ' ' || r == '"' || r == '\\' {
+	if mustEscape(r) {
 		return appendEscape(dst, byte(r))
 	}
 	return utf8.AppendRune(dst, r)
 }
+
+func mustEscape(r rune) bool { return r < ' ' || r == '"' || r == '\\' }
 
 func appendEscape(dst []byte, c byte) []byte {
 	switch c {

@@ -35,14 +35,14 @@ func ReadPayload(params []byte) (durward.Payload, error) {
 	p := durward.Payload{Raw: params}
 	for m := range members(params) {
 		k, _ := routeParams(decodedKey(m.rawKey(params)))
-		if span := place(&p, k); span != nil && !span.Present() {
+		if span := spanOf(&p, k); span != nil && !span.Present() {
 			*span = m.value
 		}
 	}
 	return checked(p)
 }
 
-func place(p *durward.Payload, k slot) *durward.Span {
+func spanOf(p *durward.Payload, k slot) *durward.Span {
 	switch k {
 	case slotName:
 		return &p.Name

@@ -97,7 +97,7 @@ func (e *ScanError) RPC() *durward.RPCError {
 // here and what acts behind us must read the same thing:
 //
 //   - RFC 8259 to the letter, valid UTF-8, no byte order mark, nothing after the
-//     value, depth and size within l;
+//     value, depth and size within l, at most 65,536 keys in an object;
 //   - in requests and notifications, no object anywhere has the same key twice
 //     (escapes are decoded first) and no string has a lone surrogate escape;
 //   - in the envelope, in params, in _meta and in a completion's ref, no key

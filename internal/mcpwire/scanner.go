@@ -136,6 +136,9 @@ func (s *scanner) member(open, end, i, depth int, marks marks, r role, set *keyS
 		}
 		key = appendText(nil, key)
 	}
+	if set.n == mostKeys {
+		return s.refuse(open, CodeInvalidRequest, fmt.Sprintf("an object has more than %d keys", mostKeys))
+	}
 	if set.add(s.data, key, open+1) {
 		s.report(open, CodeInvalidRequest, "duplicate key "+shown(key))
 		s.twoIDs = s.twoIDs || r == roleEnvelope && string(key) == "id"

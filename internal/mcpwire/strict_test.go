@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"durward/internal/mcpwire"
 )
@@ -39,6 +40,15 @@ func TestDuplicatesAreFoundInObjectsOfAnySize(t *testing.T) {
 	}
 }
 
+func TestObjectsHaveABoundedNumberOfKeys(t *testing.T) {
+	if err := mcpwire.Value([]byte(object(1<<16, -1, "")), mcpwire.Limits{}); err != nil {
+		t.Errorf("65,536 keys are refused: %v", err)
+	}
+	if err := mcpwire.Value([]byte(object(1<<16+1, -1, "")), mcpwire.Limits{}); err == nil {
+		t.Error("65,537 keys are accepted")
+	}
+}
+
 func TestNestedObjectsDoNotSeeEachOthersKeys(t *testing.T) {
 	raw := `{"k":` + strings.Repeat(`{"k":{"a":1},"b":[{"k":1},{"k":1}],"l":`, 20) + object(40, 3, "") + strings.Repeat(`,"m":{"k":1}}`, 20) + `,"l":1}`
 	if err := mcpwire.Value([]byte(raw), mcpwire.Limits{}); err != nil {
@@ -67,6 +77,25 @@ func TestValueIsStrictAtEveryDepth(t *testing.T) {
 	}
 	if err := mcpwire.Value([]byte(strings.Repeat("[", 1<<20)), mcpwire.Limits{Depth: 1 << 30}); err == nil {
 		t.Error("a million levels are accepted")
+	}
+}
+
+func TestUTF8IsJudgedAsTheStandardLibraryDoes(t *testing.T) {
+	edges := []byte{'"', 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff}
+	for a := 0x80; a <= 0xff; a++ {
+		for b := 0x7f; b <= 0xc0; b++ {
+			for _, c := range edges {
+				for _, d := range edges {
+					text := []byte{'"', byte(a), byte(b), c, d, '"'}
+					if c == '"' || d == '"' {
+						text = append(text[:3:3], '"')
+					}
+					if err := mcpwire.Value(text, mcpwire.Limits{}); (err == nil) != utf8.Valid(text) {
+						t.Fatalf("Value(% x) = %v, utf8.Valid %v", text, err, utf8.Valid(text))
+					}
+				}
+			}
+		}
 	}
 }
 
