@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"durward"
 	"durward/internal/admin"
 	"durward/internal/control"
@@ -427,3 +429,5 @@ func TestAFileLeftBehindIsNotAGateway(t *testing.T) {
 		t.Errorf("Connect with a damaged file = %v, want another error", err)
 	}
 }
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"durward"
+	"durward/internal/control"
 )
 
 func (a *api) listAgents(r *request) (answer, error) {
@@ -35,27 +36,16 @@ func (a *api) showAgent(r *request) (answer, error) {
 	return reply(http.StatusOK, agent)
 }
 
-// agentEdit changes what it names and leaves the rest.
-type agentEdit struct {
-	Roles    *[]string `json:"roles"`
-	Disabled *bool     `json:"disabled"`
-}
-
 func (a *api) editAgent(r *request) (answer, error) {
-	in, err := decode[agentEdit](r)
+	in, err := decode[control.AgentEdit](r)
 	if err != nil {
 		return answer{}, err
 	}
-	name := r.PathValue("name")
-	if in.Roles != nil {
-		if err := a.Control.SetAgentRoles(r.Context(), r.by, name, *in.Roles); err != nil {
-			return answer{}, err
-		}
+	if in == (control.AgentEdit{}) {
+		return answer{}, malformed("Nothing to change: give roles or disabled.", nil)
 	}
-	if in.Disabled != nil {
-		if err := a.Control.SetAgentDisabled(r.Context(), r.by, name, *in.Disabled); err != nil {
-			return answer{}, err
-		}
+	if err := a.Control.EditAgent(r.Context(), r.by, r.PathValue("name"), in); err != nil {
+		return answer{}, err
 	}
 	return done()
 }

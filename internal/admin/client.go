@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"durward"
+	"durward/internal/control"
 )
 
 // Client speaks to the admin API of a running gateway. Refusals come back as
@@ -74,13 +75,13 @@ func (c *Client) SetAgentRoles(ctx context.Context, name string, roles []string)
 	if roles == nil {
 		roles = []string{}
 	}
-	_, err := c.do(ctx, "PATCH", "agents/"+url.PathEscape(name), agentEdit{Roles: &roles})
+	_, err := c.do(ctx, "PATCH", "agents/"+url.PathEscape(name), control.AgentEdit{Roles: &roles})
 	return err
 }
 
 // SetAgentDisabled refuses or accepts again all calls of an agent.
 func (c *Client) SetAgentDisabled(ctx context.Context, name string, disabled bool) error {
-	_, err := c.do(ctx, "PATCH", "agents/"+url.PathEscape(name), agentEdit{Disabled: &disabled})
+	_, err := c.do(ctx, "PATCH", "agents/"+url.PathEscape(name), control.AgentEdit{Disabled: &disabled})
 	return err
 }
 

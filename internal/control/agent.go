@@ -104,23 +104,24 @@ func (m *moment) rolesExist(roles []string) error {
 	return nil
 }
 
+// AgentEdit is what is to change of an agent; nil leaves it as it is.
+type AgentEdit struct {
+	Roles    *[]string `json:"roles,omitempty"`
+	Disabled *bool     `json:"disabled,omitempty"`
+}
+
 // SetAgentRoles replaces the roles of an agent.
 func (c *Control) SetAgentRoles(ctx context.Context, by durward.Actor, name string, roles []string) error {
-	return c.editAgent(ctx, by, name, func(m *moment, a *durward.Agent) error {
-		a.Roles = slices.Clone(roles)
-		return m.rolesExist(roles)
-	})
+	return c.EditAgent(ctx, by, name, AgentEdit{Roles: &roles})
 }
 
 // SetAgentDisabled refuses or accepts again all calls of an agent.
 func (c *Control) SetAgentDisabled(ctx context.Context, by durward.Actor, name string, disabled bool) error {
-	return c.editAgent(ctx, by, name, func(_ *moment, a *durward.Agent) error {
-		a.Disabled = disabled
-		return nil
-	})
+	return c.EditAgent(ctx, by, name, AgentEdit{Disabled: &disabled})
 }
 
-func (c *Control) editAgent(ctx context.Context, by durward.Actor, name string, edit func(*moment, *durward.Agent) error) error {
+// EditAgent changes an agent, all of the edit at once.
+func (c *Control) EditAgent(ctx context.Context, by durward.Actor, name string, e AgentEdit) error {
 	return c.change(ctx, by, func(m *moment) ([]durward.Change, error) {
 		a, err := m.agent(name)
 		if err != nil {
@@ -129,8 +130,14 @@ func (c *Control) editAgent(ctx context.Context, by durward.Actor, name string, 
 		if a.Origin == durward.FromFile {
 			return nil, m.readOnly("Agent", name)
 		}
-		if err := edit(m, &a); err != nil {
-			return nil, err
+		if e.Roles != nil {
+			a.Roles = slices.Clone(*e.Roles)
+			if err := m.rolesExist(a.Roles); err != nil {
+				return nil, err
+			}
+		}
+		if e.Disabled != nil {
+			a.Disabled = *e.Disabled
 		}
 		return []durward.Change{{PutAgent: &a}}, nil
 	})

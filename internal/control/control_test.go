@@ -260,6 +260,17 @@ func TestRoleInUseStays(t *testing.T) {
 	}
 }
 
+func TestAnAgentIsDisabledWhateverItsRoles(t *testing.T) {
+	h := open(t)
+	if _, err := h.CreateAgent(t.Context(), operator, control.NewAgent{Name: "bot", Roles: []string{"support"}}); err != nil {
+		t.Fatal(err)
+	}
+	h.file = &durward.Snapshot{} // the file no longer declares the role
+	if err := h.SetAgentDisabled(t.Context(), operator, "bot", true); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWhatDoesNotCompileIsNotStored(t *testing.T) {
 	h := open(t)
 	h.refuse = errors.New("rule 1 is odd")
