@@ -306,3 +306,11 @@ func TestFind(t *testing.T) {
 		t.Errorf("Find = %q, %v", got, err)
 	}
 }
+
+func BenchmarkParse(b *testing.B) {
+	for b.Loop() {
+		if _, err := config.Parse("durward.yaml", []byte(example), env(someEnv)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

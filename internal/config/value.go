@@ -81,6 +81,7 @@ func (v *link) accepts() []string { return []string{"!!str"} }
 func (v *link) describe() object {
 	return object{"type": "string", "pattern": `^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@\s]+([/?][^#\s]*)?$`}
 }
+
 func (v *link) parse(s string) *refusal {
 	if s == "" {
 		return &refusal{text: "is empty"}
@@ -116,6 +117,7 @@ func (v *pattern) describe() object {
 		object{"pattern": `^[^\x00-\x1f\x7f]*$`},
 	}}
 }
+
 func (v *pattern) parse(s string) *refusal {
 	if err := durward.CheckPattern(s); err != nil {
 		return &refusal{text: "is not a pattern: " + err.Error(), hint: "write it as files__read_*"}
@@ -158,6 +160,7 @@ func (v *origin) accepts() []string { return []string{"!!str"} }
 func (v *origin) describe() object {
 	return object{"type": "string", "pattern": `^https?://[^/?#@\s]+$`}
 }
+
 func (v *origin) parse(s string) *refusal {
 	u, err := url.Parse(s)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || s != u.Scheme+"://"+u.Host {
@@ -171,6 +174,7 @@ func (v *host) accepts() []string { return []string{"!!str"} }
 func (v *host) describe() object {
 	return object{"type": "string", "pattern": `^([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])$`}
 }
+
 func (v *host) parse(s string) *refusal {
 	if !regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])$`).MatchString(s) {
 		return &refusal{text: "is not a host name", hint: "write it as gateway.example, without scheme and port"}
@@ -189,6 +193,7 @@ func (v *secret) accepts() []string { return []string{"!!str"} }
 func (v *secret) describe() object {
 	return object{"type": "string", "pattern": fmt.Sprintf(`^[!-~]{%d,%d}$`, minSecret, maxSecret)}
 }
+
 func (v *secret) parse(s string) *refusal {
 	if strings.ContainsFunc(s, func(r rune) bool { return r < '!' || r > '~' }) {
 		return &refusal{text: "has characters that are not visible ASCII", hint: "use letters, digits and signs without spaces"}
@@ -206,6 +211,7 @@ func (v *duration) accepts() []string { return []string{"!!str"} }
 func (v *duration) describe() object {
 	return object{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`}
 }
+
 func (v *duration) parse(s string) *refusal {
 	d, err := time.ParseDuration(s)
 	if err != nil || strings.ContainsAny(s, "+-µμn") || strings.Contains(s, "us") {
@@ -222,6 +228,7 @@ func (v *clientTimeout) accepts() []string { return []string{"!!str", "!!int", "
 func (v *clientTimeout) describe() object {
 	return object{"anyOf": []any{(*duration)(nil).describe(), object{"type": "number"}}}
 }
+
 func (v *clientTimeout) parse(s string) *refusal {
 	if _, err := strconv.ParseFloat(s, 64); err == nil {
 		v.ignored = true
@@ -237,6 +244,7 @@ func (v *size) describe() object {
 		object{"type": "integer", "minimum": 1},
 	}}
 }
+
 func (v *size) parse(s string) *refusal {
 	no := &refusal{text: "is not a size", hint: "write it as 4MiB or 65536"}
 	digits := strings.TrimRight(s, "BKMGikb")
@@ -276,6 +284,7 @@ func (v *count) accepts() []string { return []string{"!!int"} }
 func (v *count) describe() object {
 	return object{"type": "integer", "minimum": 1, "maximum": 10_000_000}
 }
+
 func (v *count) parse(s string) *refusal {
 	n, err := strconv.ParseUint(s, 10, 32)
 	if err != nil || n < 1 || n > 10_000_000 {
