@@ -77,15 +77,18 @@ func declaresModern(m Meta) bool { return m.ProtocolVersion != "" && !KnownLegac
 // read reads payload and _meta. What could be read before an error is kept,
 // so that a broken request is still answered in its own era.
 func read(m *Message) (d Decision, bad *durward.RPCError) {
-	p, err := m.Payload()
-	if err != nil {
-		return d, err.(*durward.RPCError)
+	bad = wrongType(m.payload)
+	if f := m.payload.Meta.Of(m.payload.Raw); f != nil && f[0] != '{' {
+		return d, bad
 	}
-	d.Payload = p
-	if d.Meta, err = ReadMeta(p); err != nil {
-		return d, err.(*durward.RPCError)
+	meta, badMeta := readMeta(m.payload)
+	if d.Meta = meta; bad == nil {
+		bad = badMeta
 	}
-	return d, nil
+	if bad == nil {
+		d.Payload = m.payload
+	}
+	return d, bad
 }
 
 func classifyLegacy(d Decision, m *Message, said string, conflict bool, err *durward.RPCError) (Decision, *Refusal) {

@@ -31,7 +31,8 @@ const (
 // is printable ASCII without space around, else in the base64 sentinel (MCP
 // 2026-07-28, value encoding).
 func EncodeHeader(v string) string {
-	if isPlainHeader(v) && !(strings.HasPrefix(v, sentinelOpen) && strings.HasSuffix(v, sentinelClose)) {
+	looksEncoded := strings.HasPrefix(v, sentinelOpen) && strings.HasSuffix(v, sentinelClose)
+	if isPlainHeader(v) && !looksEncoded {
 		return v
 	}
 	return sentinelOpen + base64.StdEncoding.EncodeToString([]byte(v)) + sentinelClose

@@ -42,7 +42,7 @@ func (l *LineReader) line() ([]byte, error) {
 		}
 		line = append(line, part...)
 		switch {
-		case err == nil, err == io.EOF && len(line) > 0:
+		case err == nil, errors.Is(err, io.EOF) && len(line) > 0:
 			return line, nil
 		case !errors.Is(err, bufio.ErrBufferFull):
 			return nil, err
@@ -55,7 +55,7 @@ func (l *LineReader) skip(err error) error {
 	for errors.Is(err, bufio.ErrBufferFull) {
 		_, err = l.r.ReadSlice('\n')
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	return ErrLineTooLong

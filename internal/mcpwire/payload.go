@@ -21,7 +21,12 @@ const (
 // Payload returns the params with the places of the routed values, as found
 // while scanning, and refuses routed values of the wrong type. The error is a
 // *[durward.RPCError] that names the field.
-func (m *Message) Payload() (durward.Payload, error) { return checked(m.payload) }
+func (m *Message) Payload() (durward.Payload, error) {
+	if bad := wrongType(m.payload); bad != nil {
+		return durward.Payload{}, bad
+	}
+	return m.payload, nil
+}
 
 // ReadPayload does for params that were scanned apart what [Message.Payload]
 // does for those of a message. nil params give an empty payload.
@@ -39,7 +44,10 @@ func ReadPayload(params []byte) (durward.Payload, error) {
 			*span = m.value
 		}
 	}
-	return checked(p)
+	if bad := wrongType(p); bad != nil {
+		return durward.Payload{}, bad
+	}
+	return p, nil
 }
 
 func spanOf(p *durward.Payload, k slot) *durward.Span {
@@ -64,9 +72,8 @@ func spanOf(p *durward.Payload, k slot) *durward.Span {
 	return nil
 }
 
-// checked refuses routed values of the wrong type. Arguments are checked
-// against object here too: every revision says so.
-func checked(p durward.Payload) (durward.Payload, error) {
+// wrongType refuses routed values of the wrong type; nil when there are none.
+func wrongType(p durward.Payload) *durward.RPCError {
 	for _, f := range [...]struct {
 		name string
 		span durward.Span
@@ -83,10 +90,10 @@ func checked(p durward.Payload) (durward.Payload, error) {
 		{"requestState", p.RequestState, '"', "a string"},
 	} {
 		if v := f.span.Of(p.Raw); len(v) > 0 && v[0] != f.open {
-			return durward.Payload{}, InvalidParams("Invalid params: " + f.name + " is not " + f.kind)
+			return InvalidParams("Invalid params: " + f.name + " is not " + f.kind)
 		}
 	}
-	return p, nil
+	return nil
 }
 
 // Meta is what a request's _meta says to us. Raw values alias the payload.
@@ -104,18 +111,25 @@ type Meta struct {
 // ReadMeta reads _meta. A value of the wrong type is a *[durward.RPCError]
 // that names it.
 func ReadMeta(p durward.Payload) (Meta, error) {
-	var m Meta
+	m, bad := readMeta(p)
+	if bad != nil {
+		return Meta{}, bad
+	}
+	return m, nil
+}
+
+func readMeta(p durward.Payload) (m Meta, _ *durward.RPCError) {
 	raw := p.Meta.Of(p.Raw)
 	for f := range members(raw) {
 		if bad := m.set(f.rawKey(raw), f.of(raw)); bad != "" {
-			return Meta{}, InvalidParams("Invalid params: _meta: " + bad)
+			return m, InvalidParams("Invalid params: _meta: " + bad)
 		}
 	}
 	return m, nil
 }
 
 func (m *Meta) set(rawKey, v []byte) (bad string) {
-	ok := true
+	var ok bool
 	switch string(decodedKey(rawKey)) {
 	case MetaProtocolVersion:
 		if m.ProtocolVersion, ok = version(v); !ok {

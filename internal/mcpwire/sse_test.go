@@ -112,7 +112,7 @@ func TestLineReader(t *testing.T) {
 		var got []string
 		for {
 			line, err := r.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			got = append(got, fmt.Sprintf("%s:%v", line, err))
