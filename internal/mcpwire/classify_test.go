@@ -58,6 +58,7 @@ func TestClassify(t *testing.T) {
 		"no capabilities":                 {h{"Mcp-Protocol-Version": {modern}, "Mcp-Method": {"tools/list"}}, request("tools/list", `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`), true, modern, 400, mcpwire.CodeInvalidParams},
 		"version in _meta is a number":    {h{"Mcp-Protocol-Version": {modern}}, request("tools/list", `"_meta":{"io.modelcontextprotocol/protocolVersion":1}`), true, "", 400, mcpwire.CodeInvalidParams},
 		"a name that is a number":         {head(modern, "tools/call", "1"), request("tools/call", `"name":1,`+triple(modern)), true, "", 400, mcpwire.CodeInvalidParams},
+		"the same without headers":        {h{}, request("tools/call", `"name":1,`+triple(modern)), true, "", 400, mcpwire.CodeHeaderMismatch},
 		"a response":                      {h{"Mcp-Protocol-Version": {modern}}, `{"jsonrpc":"2.0","id":1,"result":{}}`, true, "", 400, mcpwire.CodeInvalidRequest},
 
 		"legacy initialize":                       {h{}, request("initialize", `"protocolVersion":"2025-11-25"`), false, "", 0, 0},
