@@ -1,11 +1,10 @@
 package edge
 
 import (
-	"net/url"
-	"strings"
-
 	"durward"
 	"durward/internal/httpwire"
+	"net/url"
+	"strings"
 )
 
 // credentialOf returns what the caller presented, at most one credential. What
@@ -41,8 +40,10 @@ func bearerOf(header string) (string, error) {
 	scheme, token, _ := strings.Cut(header, " ")
 	token = strings.TrimSpace(token)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " ,\t") {
-		return "", &durward.Error{Code: durward.Unauthenticated, Reason: durward.ReasonKeyMalformed,
-			Message: "The Authorization header is not of the form 'Bearer <key>'."}
+		return "", &durward.Error{
+			Code: durward.Unauthenticated, Reason: durward.ReasonKeyMalformed,
+			Message: "The Authorization header is not of the form 'Bearer <key>'.",
+		}
 	}
 	return token, nil
 }

@@ -2,6 +2,9 @@ package edge_test
 
 import (
 	"context"
+	"durward"
+	"durward/internal/edge"
+	"durward/internal/httpwire"
 	"errors"
 	"io"
 	"log/slog"
@@ -12,22 +15,21 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-
-	"durward"
-	"durward/internal/edge"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // mirror is a lane that answers with what reached it.
 type mirror struct {
+	refused          chan *durward.Error
 	drained, stopped chan struct{}
-	stall            bool
 }
 
 func (m *mirror) Routes() []edge.Route {
 	return []edge.Route{{Path: "/mcp", Serve: m.serve}, {Path: "/mcp/{name}", Serve: m.serve}}
 }
+
+func (m *mirror) Refused(_ *httpwire.Exchange, e *durward.Error) { m.refused <- e }
 
 func (m *mirror) Drain() { close(m.drained) }
 func (m *mirror) Stop()  { m.stopped <- struct{}{} }
@@ -50,7 +52,7 @@ func (m *mirror) serve(r *edge.Request) {
 
 func serve(t testing.TB, o edge.Options, addr string) (*edge.Server, *mirror, string) {
 	t.Helper()
-	m := &mirror{drained: make(chan struct{}), stopped: make(chan struct{}, 9)}
+	m := &mirror{refused: make(chan *durward.Error, 99), drained: make(chan struct{}), stopped: make(chan struct{}, 9)}
 	s := edge.New(o, m)
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -191,7 +193,7 @@ func TestCORS(t *testing.T) {
 }
 
 func TestCredentials(t *testing.T) {
-	_, _, url := serve(t, edge.Options{}, "127.0.0.1:0")
+	_, m, url := serve(t, edge.Options{}, "127.0.0.1:0")
 	for _, c := range []struct {
 		query   string
 		headers []string
@@ -220,6 +222,9 @@ func TestCredentials(t *testing.T) {
 		r := get(t, "GET", url+"/mcp"+c.query, c.headers...)
 		if r.StatusCode != c.status || !strings.Contains(r.body, c.want) {
 			t.Errorf("%s %v = %d %s, want %d %s", c.query, c.headers, r.StatusCode, r.body, c.status, c.want)
+		}
+		if r.StatusCode >= 400 && (len(m.refused) != 1 || string((<-m.refused).Reason) != c.want) {
+			t.Errorf("%s %v: the lane did not hear of the refusal", c.query, c.headers)
 		}
 		if (r.StatusCode == 401) != (r.Header.Get("WWW-Authenticate") == `Bearer realm="durward", error="invalid_token"`) {
 			t.Errorf("%v: WWW-Authenticate = %q", c.headers, r.Header.Get("WWW-Authenticate"))

@@ -1,12 +1,10 @@
 package edge
 
 import (
+	"durward"
 	"math"
 	"net/http"
 	"strconv"
-	"time"
-
-	"durward"
 )
 
 // answer is a row of the table: how a kind of error is told.
@@ -91,9 +89,4 @@ func Challenge(presented durward.Credential) string {
 		return `Bearer realm="durward"`
 	}
 	return `Bearer realm="durward", error="invalid_token"`
-}
-
-// overloaded is the refusal of what is too much at the moment.
-func overloaded(msg string) *durward.Error {
-	return &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Message: msg, Retry: time.Second}
 }

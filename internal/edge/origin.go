@@ -1,13 +1,12 @@
 package edge
 
 import (
+	"durward"
+	"durward/internal/httpwire"
 	"net"
 	"net/netip"
 	"net/url"
 	"strings"
-
-	"durward"
-	"durward/internal/httpwire"
 )
 
 // sources decides from where a request may come: to which host it believes to

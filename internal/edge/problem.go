@@ -1,11 +1,10 @@
 package edge
 
 import (
-	"encoding/json"
-	"net/http"
-
 	"durward"
 	"durward/internal/httpwire"
+	"encoding/json"
+	"net/http"
 )
 
 // problem is a refusal for readers of HTTP (RFC 9457).

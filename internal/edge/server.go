@@ -2,14 +2,13 @@ package edge
 
 import (
 	"context"
+	"durward"
+	"durward/internal/httpwire"
 	"log/slog"
 	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
-
-	"durward"
-	"durward/internal/httpwire"
 )
 
 // Options describe the data listener; zero values take the defaults of httpwire.
@@ -41,6 +40,9 @@ type Route struct {
 // Lane is a kind of traffic with its routes.
 type Lane interface {
 	Routes() []Route
+	// Refused hears of a request to one of the routes that the edge refused, so
+	// that there is a record of it. The answer is the edge's.
+	Refused(x *httpwire.Exchange, e *durward.Error)
 	// Drain ends what would never end by itself, such as streams. The server
 	// calls it when it stops; calls under way go on.
 	Drain()
@@ -53,11 +55,17 @@ type Lane interface {
 type Server struct {
 	opts    Options
 	from    sources
-	routes  map[string]func(*Request)
-	named   map[string]func(*Request) // by the path before /{name}
+	routes  map[string]*served
+	named   map[string]*served // by the path before /{name}
 	lanes   []Lane
 	http    *httpwire.Server
 	handler http.Handler
+}
+
+// served is who answers at a path.
+type served struct {
+	lane  Lane
+	serve func(*Request)
 }
 
 // New returns a server of lanes; nothing listens before Serve.
@@ -67,14 +75,14 @@ func New(o Options, lanes ...Lane) *Server {
 	}
 	s := &Server{
 		opts: o, from: newSources(o.Names, o.Origins), lanes: lanes,
-		routes: make(map[string]func(*Request)), named: make(map[string]func(*Request)),
+		routes: make(map[string]*served), named: make(map[string]*served),
 	}
 	for _, l := range lanes {
 		for _, r := range l.Routes() {
 			if before, ok := strings.CutSuffix(r.Path, "/{name}"); ok {
-				s.named[before] = r.Serve
+				s.named[before] = &served{l, r.Serve}
 			} else {
-				s.routes[r.Path] = r.Serve
+				s.routes[r.Path] = &served{l, r.Serve}
 			}
 		}
 	}
@@ -109,15 +117,15 @@ func (s *Server) Conns() int { return s.http.Conns() }
 
 func (s *Server) serve(x *httpwire.Exchange) {
 	defer s.survive(x)
+	route, name := s.route(x.Path())
 	origin, err := s.from.check(x)
 	if err != nil {
-		Refuse(x, durward.Credential{}, err)
+		refuse(x, route, durward.Credential{}, err)
 		return
 	}
 	if origin != "" {
 		grant(x, origin)
 	}
-	route, name := s.route(x.Path())
 	if route == nil {
 		notFound(x)
 		return
@@ -128,13 +136,21 @@ func (s *Server) serve(x *httpwire.Exchange) {
 	}
 	c, err := credentialOf(x)
 	if err != nil {
-		Refuse(x, durward.NewCredential(x.Get("Authorization")), err)
+		refuse(x, route, durward.NewCredential(x.Get("Authorization")), err)
 		return
 	}
-	route(&Request{Exchange: x, Credential: c, Name: name})
+	route.serve(&Request{Exchange: x, Credential: c, Name: name})
 }
 
-func (s *Server) route(path string) (route func(*Request), name string) {
+// refuse answers with an error and lets the lane know.
+func refuse(x *httpwire.Exchange, route *served, presented durward.Credential, err error) {
+	if route != nil {
+		route.lane.Refused(x, durward.AsError(err))
+	}
+	Refuse(x, presented, err)
+}
+
+func (s *Server) route(path string) (route *served, name string) {
 	if r := s.routes[path]; r != nil {
 		return r, ""
 	}
@@ -162,6 +178,8 @@ func (s *Server) survive(x *httpwire.Exchange) {
 	if x.Sent() {
 		panic(http.ErrAbortHandler) // what was promised cannot be kept: cut the connection
 	}
-	Refuse(x, durward.Credential{}, &durward.Error{Code: durward.Internal, Reason: durward.ReasonInternal,
-		Message: "The gateway failed to handle the request; its log says why."})
+	Refuse(x, durward.Credential{}, &durward.Error{
+		Code: durward.Internal, Reason: durward.ReasonInternal,
+		Message: "The gateway failed to handle the request; its log says why.",
+	})
 }

@@ -3,6 +3,7 @@ package httpwire_test
 import (
 	"bufio"
 	"context"
+	"durward/internal/httpwire"
 	"errors"
 	"io"
 	"net"
@@ -13,8 +14,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"durward/internal/httpwire"
 )
 
 func client(t *testing.T, o httpwire.ClientOptions) *httpwire.Client {

@@ -3,6 +3,7 @@ package httpwire_test
 import (
 	"bufio"
 	"context"
+	"durward/internal/httpwire"
 	"errors"
 	"fmt"
 	"io"
@@ -12,8 +13,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"durward/internal/httpwire"
 )
 
 // served runs a server of one handler and returns its address.

@@ -2,11 +2,11 @@ package mcpedge
 
 import (
 	"context"
-	"net/http"
-	"sync"
-
 	"durward"
 	"durward/internal/mcpwire"
+	"net/http"
+	"slices"
+	"sync"
 )
 
 // batch serves an array of messages, which only sessions of 2025-03-26 may
@@ -30,15 +30,20 @@ func (p *post) batch(body []byte) {
 	}
 	ctx, stop := context.WithTimeout(p.face.base, p.face.opts.CallTime)
 	defer stop()
+	if slices.ContainsFunc(ms, func(m mcpwire.Message) bool { return m.Kind == mcpwire.Request }) {
+		defer p.stream.afterSilence()()
+	} else {
+		p.stream.events, p.stream.json = false, true // nothing will be answered
+	}
 	joined := p.face.runBatch(ctx, ms, &p.call, p.conv, &p.stream)
-	if p.stream.finish(joined) {
-		return
-	}
-	if joined == nil {
+	switch {
+	case p.stream.finish(func() []byte { return joined }):
+		p.face.lost(&p.call, p.stream.dropped)
+	case joined == nil:
 		p.accepted()
-		return
+	default:
+		_ = p.r.Answer(http.StatusOK, typeJSON, joined) // an agent that left needs no answer
 	}
-	_ = p.r.Answer(http.StatusOK, typeJSON, joined) // an agent that left needs no answer
 }
 
 // runBatch takes the messages of a batch and returns the answers to its

@@ -4,6 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"durward"
+	"durward/internal/edge"
+	"durward/internal/edge/mcpedge"
 	"fmt"
 	"io"
 	"net"
@@ -12,10 +15,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"durward"
-	"durward/internal/edge"
-	"durward/internal/edge/mcpedge"
 )
 
 // trivial is a gateway that lets everybody in and answers at once.

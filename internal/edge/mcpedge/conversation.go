@@ -2,14 +2,12 @@ package mcpedge
 
 import (
 	"context"
+	"durward"
+	"durward/internal/mcpwire"
 	"errors"
 	"slices"
 	"strconv"
 	"sync"
-	"time"
-
-	"durward"
-	"durward/internal/mcpwire"
 )
 
 // Why a call under way was ended.
@@ -49,8 +47,7 @@ func (c *conversation) begin(id []byte, cancel context.CancelCauseFunc, most int
 		return 0, sessionGone()
 	}
 	if len(c.running) >= most {
-		return 0, &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Retry: time.Second,
-			Message: "Too many calls of this session are under way; wait for some to end."}
+		return 0, overloaded("Too many calls of this session are under way; wait for some to end.")
 	}
 	c.count++
 	c.running = append(c.running, running{c.count, mcpwire.IDKey(id), cancel})
@@ -91,8 +88,7 @@ func (c *conversation) ask(most int) (id string, answer <-chan mcpwire.Message, 
 		return "", nil, errSessionEnded
 	}
 	if len(c.asked) >= most {
-		return "", nil, &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded,
-			Message: "Too many questions wait for the agent's answers."}
+		return "", nil, overloaded("Too many questions wait for the agent's answers.")
 	}
 	if c.asked == nil {
 		c.asked = make(map[string]chan mcpwire.Message)
@@ -150,8 +146,10 @@ func (c *conversation) end(why error) {
 }
 
 func sessionGone() error {
-	return &durward.Error{Code: durward.SessionGone, Reason: durward.ReasonSessionUnknown,
-		Message: "This session does not exist or has ended; initialize again."}
+	return &durward.Error{
+		Code: durward.SessionGone, Reason: durward.ReasonSessionUnknown,
+		Message: "This session does not exist or has ended; initialize again.",
+	}
 }
 
 // conversations holds those of the sessions, by session id.
@@ -186,10 +184,4 @@ func (t *conversations) end(id string) {
 	if c != nil {
 		c.end(errSessionEnded)
 	}
-}
-
-func (t *conversations) len() int {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return len(t.live)
 }

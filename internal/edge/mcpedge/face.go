@@ -2,16 +2,16 @@ package mcpedge
 
 import (
 	"context"
+	"durward"
+	"durward/internal/edge"
+	"durward/internal/httpwire"
+	"durward/internal/mcpwire"
 	"encoding/binary"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"durward"
-	"durward/internal/edge"
-	"durward/internal/mcpwire"
 )
 
 // Options tune a Face; zero values take the defaults.
@@ -79,7 +79,7 @@ func New(gw Gateway, o Options) *Face {
 	f.base, f.stop = context.WithCancel(context.Background())
 	f.methods = f.table()
 	f.talks.live = make(map[string]*conversation)
-	f.links.live = make(map[string]*sseLink)
+	f.links.live = make(map[string]*link)
 	return f
 }
 
@@ -91,6 +91,14 @@ func (f *Face) Routes() []edge.Route {
 		{Path: "/sse", Serve: f.openSSE},
 		{Path: "/messages", Serve: f.postSSE},
 	}
+}
+
+// Refused records what the edge refused before it came here.
+func (f *Face) Refused(x *httpwire.Exchange, e *durward.Error) {
+	c := new(durward.Call)
+	f.describe(c, &edge.Request{Exchange: x})
+	c.Method = x.Method()
+	f.gw.Refused(x.Context(), c, e)
 }
 
 // Drain ends the streams on which agents only listen, each as its revision
@@ -117,8 +125,10 @@ func (f *Face) isDraining() bool {
 }
 
 func shuttingDown() error {
-	return &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonShutdown, Retry: 2 * time.Second,
-		Message: "The gateway is shutting down; try again in a moment."}
+	return &durward.Error{
+		Code: durward.Overloaded, Reason: durward.ReasonShutdown, Retry: 2 * time.Second,
+		Message: "The gateway is shutting down; try again in a moment.",
+	}
 }
 
 // newID names a call: sortable by time, and no secret.

@@ -3,16 +3,15 @@ package mcpedge_test
 import (
 	"bytes"
 	"context"
+	"durward"
+	"durward/internal/edge"
+	"durward/internal/edge/mcpedge"
+	"durward/internal/mcpwire"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"durward"
-	"durward/internal/edge"
-	"durward/internal/edge/mcpedge"
-	"durward/internal/mcpwire"
 )
 
 // strict is a trivial gateway that looks at what reaches it.

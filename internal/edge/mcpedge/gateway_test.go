@@ -2,15 +2,14 @@ package mcpedge_test
 
 import (
 	"context"
+	"durward"
+	"durward/internal/mcpwire"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"durward"
-	"durward/internal/mcpwire"
 )
 
 // stage is a gateway with two agents and a few tools that do what a test needs.
@@ -103,7 +102,7 @@ func (g *stage) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (dur
 		return durward.Reply{Result: []byte("{\n  \"content\": [], \"n\": 1.0,\r\n \"big\": 12345678901234567890 }"), Modern: c.Wire.Modern}, nil
 	case "progress":
 		for i := range 3 {
-			p.Notify(mcpwire.NotifyProgress, fmt.Appendf(nil, `{"progressToken":"t","progress":%d}`, i))
+			p.Notify(mcpwire.NotifyProgress, fmt.Appendf(nil, `{"progressToken":%s,"progress":%d}`, progressToken(c), i))
 		}
 		return text("done")
 	case "logs":
@@ -152,6 +151,14 @@ func (g *stage) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (dur
 	return durward.Reply{}, &durward.Error{Code: durward.NotFound, Reason: durward.ReasonOperationUnknown, Message: "Unknown tool: " + c.Asked}
 }
 
+// progressToken is the one of the call, or "t".
+func progressToken(c *durward.Call) string {
+	if t, ok := mcpwire.Path(c.Input.Raw, "_meta", "progressToken"); ok {
+		return string(t)
+	}
+	return `"t"`
+}
+
 // errorNamed makes the error that a test asks for by its code.
 func errorNamed(code string) error {
 	for c := durward.Internal; c <= durward.HeaderMismatch; c++ {
@@ -168,6 +175,9 @@ func (g *stage) List(_ context.Context, c *durward.Call) (durward.Reply, error) 
 		return durward.Reply{}, mcpwire.MethodNotFound(c.Method)
 	}
 	r := `{"` + field + `":[]}`
+	if field == "tools" {
+		r = `{"tools":[{"name":"echo","inputSchema":{"type":"object"}},{"name":"progress","inputSchema":{"type":"object"}},{"name":"ask","inputSchema":{"type":"object"}}]}`
+	}
 	if c.Wire.Modern {
 		r = `{"resultType":"complete","ttlMs":0,"cacheScope":"private",` + r[1:]
 	}

@@ -2,13 +2,12 @@ package mcpedge
 
 import (
 	"context"
-	"errors"
-	"net/http"
-	"time"
-
 	"durward"
 	"durward/internal/edge"
 	"durward/internal/mcpwire"
+	"errors"
+	"net/http"
+	"time"
 )
 
 // get is the stream of a session (revisions until 2025-11-25) on which an agent

@@ -3,10 +3,9 @@ package mcpedge
 import (
 	"bytes"
 	"context"
-	"strconv"
-
 	"durward"
 	"durward/internal/mcpwire"
+	"strconv"
 )
 
 // The most that is kept of what a client says of itself: a session is small.

@@ -2,11 +2,10 @@ package mcpedge
 
 import (
 	"context"
-	"slices"
-	"sync"
-
 	"durward"
 	"durward/internal/mcpwire"
+	"slices"
+	"sync"
 )
 
 // maxURIs bounds the resources that one session or listen stream follows.
@@ -31,7 +30,7 @@ func (i *interest) subscribe(ctx context.Context, gw Gateway, c *durward.Call, u
 		return nil
 	}
 	if len(i.uris) >= maxURIs {
-		return &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Message: "This session follows too many resources; unsubscribe from some."}
+		return overloaded("This session follows too many resources; unsubscribe from some.")
 	}
 	before := i.uris
 	i.uris = append(slices.Clip(before), uri)

@@ -2,12 +2,11 @@ package mcpedge
 
 import (
 	"context"
+	"durward"
+	"durward/internal/mcpwire"
 	"errors"
 	"sync"
 	"time"
-
-	"durward"
-	"durward/internal/mcpwire"
 )
 
 // link is a connection that carries everything of one agent both ways: HTTP+SSE
@@ -15,6 +14,7 @@ import (
 // the link does.
 type link struct {
 	face  *Face
+	agent string       // who opened it
 	like  durward.Call // what every call of the link has in common
 	out   *outbox
 	conv  conversation
@@ -36,9 +36,9 @@ type link struct {
 // on meanwhile, because a cancellation or an answer to a question may be next.
 const queueing = 4
 
-func (f *Face) newLink(ctx context.Context, like durward.Call) *link {
+func (f *Face) newLink(ctx context.Context, agent string, like durward.Call) *link {
 	l := &link{
-		face: f, like: like, out: newOutbox(), quit: make(chan struct{}),
+		face: f, agent: agent, like: like, out: newOutbox(), quit: make(chan struct{}),
 		seats: make(chan struct{}, f.opts.SessionCalls*queueing), slots: make(chan struct{}, f.opts.SessionCalls),
 	}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
@@ -105,8 +105,7 @@ func (l *link) start(t *turn, serve func()) {
 	select {
 	case l.seats <- struct{}{}:
 	default:
-		l.give(t, rejected(&durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Retry: time.Second,
-			Message: "Too many requests wait on this connection; wait for answers."}))
+		l.give(t, rejected(overloaded("Too many requests wait on this connection; wait for answers.")))
 		return
 	}
 	l.begin(func() {
@@ -305,7 +304,9 @@ func (l *link) close(why error) {
 	l.cancel(why)
 	l.conv.end(why)
 	l.work.Wait()
-	l.out.close()
+	if n := l.out.close(); n > 0 {
+		l.face.opts.Log.Info("agent reads too slowly", "agent", l.agent, "dropped", n)
+	}
 	if s == nil {
 		return
 	}

@@ -3,14 +3,13 @@ package mcpedge_test
 import (
 	"bufio"
 	"context"
+	"durward/internal/edge/mcpedge"
 	"errors"
 	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"durward/internal/edge/mcpedge"
 )
 
 // pipe is the agent's side of a stdio connection.
@@ -318,7 +317,7 @@ func TestHTTPSSE(t *testing.T) {
 	post(call("4", "wait"))
 	within(t, h.begun, "the call")
 	w.leave()
-	within(t, h.stage.ended, "the end of the call")
+	within(t, h.ended, "the end of the call")
 	soon(t, "the end of the session", func() bool { return h.open() == 0 && h.watching() == 0 })
 	if r := h.do(t, "POST", at, call("1", "echo")); r.StatusCode != 404 {
 		t.Errorf("POST after the stream = %d, want 404", r.StatusCode)

@@ -2,10 +2,9 @@ package mcpedge
 
 import (
 	"context"
-	"errors"
-
 	"durward"
 	"durward/internal/mcpwire"
+	"errors"
 )
 
 // listen is subscriptions/listen (MCP 2026-07-28): first what is honoured, then

@@ -2,12 +2,11 @@ package mcpedge_test
 
 import (
 	"context"
+	"durward"
+	"durward/internal/edge/mcpedge"
 	"strings"
 	"testing"
 	"time"
-
-	"durward"
-	"durward/internal/edge/mcpedge"
 )
 
 var (

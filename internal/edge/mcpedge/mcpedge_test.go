@@ -3,6 +3,10 @@ package mcpedge_test
 import (
 	"bytes"
 	"context"
+	"durward/internal/edge"
+	"durward/internal/edge/mcpedge"
+	"durward/internal/mcpwire"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -11,10 +15,6 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-
-	"durward/internal/edge"
-	"durward/internal/edge/mcpedge"
-	"durward/internal/mcpwire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -157,7 +157,7 @@ func events(t testing.TB, body string) (all []string) {
 	r := mcpwire.NewEventReader(strings.NewReader(body), 1<<20)
 	for {
 		e, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all
 		}
 		if err != nil {

@@ -2,7 +2,6 @@ package mcpedge
 
 import (
 	"context"
-
 	"durward"
 	"durward/internal/mcpwire"
 )

@@ -2,11 +2,10 @@ package mcpedge
 
 import (
 	"context"
-	"errors"
-	"sync/atomic"
-
 	"durward"
 	"durward/internal/mcpwire"
+	"errors"
+	"sync/atomic"
 )
 
 // outlet takes what belongs to a call, beside its answer, to the agent.
@@ -76,8 +75,10 @@ var errNoAnswer = errors.New("the agent did not answer in time")
 func unanswered(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	if errors.Is(cause, errNoAnswer) {
-		return &durward.Error{Code: durward.Timeout, Reason: durward.ReasonCancelled,
-			Message: "The tool asked for input and got no answer in time.", Err: cause}
+		return &durward.Error{
+			Code: durward.Timeout, Reason: durward.ReasonCancelled,
+			Message: "The tool asked for input and got no answer in time.", Err: cause,
+		}
 	}
 	return cause
 }

@@ -2,16 +2,14 @@ package mcpedge
 
 import (
 	"context"
-	"errors"
-	"net/http"
-	"slices"
-	"strings"
-	"time"
-
 	"durward"
 	"durward/internal/edge"
 	"durward/internal/httpwire"
 	"durward/internal/mcpwire"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
 )
 
 // streamable answers at /mcp and /mcp/{name}.
@@ -202,24 +200,19 @@ func (p *post) answer(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 	p.face.prepare(&p.turn, &p.stream)
 	if p.call.Method != mcpwire.MethodInitialize { // whose answer needs a header
-		silence := time.AfterFunc(p.stream.keepAlive, func() { p.stream.begin() })
-		defer silence.Stop()
+		defer p.stream.afterSilence()()
 	}
 	a := p.face.run(ctx, &p.turn, cancel)
-	var last []byte
-	if p.streams() && !a.silent {
-		last = a.message(p.id)
-	}
-	if !p.stream.finish(last) {
+	streamed := p.stream.finish(func() []byte {
+		if a.silent {
+			return nil
+		}
+		return a.message(p.id)
+	})
+	if !streamed {
 		p.send(a)
 	}
-}
-
-// streams reports whether the answer will be an event.
-func (p *post) streams() bool {
-	p.stream.mu.Lock()
-	defer p.stream.mu.Unlock()
-	return p.stream.box != nil || !p.stream.json
+	p.face.lost(&p.call, p.stream.dropped)
 }
 
 // send answers with JSON.

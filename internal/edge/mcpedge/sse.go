@@ -2,15 +2,13 @@ package mcpedge
 
 import (
 	"crypto/rand"
-	"errors"
-	"net/http"
-	"sync"
-	"time"
-
 	"durward"
 	"durward/internal/edge"
 	"durward/internal/httpwire"
 	"durward/internal/mcpwire"
+	"errors"
+	"net/http"
+	"sync"
 )
 
 // maxLinks bounds the HTTP+SSE connections of all agents.
@@ -22,16 +20,10 @@ const transportSSE = "sse"
 // links holds the HTTP+SSE connections by their secret id.
 type links struct {
 	mu   sync.RWMutex // guards live
-	live map[string]*sseLink
+	live map[string]*link
 }
 
-// sseLink is a link over HTTP+SSE and who opened it.
-type sseLink struct {
-	*link
-	agent string
-}
-
-func (t *links) add(id string, l *sseLink) bool {
+func (t *links) add(id string, l *link) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.live) >= maxLinks {
@@ -52,7 +44,7 @@ func (t *links) of(id, agent string) *link {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if l := t.live[id]; l != nil && l.agent == agent {
-		return l.link
+		return l
 	}
 	return nil
 }
@@ -69,11 +61,11 @@ func (f *Face) openSSE(r *edge.Request) {
 		return
 	}
 	like := durward.Call{Wire: c.Wire, Credential: c.Credential, Endpoint: c.Endpoint}
-	l := f.newLink(r.Context(), like)
+	l := f.newLink(r.Context(), c.Agent.Name, like)
 	defer l.close(errAgentLeft)
 	id := rand.Text()
-	if !f.links.add(id, &sseLink{l, c.Agent.Name}) {
-		sendRejection(r, &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Retry: time.Minute, Message: "Too many HTTP+SSE connections are open."})
+	if !f.links.add(id, l) {
+		sendRejection(r, overloaded("Too many HTTP+SSE connections are open."))
 		return
 	}
 	defer f.links.remove(id)

@@ -1,11 +1,10 @@
 package mcpedge_test
 
 import (
-	"strings"
-	"testing"
-
 	"durward/internal/edge/mcpedge"
 	"durward/internal/mcpwire"
+	"strings"
+	"testing"
 )
 
 // TestStatuses goes through what a POST can get wrong: the status, the code of

@@ -2,12 +2,11 @@ package mcpedge
 
 import (
 	"context"
+	"durward"
+	"durward/internal/mcpwire"
 	"errors"
 	"io"
 	"time"
-
-	"durward"
-	"durward/internal/mcpwire"
 )
 
 // Local tells who speaks over a local connection, where the operating system
@@ -26,7 +25,7 @@ type Local struct {
 func (f *Face) ServeStdio(ctx context.Context, r io.Reader, w io.Writer, who Local) error {
 	like := durward.Call{Local: who.Agent, Endpoint: who.Endpoint}
 	like.Wire = durward.Wire{Lane: durward.LaneMCP, Transport: "stdio", Remote: who.Remote}
-	l := f.newLink(ctx, like)
+	l := f.newLink(ctx, who.Agent, like)
 	written := make(chan error, 1)
 	go func() {
 		err := l.out.pour(nil, time.Hour, lineWriter(w), func() error { return nil })

@@ -1,13 +1,12 @@
 package mcpedge
 
 import (
-	"net/http"
-	"sync"
-	"time"
-
 	"durward"
 	"durward/internal/httpwire"
 	"durward/internal/mcpwire"
+	"net/http"
+	"sync"
+	"time"
 )
 
 const (
@@ -29,6 +28,8 @@ type stream struct {
 	ended bool
 	box   *outbox       // nil until the stream is begun
 	done  chan struct{} // closed when all is written
+
+	dropped int // messages that found no room; set by finish
 }
 
 // tell sends a message that is not the answer.
@@ -48,10 +49,10 @@ func (s *stream) begin() bool {
 	return true
 }
 
-// finish sends the last message of a stream, if there is one, and waits until
-// all is written. It reports false, and has done nothing, when the answer is
-// still to be given as JSON.
-func (s *stream) finish(last []byte) bool {
+// finish sends the last message of a stream, if there is a stream, and waits
+// until all is written. It reports false, and has done nothing, when the answer
+// is still to be given as JSON. last may return nil: nothing more to say.
+func (s *stream) finish(last func() []byte) bool {
 	if !s.json {
 		s.begin()
 	}
@@ -62,12 +63,18 @@ func (s *stream) finish(last []byte) bool {
 	if !begun {
 		return false
 	}
-	if last != nil {
-		s.box.answer(last, s.done)
+	if msg := last(); msg != nil {
+		s.box.answer(msg, s.done)
 	}
-	s.box.close()
+	s.dropped = s.box.close()
 	<-s.done // bounded: each write has a deadline
 	return true
+}
+
+// afterSilence begins the stream when nothing was said for a while, so that
+// the connection does not look dead. The returned function calls that off.
+func (s *stream) afterSilence() (calledOff func() bool) {
+	return time.AfterFunc(s.keepAlive, func() { s.begin() }).Stop
 }
 
 func (s *stream) write() {

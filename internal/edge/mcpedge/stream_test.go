@@ -3,6 +3,12 @@ package mcpedge_test
 import (
 	"bufio"
 	"context"
+	"durward"
+	"durward/internal/edge"
+	"durward/internal/edge/mcpedge"
+	"durward/internal/httpwire"
+	"durward/internal/mcpwire"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,12 +17,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"durward"
-	"durward/internal/edge"
-	"durward/internal/edge/mcpedge"
-	"durward/internal/httpwire"
-	"durward/internal/mcpwire"
 )
 
 // wire is an answer that is read while it comes.
@@ -42,7 +42,7 @@ func (h *house) stream(t testing.TB, method, path, body string, hs ...string) *w
 func (w *wire) next(t testing.TB) string {
 	t.Helper()
 	e, err := w.events.Next()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return "EOF"
 	}
 	if err != nil {

@@ -2,14 +2,13 @@ package mcpedge
 
 import (
 	"context"
+	"durward"
+	"durward/internal/edge"
+	"durward/internal/mcpwire"
 	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
-
-	"durward"
-	"durward/internal/edge"
-	"durward/internal/mcpwire"
 )
 
 // turn is one request of an agent on its way through the table: the call, and
@@ -57,11 +56,10 @@ func (t *turn) fill(m *mcpwire.Message, d mcpwire.Decision) {
 // askedOf is the name or URI that the params ask for; a completion asks for
 // what its ref names.
 func askedOf(p durward.Payload) string {
-	from, name, uri := p.Raw, p.Name.Of(p.Raw), p.URI.Of(p.Raw)
-	if p.Ref.Present() {
-		from = p.Ref.Of(p.Raw)
-		name, _ = mcpwire.Field(from, "name")
-		uri, _ = mcpwire.Field(from, "uri")
+	name, uri := p.Name.Of(p.Raw), p.URI.Of(p.Raw)
+	if ref := p.Ref.Of(p.Raw); ref != nil {
+		name, _ = mcpwire.Field(ref, "name")
+		uri, _ = mcpwire.Field(ref, "uri")
 	}
 	if name == nil {
 		name = uri
@@ -93,12 +91,12 @@ func (f *Face) run(ctx context.Context, t *turn, cancel context.CancelCauseFunc)
 	if h == nil {
 		return f.refused(ctx, t, mcpwire.MethodNotFound(t.call.Method))
 	}
-	if n := f.calls.Add(1); n > int64(f.opts.Calls) {
-		f.calls.Add(-1)
-		return t.failed(&durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Retry: time.Second,
-			Message: "Too many calls are under way; try again in a moment."})
+	if t.call.Method != mcpwire.MethodListen { // which lasts, and is bounded by connections
+		defer f.calls.Add(-1)
+		if f.calls.Add(1) > int64(f.opts.Calls) {
+			return t.failed(overloaded("Too many calls are under way; try again in a moment."))
+		}
 	}
-	defer f.calls.Add(-1)
 	if t.conv != nil {
 		n, err := t.conv.begin(t.id, cancel, f.opts.SessionCalls+cap(t.slots)*(queueing-1))
 		if err != nil {
@@ -115,6 +113,17 @@ func (f *Face) run(ctx context.Context, t *turn, cancel context.CancelCauseFunc)
 		return t.failed(err)
 	}
 	return t.replied(reply)
+}
+
+func overloaded(msg string) *durward.Error {
+	return &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Message: msg, Retry: time.Second}
+}
+
+// lost says in the log that an agent did not read what it was sent.
+func (f *Face) lost(c *durward.Call, messages int) {
+	if messages > 0 {
+		f.opts.Log.Info("agent reads too slowly", "call", c.ID, "agent", c.Agent.Name, "dropped", messages)
+	}
 }
 
 // survive keeps a bug of ours from ending more than one call: some run on
