@@ -115,6 +115,9 @@ func (p *post) unreadable(err error) {
 		p.refuse(http.StatusBadRequest, mcpwire.InvalidRequest("The message could not be read"))
 		return
 	}
+	if scan.RPCCode == mcpwire.CodeParse { // its length may be a lie, and what follows no request
+		p.r.Set("Connection", "close")
+	}
 	p.id = scan.ID
 	p.refuse(http.StatusBadRequest, scan.RPC())
 }

@@ -344,6 +344,22 @@ func TestSilentCallsAreKeptAlive(t *testing.T) {
 	w.wants(t, `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"released"}]}}`)
 }
 
+// The timer that turns a silent answer into a stream may fire at any moment of
+// a call; the answer is sent in one form or the other.
+func TestSilenceLosesNoAnswer(t *testing.T) {
+	h := open(t, mcpedge.Options{KeepAlive: time.Nanosecond})
+	s := h.session(t, "2025-11-25")
+	forms := map[string]int{}
+	for range 500 {
+		r := h.post(t, call("1", "echo"), s)
+		if !strings.Contains(r.body, `"id":1,"result"`) {
+			t.Fatalf("answer = %q", r.body)
+		}
+		forms[r.Header.Get("Content-Type")]++
+	}
+	t.Log(forms)
+}
+
 func TestFloodIsBounded(t *testing.T) {
 	h := open(t, mcpedge.Options{})
 	s := h.session(t, "2025-11-25")
