@@ -23,7 +23,9 @@ type Command struct {
 	Line func(line []byte)
 	// Overlong is called instead for a line over MaxLine, which is skipped.
 	Overlong func()
-	MaxLine  int // 8 MiB
+	// Ended is called once, after the last line.
+	Ended   func(why error)
+	MaxLine int // 8 MiB
 	// WriteTimeout is how long a server may refuse to read its input: 15 s.
 	WriteTimeout time.Duration
 	// Grace is how long a server gets after the end of its input, and once
@@ -115,6 +117,9 @@ func (p *Process) reap(readers *sync.WaitGroup, out, err *os.File) {
 	readers.Wait()
 	_, _ = out.Close(), err.Close()
 	p.closeInput()
+	if p.cmd.Ended != nil {
+		p.cmd.Ended(p.Err())
+	}
 	p.guard.watchdog.remove(p.proc.Pid)
 	p.guard.release(p)
 	close(p.gone)

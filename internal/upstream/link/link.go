@@ -1,0 +1,177 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"durward"
+	"durward/internal/mcpwire"
+)
+
+// Call is one request on its way to a server.
+type Call struct {
+	ID     uint64 // minted by us, unique over all links
+	Method string
+	Params []byte // final; nil for none
+	// Progress is the caller's own progress token, raw. When it is set, Params
+	// carry ID in its place and progress is translated back.
+	Progress []byte
+	// Name and Headers are what travels beside the body in the modern era over HTTP.
+	Name    string
+	Headers []mcpwire.HeaderField
+	// Peer hears what the server says meanwhile; nil when nobody listens.
+	Peer durward.Peer
+	// Own marks a call of our own, such as a listing: what arrives without a
+	// mark of its own never belongs to it.
+	Own bool
+	// Standing marks a call of our own that stays open, a subscription: there
+	// is no bound on what it brings in all.
+	Standing bool
+}
+
+// Message returns the call as a JSON-RPC request.
+func (c *Call) Message() []byte {
+	var id [20]byte
+	dst := make([]byte, 0, len(c.Params)+len(c.Method)+64)
+	return mcpwire.AppendRequest(dst, strconv.AppendUint(id[:0], c.ID, 10), c.Method, c.Params)
+}
+
+// Answer is what a server answered: a raw result or an error object.
+type Answer struct {
+	Result []byte
+	Error  *durward.RPCError
+	// Streamed tells that something reached the caller before the answer.
+	Streamed bool
+}
+
+// Limits bound what a server may send. Zero fields mean the defaults.
+type Limits struct {
+	Message  int   // bytes of one message: 16 MiB
+	Call     int64 // bytes during one call: 64 MiB
+	Messages int   // during one call: 100,000
+}
+
+// OrDefault returns l with its defaults filled in.
+func (l Limits) OrDefault() Limits {
+	if l.Message <= 0 {
+		l.Message = 16 << 20
+	}
+	if l.Call <= 0 {
+		l.Call = 64 << 20
+	}
+	if l.Messages <= 0 {
+		l.Messages = 100_000
+	}
+	return l
+}
+
+// scanDepth is how deep a server's message may nest. Nothing is decided on the
+// depths of a result, so it may be deeper than what agents may send.
+const scanDepth = 256
+
+// Scan reads one message of a server.
+func (l Limits) Scan(raw []byte) (mcpwire.Message, error) {
+	return mcpwire.Scan(raw, mcpwire.Limits{Bytes: l.Message, Depth: scanDepth})
+}
+
+// Counters count what was dropped on the links of one upstream.
+type Counters struct {
+	Foreign      atomic.Int64 // responses to no call in flight: late, duplicate, made up
+	Garbage      atomic.Int64 // what is no message
+	Unattributed atomic.Int64 // notifications and requests that belong to no call
+	Overflow     atomic.Int64 // notifications that the caller was too slow for
+}
+
+// Kind tells what went wrong on a link.
+type Kind uint8
+
+// The kinds of faults.
+const (
+	Broken      Kind = iota // the connection or the process ended
+	Unreachable             // nothing was sent: no connection, no process
+	Garbled                 // what came is no answer
+	Flooded                 // more came than is allowed
+	Refused                 // our credentials: HTTP 401, 403
+	Busy                    // the server asks to come back later: HTTP 429, 503
+	Lost                    // the session is gone
+	WrongEra                // the server does not speak the era that was assumed
+	TimedOut                // the server did not answer in the time of a handshake
+)
+
+// Fault is an error of the link; errors that the server answered are not.
+type Fault struct {
+	Kind   Kind
+	Status int               // HTTP status, 0 for none
+	Retry  time.Duration     // when the server asks for it
+	RPC    *durward.RPCError // the error object that came with the status, if any
+	Err    error
+}
+
+// Error implements error, for operators.
+func (f *Fault) Error() string {
+	switch {
+	case f.Err != nil && f.Status != 0:
+		return fmt.Sprintf("HTTP %d: %v", f.Status, f.Err)
+	case f.Err != nil:
+		return f.Err.Error()
+	case f.RPC != nil:
+		return fmt.Sprintf("HTTP %d: %v", f.Status, f.RPC)
+	}
+	return fmt.Sprintf("HTTP %d", f.Status)
+}
+
+// Unwrap returns the cause.
+func (f *Fault) Unwrap() error { return f.Err }
+
+// Faultf makes a fault.
+func Faultf(k Kind, format string, args ...any) *Fault {
+	return &Fault{Kind: k, Err: fmt.Errorf(format, args...)}
+}
+
+// KindOf returns the kind of fault that err is, and whether it is one.
+func KindOf(err error) (Kind, bool) {
+	var f *Fault
+	if errors.As(err, &f) {
+		return f.Kind, true
+	}
+	return Broken, false
+}
+
+// Conn is a conversation with a server.
+type Conn interface {
+	// Do sends a call and waits for its answer. When ctx ends first, the server
+	// is told in the way of its era and the context's error is returned.
+	Do(ctx context.Context, c *Call) (Answer, error)
+	// Notify sends a notification.
+	Notify(ctx context.Context, method string, params []byte) error
+	// Done is closed when the conversation has ended by itself; Err says why.
+	Done() <-chan struct{}
+	Err() error
+	// Close ends it and waits until nothing of it is left; ctx bounds the politeness.
+	Close(ctx context.Context)
+}
+
+// answerOf returns the answer that a response holds.
+func answerOf(m *mcpwire.Message, streamed bool) Answer {
+	a := Answer{Result: m.Result, Streamed: streamed}
+	if m.Error != nil {
+		a.Error = mcpwire.ReadError(m.Error)
+	}
+	return a
+}
+
+// OwnID returns the id that we minted which a raw id repeats; 0 when it is none of ours.
+func OwnID(raw []byte) uint64 {
+	if len(raw) == 0 || len(raw) > 20 {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(raw), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,277 @@
+package mcphttp
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"durward/internal/httpwire"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream/link"
+)
+
+const (
+	mediaJSON   = "application/json"
+	mediaEvents = "text/event-stream"
+	acceptBoth  = mediaJSON + ", " + mediaEvents
+)
+
+// refusalMost bounds what is read of an HTTP error.
+const refusalMost = 64 << 10
+
+// Endpoint is where a server is and how to reach it.
+type Endpoint struct {
+	Client   *httpwire.Client
+	URL      *url.URL
+	Header   http.Header // what the operator declared, credentials among it
+	Agent    string      // User-Agent
+	Limits   link.Limits
+	Counters *link.Counters
+	Log      *slog.Logger
+}
+
+// prepared returns the endpoint with limits filled in and credentials moved
+// from the URL to where they belong.
+func (e Endpoint) prepared() Endpoint {
+	e.Limits = e.Limits.OrDefault()
+	if e.Header = maps.Clone(e.Header); e.Header == nil {
+		e.Header = http.Header{}
+	}
+	if e.Agent != "" && e.Header.Get("User-Agent") == "" {
+		e.Header.Set("User-Agent", e.Agent)
+	}
+	u := *e.URL
+	if u.User != nil && e.Header.Get("Authorization") == "" {
+		password, _ := u.User.Password()
+		e.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
+	}
+	u.User, u.Fragment = nil, ""
+	e.URL = &u
+	return e
+}
+
+// header returns the declared headers and, over them, pairs of ours.
+func (e *Endpoint) header(pairs ...string) http.Header {
+	h := make(http.Header, len(e.Header)+len(pairs)/2)
+	maps.Copy(h, e.Header)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		h[pairs[i]] = []string{pairs[i+1]}
+	}
+	return h
+}
+
+// send performs one exchange up to the head of the response.
+func (e *Endpoint) send(ctx context.Context, method string, u *url.URL, h http.Header, body []byte) (*httpwire.Response, error) {
+	res, err := e.Client.Do(ctx, &httpwire.Request{Method: method, URL: u, Header: h, Body: body})
+	if err == nil {
+		return res, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	kind := link.Broken
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		kind = link.Unreachable
+	}
+	return nil, &link.Fault{Kind: kind, Err: err}
+}
+
+// hear reads the response to a posted call until the answer: one message, or
+// a stream that holds it. A stream that ends without one gives errStreamEnd
+// and the last event's id and retry time.
+func (e *Endpoint) hear(ctx context.Context, res *httpwire.Response, c *link.Call, t *link.Turn, s *stream) (link.Answer, error) {
+	if res.Status < 200 || res.Status > 299 {
+		return e.refused(ctx, res, c)
+	}
+	switch mediaType(res.Header) {
+	case mediaJSON:
+		return e.hearOne(ctx, res, c, t)
+	case mediaEvents:
+		return e.hearStream(ctx, res.Body, c, t, s)
+	}
+	_ = res.Body.Close()
+	return link.Answer{}, &link.Fault{
+		Kind: link.Garbled, Status: res.Status,
+		Err: fmt.Errorf("the server answered a request with the media type %.60q", res.Header.Get("Content-Type")),
+	}
+}
+
+func (e *Endpoint) hearOne(ctx context.Context, res *httpwire.Response, c *link.Call, t *link.Turn) (link.Answer, error) {
+	body, err := res.ReadAll(int64(e.Limits.Message))
+	if err != nil {
+		return link.Answer{}, readFault(ctx, err)
+	}
+	m, err := e.Limits.Scan(body)
+	if err != nil {
+		e.Counters.Garbage.Add(1)
+		return link.Answer{}, link.Faultf(link.Garbled, "the server's answer cannot be read: %w", err)
+	}
+	a, done, err := t.Hear(ctx, &m)
+	if err == nil && !done {
+		err = link.Faultf(link.Garbled, "the server answered another request (id %.40s, asked %d)", m.ID, c.ID)
+	}
+	return a, err
+}
+
+// stream is where a stream of events stands.
+type stream struct {
+	lastID string
+	retry  time.Duration
+}
+
+var errStreamEnd = &link.Fault{Kind: link.Broken, Err: errors.New("the stream ended before the answer")}
+
+func (e *Endpoint) hearStream(ctx context.Context, body io.ReadCloser, c *link.Call, t *link.Turn, s *stream) (link.Answer, error) {
+	defer body.Close()
+	var from io.Reader = body
+	if !c.Standing { // also what is no event has its bound
+		from = &bounded{r: body, left: 2 * e.Limits.Call}
+	}
+	events := mcpwire.NewEventReader(from, e.Limits.Message)
+	for {
+		ev, err := events.Next()
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return link.Answer{}, errStreamEnd
+		}
+		if err != nil {
+			return link.Answer{}, readFault(ctx, err)
+		}
+		s.note(&ev)
+		if !speaks(&ev) {
+			continue
+		}
+		m, err := e.Limits.Scan(ev.Data)
+		if err != nil {
+			e.garbage(ev.Data, err)
+			continue
+		}
+		if a, done, err := t.Hear(ctx, &m); done || err != nil {
+			return a, err
+		}
+	}
+}
+
+func (s *stream) note(ev *mcpwire.Event) {
+	if ev.ID != "" {
+		s.lastID = ev.ID
+	}
+	if ev.Retry > 0 {
+		s.retry = min(time.Duration(ev.Retry)*time.Millisecond, 30*time.Second)
+	}
+}
+
+// speaks reports whether an event carries a message: not what primes a stream
+// (MCP 2025-11-25) or keeps it alive.
+func speaks(ev *mcpwire.Event) bool {
+	return len(ev.Data) > 0 && (ev.Event == "" || ev.Event == "message")
+}
+
+func (e *Endpoint) garbage(data []byte, err error) {
+	if e.Counters.Garbage.Add(1) <= 10 {
+		e.Log.Warn("upstream sent what is no message", "err", err, "start", string(data[:min(len(data), 120)]))
+	}
+}
+
+// refused makes an answer or a fault of an HTTP error. A JSON-RPC error that
+// bears the call's id is the server's answer whatever the status.
+func (e *Endpoint) refused(ctx context.Context, res *httpwire.Response, c *link.Call) (link.Answer, error) {
+	f := &link.Fault{Kind: kindOfStatus(res.Status), Status: res.Status, Retry: retryAfter(res.Header)}
+	if res.Status >= 300 && res.Status < 400 {
+		f.Err = errors.New("the server redirects, which is not followed; declare the final URL")
+	}
+	body, err := res.ReadAll(refusalMost)
+	if ctx.Err() != nil {
+		return link.Answer{}, ctx.Err()
+	}
+	if err != nil {
+		return link.Answer{}, f
+	}
+	m, err := e.Limits.Scan(body)
+	if err != nil || m.Kind != mcpwire.Response || m.Error == nil {
+		if len(body) > 0 && f.Err == nil {
+			f.Err = fmt.Errorf("the server says %.200q", body)
+		}
+		return link.Answer{}, f
+	}
+	f.RPC = mcpwire.ReadError(m.Error)
+	if f.Kind != link.Refused && (link.OwnID(m.ID) == c.ID || mcpwire.IsModernCode(f.RPC.Code)) {
+		return link.Answer{Error: f.RPC}, nil
+	}
+	return link.Answer{}, f
+}
+
+func kindOfStatus(status int) link.Kind {
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return link.Refused
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
+		return link.Busy
+	case status == http.StatusRequestTimeout, status == http.StatusRequestEntityTooLarge,
+		status == http.StatusRequestHeaderFieldsTooLarge, status == http.StatusRequestURITooLong:
+		return link.Broken
+	case status >= 400 && status < 500:
+		return link.WrongEra
+	}
+	return link.Broken
+}
+
+func retryAfter(h http.Header) time.Duration {
+	n, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return min(time.Duration(n)*time.Second, time.Hour)
+}
+
+func readFault(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, httpwire.ErrTooLarge), errors.Is(err, mcpwire.ErrEventTooLarge), errors.Is(err, errBound):
+		return &link.Fault{Kind: link.Flooded, Err: fmt.Errorf("the server's answer: %w", err)}
+	}
+	return &link.Fault{Kind: link.Broken, Err: fmt.Errorf("read the server's answer: %w", err)}
+}
+
+func mediaType(h http.Header) string {
+	v := h.Get("Content-Type")
+	switch v { // without a parser for what is nearly always there
+	case mediaJSON, mediaEvents:
+		return v
+	}
+	t, _, err := mime.ParseMediaType(v)
+	if err != nil {
+		t, _, _ = strings.Cut(strings.ToLower(v), ";")
+		t = strings.TrimSpace(t)
+	}
+	return t
+}
+
+var errBound = errors.New("more bytes than are allowed in one stream")
+
+// bounded ends a stream that is longer than it may be.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errBound
+	}
+	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
