@@ -1,4 +1,3 @@
-// Package upstream reaches what stands behind us.
 package upstream
 
 import (
@@ -21,14 +20,18 @@ type Request struct {
 	Session  string           // the agent's session, part of the session's key
 	// ParamHeaders are the arguments that travel as headers too.
 	ParamHeaders []durward.ParamHeader
+	// Safe tells that the call may be sent again when its fate is unknown: the
+	// tool says that it only reads. Methods that only read need no saying.
+	Safe bool
 }
 
-// Listing is what one upstream offers, as it was last read.
+// Listing is what one upstream offers, as it was last read. It never changes:
+// a new reading is a new Listing.
 type Listing struct {
 	Upstream     string
 	Modern       bool
 	Revision     string
-	Capabilities []byte
+	Capabilities []byte // raw JSON ServerCapabilities; nil before the first reading
 	ServerInfo   []byte
 	Instructions string
 	Tools        [][]byte
@@ -36,7 +39,7 @@ type Listing struct {
 	Templates    [][]byte
 	Prompts      [][]byte
 	TTL          time.Duration
-	Fetched      time.Time
-	Generation   uint64 // grows with each reading
-	Err          error  // why it could not be read anew; what is here may be old
+	Fetched      time.Time // zero before the first reading
+	Generation   uint64    // grows when what is offered changes
+	Err          error     // why it could not be read anew, a *durward.Error; what is here may be old
 }

@@ -1,0 +1,218 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+
+	"durward"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream/link"
+)
+
+// Do sends a request to its upstream and waits for the answer. When ctx ends,
+// the upstream is told in the way of its era. An error is a *[durward.Error];
+// what the server itself answered as an error is in the reply.
+func (s *Set) Do(ctx context.Context, r *Request, p durward.Peer) (durward.Reply, error) {
+	srv := s.plan.Load().servers[r.Upstream]
+	if srv == nil {
+		return durward.Reply{}, unknownUpstream(r.Upstream)
+	}
+	if !srv.calls.enter() {
+		return durward.Reply{}, srv.unavailable("is being closed; try again.", nil)
+	}
+	defer srv.calls.leave()
+	limited, cancel := context.WithTimeout(ctx, srv.timeout())
+	defer cancel()
+	reply, err := srv.serve(limited, r, p)
+	if err != nil {
+		return durward.Reply{}, srv.explain(ctx, limited, err)
+	}
+	return reply, nil
+}
+
+// serve makes one attempt, and a second where that is safe.
+func (s *server) serve(ctx context.Context, r *Request, p durward.Peer) (durward.Reply, error) {
+	reply, f, err := s.attempt(ctx, r, p)
+	if f == nil || ctx.Err() != nil {
+		return reply, err
+	}
+	next := s.mend(ctx, r, f)
+	if next == nil {
+		return reply, err
+	}
+	reply, _, err = s.attempt(ctx, next, p)
+	return reply, err
+}
+
+// flaw is what was wrong with an attempt that reached the upstream.
+type flaw struct {
+	line     *line
+	err      error             // of the link
+	rpc      *durward.RPCError // or what the server said
+	streamed bool
+}
+
+// misjudged tells that the server speaks another era than its line.
+func (f *flaw) misjudged() bool {
+	return f.rpc != nil && f.rpc.Code == mcpwire.CodeUnsupportedVersion || isWrongEra(f.err)
+}
+
+// attempt sends a request once. A flaw tells of a failure that a second
+// attempt may mend.
+func (s *server) attempt(ctx context.Context, r *Request, p durward.Peer) (durward.Reply, *flaw, error) {
+	if l := s.modern.Load(); l != nil {
+		if err := s.gate.admit(); err != nil {
+			return durward.Reply{}, nil, err
+		}
+		return s.exchange(ctx, r, l, "", p)
+	}
+	k := s.keyOf(r)
+	sl, err := s.pool.acquire(ctx, k)
+	if err != nil {
+		return durward.Reply{}, nil, err
+	}
+	defer s.pool.release(sl)
+	release, err := sl.line.take(ctx, s)
+	if err != nil {
+		return durward.Reply{}, nil, err
+	}
+	defer release()
+	reply, f, err := s.exchange(ctx, r, sl.line, k.profile, p)
+	if sl.line.dead() || f != nil && f.misjudged() {
+		s.pool.drop(sl)
+	}
+	return reply, f, err
+}
+
+// exchange sends a request on a line.
+func (s *server) exchange(ctx context.Context, r *Request, l *line, profile string, p durward.Peer) (durward.Reply, *flaw, error) {
+	if r.Client.LogLevel != "" {
+		l.hearFrom(ctx, s, r.Client.LogLevel)
+	}
+	y := newRelay(r, l, profile, p)
+	a, err := l.conn.Do(ctx, s.prepareCall(r, l, y))
+	if err != nil {
+		s.suffer(l, err)
+		return durward.Reply{}, &flaw{line: l, err: err, streamed: a.Streamed}, err
+	}
+	if s.gate.pass() {
+		s.become("ready", nil)
+		s.keeper.refresh()
+	}
+	if a.Error != nil {
+		return s.refusal(l, y, a)
+	}
+	reply, err := s.settle(r, l, a)
+	return reply, nil, err
+}
+
+// suffer notes that a server could not be reached, so that calls do not queue
+// up before a dead address.
+func (s *server) suffer(l *line, err error) {
+	kind, ok := link.KindOf(err)
+	if !ok || kind != link.Unreachable || !l.modern {
+		return
+	}
+	e := s.unavailable("cannot be reached.", err)
+	s.gate.fail(e)
+	s.become("failed", e)
+	s.keeper.poke()
+}
+
+// refusal is an answer that is an error.
+func (s *server) refusal(l *line, y *relay, a link.Answer) (durward.Reply, *flaw, error) {
+	reply := durward.Reply{Error: a.Error, Modern: l.modern}
+	switch {
+	case a.Error.Code == mcpwire.CodeHeaderMismatch, a.Error.Code == mcpwire.CodeUnsupportedVersion:
+		// Between us and the server; none of it is the caller's.
+		err := s.protocol("and the gateway could not agree on the protocol.", a.Error)
+		return durward.Reply{}, &flaw{line: l, rpc: a.Error, streamed: a.Streamed}, err
+	case y.refused.Load() != nil && y.crossing:
+		return durward.Reply{}, nil, s.cannotCross(asks(*y.refused.Load()))
+	}
+	return reply, nil, nil
+}
+
+// settle checks that a result can be understood by the caller. Within the
+// modern era everything passes; an older client knows only complete results.
+func (s *server) settle(r *Request, l *line, a link.Answer) (durward.Reply, error) {
+	reply := durward.Reply{Result: a.Result, Modern: l.modern}
+	if !l.modern || r.Modern {
+		return reply, nil
+	}
+	kind, ok := mcpwire.FieldText(a.Result, "resultType")
+	switch {
+	case !ok || kind == "complete":
+		return reply, nil
+	case kind == "input_required":
+		return durward.Reply{}, s.cannotCross(asks(firstAsked(a.Result)))
+	}
+	return durward.Reply{}, s.protocol("answered with a kind of result that was not asked for.", nil)
+}
+
+func firstAsked(result []byte) string {
+	requests, _ := mcpwire.Field(result, "inputRequests")
+	for _, v := range mcpwire.Fields(requests) {
+		method, _ := mcpwire.FieldText(v, "method")
+		return method
+	}
+	return ""
+}
+
+// mend does what a flaw asks for and returns the request to send again, nil
+// when there is nothing to be done or sending it again is not safe. A server
+// that refused a message for its form did not act on it; otherwise only what
+// reads may be sent twice, and only while the caller has seen nothing.
+func (s *server) mend(ctx context.Context, r *Request, f *flaw) *Request {
+	var fault *link.Fault
+	_ = errors.As(f.err, &fault)
+	switch {
+	case f.rpc != nil && f.rpc.Code == mcpwire.CodeHeaderMismatch:
+		return s.reread(ctx, r)
+	case f.misjudged():
+		if s.pinned(eraUnknown) != eraUnknown {
+			return nil
+		}
+		s.log.Info("upstream no longer speaks the era it spoke", "err", or(f.err, error(f.rpc)))
+		s.forget()
+		return r
+	case fault == nil || f.streamed || !(r.Safe || onlyReads(r.Method)):
+		return nil
+	case fault.Kind == link.Lost, fault.Kind == link.Broken && fault.Status == 0:
+		return r
+	}
+	return nil
+}
+
+func onlyReads(method string) bool {
+	switch method {
+	case mcpwire.MethodResourcesRead, mcpwire.MethodPromptsGet, mcpwire.MethodComplete:
+		return true
+	}
+	return mcpwire.ListField(method) != ""
+}
+
+// reread reads the tool's definition again, because a server that says that
+// headers and body disagree may have changed which headers it wants.
+func (s *server) reread(ctx context.Context, r *Request) *Request {
+	if r.Method != mcpwire.MethodToolsCall {
+		return nil
+	}
+	s.keeper.refresh()
+	l := s.keeper.read(ctx)
+	for _, tool := range l.Tools {
+		name, _ := mcpwire.FieldText(tool, "name")
+		if name != routingName(r) {
+			continue
+		}
+		schema, _ := mcpwire.Field(tool, "inputSchema")
+		headers, err := mcpwire.ParamHeaders(schema)
+		if err != nil {
+			return nil
+		}
+		again := *r
+		again.ParamHeaders = headers
+		return &again
+	}
+	return nil
+}

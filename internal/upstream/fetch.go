@@ -1,0 +1,170 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"durward"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream/link"
+)
+
+// Bounds of what one upstream may list.
+const (
+	pagesMost = 1000
+	itemsMost = 20_000
+	bytesMost = 64 << 20
+	pageTime  = 30 * time.Second
+)
+
+// lists is what an upstream offers.
+type lists struct {
+	tools, resources, templates, prompts [][]byte
+
+	ttl     time.Duration // least that was said; 0 when nothing was
+	dropped []error       // items that were left out, and why
+	trouble error         // why a list is missing or cut off
+}
+
+// listed are the lists and the capability that stands for each.
+var listed = [...]struct {
+	method, capability string
+	items              func(*lists) *[][]byte
+}{
+	{mcpwire.MethodToolsList, "tools", func(l *lists) *[][]byte { return &l.tools }},
+	{mcpwire.MethodResourcesList, "resources", func(l *lists) *[][]byte { return &l.resources }},
+	{mcpwire.MethodTemplatesList, "resources", func(l *lists) *[][]byte { return &l.templates }},
+	{mcpwire.MethodPromptsList, "prompts", func(l *lists) *[][]byte { return &l.prompts }},
+}
+
+// fetch reads the lists that a server declares, to their ends. A list that the
+// server refuses is trouble and costs no other; an error is of the link.
+func (s *server) fetch(ctx context.Context, l *line) (*lists, error) {
+	out := &lists{}
+	budget := bytesMost
+	for _, of := range listed {
+		if _, ok := mcpwire.Field(l.welcome.Capabilities, of.capability); !ok {
+			continue
+		}
+		items, err := s.fetchList(ctx, l, of.method, out, &budget)
+		var refused *durward.RPCError
+		switch {
+		case errors.As(err, &refused) && refused.Code == mcpwire.CodeMethodNotFound:
+			// Declared and not there; common for templates.
+		case errors.As(err, &refused), errors.Is(err, errTooMuch):
+			out.trouble = fmt.Errorf("%s: %w", of.method, err)
+		case err != nil:
+			return nil, fmt.Errorf("%s: %w", of.method, err)
+		}
+		*of.items(out) = s.usable(l, of.method, items, out)
+	}
+	return out, nil
+}
+
+var errTooMuch = errors.New("the list is longer than is allowed, or does not end")
+
+func (s *server) fetchList(ctx context.Context, l *line, method string, out *lists, budget *int) ([][]byte, error) {
+	var items [][]byte
+	var cursor []byte
+	for range pagesMost {
+		result, err := s.fetchPage(ctx, l, method, cursor)
+		if err != nil {
+			return items, err
+		}
+		page, err := mcpwire.ReadList(method, result)
+		if err != nil {
+			return items, link.Faultf(link.Garbled, "%w", err)
+		}
+		if *budget -= len(result); *budget < 0 || len(items)+len(page.Items) > itemsMost {
+			return items, errTooMuch
+		}
+		items = append(items, page.Items...)
+		out.dropped = append(out.dropped, page.Dropped...)
+		out.hint(page.TTL)
+		next := mcpwire.Quote(page.Cursor)
+		if !page.More {
+			return items, nil
+		}
+		if string(next) == string(cursor) {
+			return items, errTooMuch
+		}
+		cursor = next
+	}
+	return items, errTooMuch
+}
+
+func (l *lists) hint(raw []byte) {
+	ms, ok := mcpwire.Int(raw)
+	if !ok || ms < 0 {
+		return
+	}
+	// As short as a second and as long as a day, so that no server makes us
+	// poll in a circle or remember for ever.
+	ttl := min(max(time.Duration(min(ms, 1<<40))*time.Millisecond, time.Second), 24*time.Hour)
+	if l.ttl == 0 || ttl < l.ttl {
+		l.ttl = ttl
+	}
+}
+
+func (s *server) fetchPage(ctx context.Context, l *line, method string, cursor []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, pageTime)
+	defer cancel()
+	c := &link.Call{ID: s.set.nextID(), Method: method, Own: true, Peer: hermit{}}
+	if cursor != nil {
+		c.Params = append(append([]byte(`{"cursor":`), cursor...), '}')
+	}
+	if l.modern {
+		c.Params = s.ownParams(c.Params)
+	}
+	a, err := l.conn.Do(ctx, c)
+	switch {
+	case err != nil:
+		return nil, err
+	case a.Error != nil:
+		return nil, a.Error
+	}
+	return a.Result, nil
+}
+
+// ownParams are the params of a request of our own to a modern server.
+func (s *server) ownParams(params []byte) []byte {
+	var p *durward.Payload
+	if params != nil {
+		p = &durward.Payload{Raw: params}
+	}
+	return mcpwire.ModernParams(p, mcpwire.Rewrite{}, mcpwire.RequestMeta{Capabilities: everythingIn(mcpwire.NewestModern), Info: s.set.info})
+}
+
+// usable leaves out the tools that could not be called through us: those with
+// invalid header annotations, as a client over HTTP has to, and those that run
+// only as tasks of 2025-11-25.
+func (s *server) usable(l *line, method string, items [][]byte, out *lists) [][]byte {
+	if method != mcpwire.MethodToolsList {
+		return items
+	}
+	kept := items[:0]
+	for _, item := range items {
+		if err := s.check(l, item); err != nil {
+			out.dropped = append(out.dropped, err)
+			continue
+		}
+		kept = append(kept, item)
+	}
+	return kept
+}
+
+func (s *server) check(l *line, tool []byte) error {
+	name, _ := mcpwire.FieldText(tool, "name")
+	if !l.modern && mcpwire.NeedsTask(tool) {
+		return fmt.Errorf("tool %q runs only as a task", name)
+	}
+	if l.modern && !l.shared {
+		schema, _ := mcpwire.Field(tool, "inputSchema")
+		if _, err := mcpwire.ParamHeaders(schema); err != nil {
+			return fmt.Errorf("tool %q: %w", name, err)
+		}
+	}
+	return nil
+}

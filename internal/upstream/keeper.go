@@ -1,0 +1,393 @@
+package upstream
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"durward"
+	"durward/internal/mcpwire"
+)
+
+// Times of a keeper.
+const (
+	settle    = 40 * time.Millisecond // between a change and reading it: more may follow
+	earIdle   = time.Minute           // after which a conversation that is of no use is closed
+	sweepTime = 30 * time.Second
+	ttlStream = 10 * time.Minute // of a list whose changes we are told of
+	ttlPolled = time.Minute      // of one whose changes we are not told of
+)
+
+// keeper reads what an upstream offers and listens for changes. One goroutine
+// does all of it, so nothing here happens twice at a time; others leave word
+// under mu and wake it.
+type keeper struct {
+	server *server
+	wakeup chan struct{}
+	done   chan struct{}
+
+	mu       sync.Mutex // guards this part
+	changed  time.Time  // when word came that a list changed; zero for none
+	wanted   bool       // somebody waits for a reading
+	round    chan struct{}
+	watchers watchers
+	agents   []*ear // processes of agents, oldest first
+
+	// Of the goroutine alone.
+	own      *ear
+	due      time.Time // of the next reading; zero for never
+	swept    time.Time
+	base     *lists
+	revision uint64
+}
+
+// ear is a conversation on which changes are heard.
+type ear struct {
+	line   *line
+	slot   *slot // of the pool; nil for the keeper's own
+	used   time.Time
+	follow follower
+	// heard tells that this process has lists of its own (guarded by the
+	// keeper's mu), which are overlay (of the goroutine).
+	heard   bool
+	overlay *lists
+}
+
+func newKeeper(s *server) *keeper {
+	return &keeper{
+		server: s, wakeup: make(chan struct{}, 1), done: make(chan struct{}),
+		round: make(chan struct{}), watchers: watchers{byURI: map[string]map[int]func(durward.Event){}},
+		due: time.Now(),
+	}
+}
+
+// run keeps until ctx ends.
+func (k *keeper) run(ctx context.Context) {
+	defer close(k.done)
+	defer k.hangUp()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		var ended <-chan struct{}
+		if k.own != nil {
+			ended = k.own.line.conn.Done()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-k.wakeup:
+		case <-ended:
+			k.lost()
+		case <-timer.C:
+		}
+		timer.Reset(k.step(ctx))
+	}
+}
+
+func (k *keeper) wake() {
+	select {
+	case k.wakeup <- struct{}{}:
+	default:
+	}
+}
+
+// step does what is due and returns how long nothing else is.
+func (k *keeper) step(ctx context.Context) time.Duration {
+	if now := time.Now(); now.Sub(k.swept) >= sweepTime {
+		k.swept = now
+		k.server.pool.sweep()
+	}
+	if k.readingDue() {
+		k.readNow(ctx)
+	}
+	k.hearOverlays(ctx)
+	k.followAll(ctx)
+	k.rest()
+	return k.nap()
+}
+
+// readingDue reports whether the lists are to be read now.
+func (k *keeper) readingDue() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	switch {
+	case k.wanted:
+		return k.server.gate.admit() == nil
+	case !k.changed.IsZero() && now.Sub(k.changed) >= settle:
+		return k.server.gate.admit() == nil
+	}
+	return !k.due.IsZero() && !now.Before(k.due)
+}
+
+func (k *keeper) nap() time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	nap := k.swept.Add(sweepTime).Sub(now)
+	if !k.due.IsZero() {
+		nap = min(nap, k.due.Sub(now))
+	}
+	if !k.changed.IsZero() {
+		nap = min(nap, max(k.changed.Add(settle).Sub(now), k.server.gate.remaining()))
+	}
+	if k.own != nil {
+		nap = min(nap, k.own.follow.retryIn(now))
+	}
+	return max(nap, time.Millisecond)
+}
+
+// readNow reads the lists and tells those who wait.
+func (k *keeper) readNow(ctx context.Context) {
+	s := k.server
+	k.mu.Lock()
+	k.changed, k.wanted = time.Time{}, false
+	k.mu.Unlock()
+	err := k.readAll(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		e := s.connectError(ctx, err)
+		s.gate.fail(e)
+		s.become("failed", e)
+		s.log.Warn("upstream cannot be read", "err", e)
+		k.due = time.Now().Add(s.gate.wait())
+		k.publish(durward.AsError(e))
+	default:
+		s.gate.pass()
+		s.become("ready", nil)
+		k.due = k.next()
+		k.publish(nil)
+	}
+	k.mu.Lock()
+	close(k.round)
+	k.round = make(chan struct{})
+	k.mu.Unlock()
+}
+
+func (k *keeper) readAll(ctx context.Context) error {
+	if err := k.connect(ctx); err != nil {
+		return err
+	}
+	k.own.used = time.Now()
+	// One conversation may have broken unnoticed: then a new one is tried once.
+	l, err := k.server.fetch(ctx, k.own.line)
+	if err != nil && ctx.Err() == nil && (k.own.line.dead() || isWrongEra(err)) {
+		if isWrongEra(err) && k.server.pinned(eraUnknown) == eraUnknown {
+			k.server.forget()
+		}
+		k.hangUp()
+		if err = k.connect(ctx); err != nil {
+			return err
+		}
+		l, err = k.server.fetch(ctx, k.own.line)
+	}
+	if err != nil {
+		k.hangUp()
+		return err
+	}
+	k.own.used = time.Now()
+	k.base = l
+	return nil
+}
+
+// connect opens the keeper's conversation. What the servers of one shared
+// process say of it must come from that process.
+func (k *keeper) connect(ctx context.Context) error {
+	if k.own != nil && !k.own.line.dead() {
+		return nil
+	}
+	k.hangUp()
+	s := k.server
+	if s.status().State != "ready" {
+		s.become("connecting", nil)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.set.o.Connect)
+	defer cancel()
+	if s.isStdio() && s.up.Sharing == "shared" {
+		sl, err := s.pool.acquire(ctx, key{revision: mcpwire.NewestLegacy})
+		if err != nil {
+			return err
+		}
+		k.own = k.newEar(sl.line, sl)
+		return nil
+	}
+	l, err := s.dial(ctx, &wish{
+		caps: everythingIn(mcpwire.NewestLegacy), revision: mcpwire.NewestLegacy,
+		stream: true, event: k.event, orphan: noRoots,
+	})
+	if err != nil {
+		return err
+	}
+	k.own = k.newEar(l, nil)
+	return nil
+}
+
+func (k *keeper) newEar(l *line, sl *slot) *ear {
+	e := &ear{line: l, slot: sl, used: time.Now()}
+	e.follow = follower{server: k.server, line: l, event: k.event, wake: k.wake}
+	return e
+}
+
+// hangUp ends the keeper's conversation.
+func (k *keeper) hangUp() {
+	e := k.own
+	if e == nil {
+		return
+	}
+	k.own = nil
+	e.follow.stop()
+	if e.slot != nil {
+		k.server.pool.release(e.slot)
+		if e.line.dead() {
+			k.server.pool.drop(e.slot)
+		}
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	e.line.conn.Close(ctx)
+}
+
+// lost handles the end of the keeper's conversation that nobody asked for.
+func (k *keeper) lost() {
+	s := k.server
+	err := k.own.line.conn.Err()
+	s.log.Info("conversation with upstream ended", "err", err)
+	if time.Since(k.own.line.opened) < shortLife {
+		s.gate.fail(s.unavailable("ended soon after it had started.", err))
+	}
+	k.hangUp()
+	if !s.isStdio() || k.watching() > 0 {
+		k.due = time.Now().Add(s.gate.wait())
+		return
+	}
+	s.become("idle", err) // the next call starts it again
+}
+
+// rest closes a conversation on which nothing is expected.
+func (k *keeper) rest() {
+	e := k.own
+	if e == nil || k.watching() > 0 || time.Since(e.used) < earIdle {
+		return
+	}
+	if e.slot != nil || !k.server.isStdio() && tells(e.line) {
+		return
+	}
+	k.hangUp()
+	k.server.become("idle", nil)
+}
+
+// tells reports whether a server says when its lists change.
+func tells(l *line) bool {
+	for _, of := range listed {
+		if _, ok := mcpwire.Path(l.welcome.Capabilities, of.capability, "listChanged"); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// next is when the lists are read again without a reason. What a process
+// offers is read again when it says so.
+func (k *keeper) next() time.Time {
+	s := k.server
+	switch {
+	case s.isStdio():
+		return time.Time{}
+	case k.own.line.modern && k.base.ttl > 0:
+		return time.Now().Add(max(k.base.ttl, 10*time.Second))
+	case tells(k.own.line):
+		return time.Now().Add(ttlStream)
+	}
+	return time.Now().Add(ttlPolled)
+}
+
+// read waits for a reading to end and returns what is known then.
+func (k *keeper) read(ctx context.Context) *Listing {
+	s := k.server
+	k.mu.Lock()
+	round := k.round
+	k.wanted = true
+	k.mu.Unlock()
+	if s.gate.admit() == nil {
+		k.wake()
+		select {
+		case <-round:
+		case <-ctx.Done():
+		case <-k.done:
+		}
+	}
+	return s.listing.Load()
+}
+
+// refresh asks for a reading soon.
+func (k *keeper) refresh() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.changed.IsZero() {
+		k.changed = time.Now()
+	}
+	k.wake()
+}
+
+// poke tells that the upstream could not be reached.
+func (k *keeper) poke() { k.refresh() }
+
+// event takes what the server says outside of calls, from its connection.
+func (k *keeper) event(method string, params []byte) {
+	if method == mcpwire.NotifyResourceUpdated {
+		k.updated(params)
+		return
+	}
+	k.refresh()
+}
+
+// hear takes the same from a session or process of an agent. A session speaks
+// for the whole server; a process may have lists of its own.
+func (k *keeper) hear(sl *slot, method string, params []byte) {
+	if method == mcpwire.NotifyResourceUpdated {
+		k.updated(params)
+		return
+	}
+	if !k.server.isStdio() || k.server.up.Sharing == "shared" {
+		k.refresh()
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, e := range k.agents {
+		if e.slot == sl {
+			e.heard = true
+		}
+	}
+	k.wake()
+}
+
+// opened takes a new process of an agent into account.
+func (k *keeper) opened(sl *slot) {
+	if !k.server.isStdio() || k.server.up.Sharing == "shared" {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.agents = append(k.agents, k.newEar(sl.line, sl))
+	if len(k.watchers.byURI) > 0 {
+		k.wake()
+	}
+}
+
+// closed forgets it.
+func (k *keeper) closed(sl *slot) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i, e := range k.agents {
+		if e.slot == sl {
+			k.agents = append(k.agents[:i:i], k.agents[i+1:]...)
+			go e.follow.stop()
+			k.wake()
+			return
+		}
+	}
+}

@@ -1,0 +1,273 @@
+package upstream
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"durward/internal/mcpwire"
+	"durward/internal/upstream/link"
+)
+
+// key tells which calls may share a session or a process: those in one scope,
+// for clients that can do the same, in the same revision.
+type key struct{ scope, profile, revision string }
+
+// keyOf returns the key of a call. Sessions of an agent's own are the rule:
+// what a session gathers belongs to who filled it. A server without sessions
+// has nothing to keep apart.
+func (s *server) keyOf(r *Request) key {
+	k := key{revision: mcpwire.NewestLegacy}
+	if !r.Modern {
+		k.profile = profile(r.Revision, r.Client.Capabilities)
+		k.revision = mcpwire.Negotiate(r.Revision)
+	}
+	switch s.up.Sharing {
+	case "shared":
+	case "session":
+		k.scope = "session " + r.Agent + " " + r.Session
+	default:
+		k.scope = "agent " + r.Agent
+		if s.up.Sharing != "principal" && !s.isStdio() && k.profile == "" && s.stateless.Load() {
+			k.scope = ""
+		}
+	}
+	return k
+}
+
+// pool holds the sessions or processes of one upstream that calls use.
+type pool struct {
+	server *server
+	most   int
+
+	mu     sync.Mutex // guards the rest
+	slots  map[key]*slot
+	closed bool
+
+	tasks drain // what opens and closes lines
+}
+
+// slot is one session or process, or the attempt to open it.
+type slot struct {
+	key   key
+	ready chan struct{} // closed when line or err is set
+	line  *line
+	err   error
+	users int       // guarded by the pool
+	used  time.Time // guarded by the pool
+}
+
+// acquire returns the line of a key, opening it if need be; the slot is to be released.
+func (p *pool) acquire(ctx context.Context, k key) (*slot, error) {
+	for range 3 {
+		sl, err := p.enter(k)
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-sl.ready:
+		case <-ctx.Done():
+			p.release(sl)
+			return nil, ctx.Err()
+		}
+		if sl.err != nil {
+			p.release(sl)
+			return nil, sl.err
+		}
+		if !sl.line.dead() {
+			return sl, nil
+		}
+		p.release(sl)
+		p.drop(sl)
+	}
+	return nil, p.server.unavailable("ends as soon as it has started.", nil)
+}
+
+// enter returns the slot of a key, as one more user of it.
+func (p *pool) enter(k key) (*slot, error) {
+	sl, fresh, evicted, err := p.place(k)
+	if evicted != nil {
+		p.end(evicted)
+	}
+	if fresh {
+		p.task(func() { p.open(sl) })
+	}
+	return sl, err
+}
+
+func (p *pool) place(k key) (sl *slot, fresh bool, evicted *slot, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if sl = p.slots[k]; sl != nil {
+		sl.users++
+		return sl, false, nil, nil
+	}
+	if p.closed {
+		return nil, false, nil, p.server.unavailable("is being closed.", nil)
+	}
+	if err := p.server.gate.admit(); err != nil {
+		return nil, false, nil, err
+	}
+	if len(p.slots) >= p.most {
+		if evicted = p.evict(); evicted == nil {
+			return nil, false, nil, p.server.overloaded("has as many sessions as it may, all of them in use.")
+		}
+	}
+	sl = &slot{key: k, ready: make(chan struct{}), users: 1}
+	p.slots[k] = sl
+	return sl, true, evicted, nil
+}
+
+// task runs fn beside the caller, or, once nobody would wait for it, at once.
+func (p *pool) task(fn func()) {
+	if !p.tasks.enter() {
+		fn()
+		return
+	}
+	go func() {
+		defer p.tasks.leave()
+		fn()
+	}()
+}
+
+// open connects for everybody who waits, whoever of them leaves.
+func (p *pool) open(sl *slot) {
+	s := p.server
+	ctx, cancel := context.WithTimeout(s.ctx, s.set.o.Connect)
+	defer cancel()
+	w := &wish{revision: sl.key.revision, caps: []byte(or(sl.key.profile, "{}")), stream: sl.key.profile != ""}
+	w.event = func(method string, params []byte) { s.keeper.hear(sl, method, params) }
+	l, err := s.dial(ctx, w)
+	if err != nil {
+		sl.err = s.connectError(ctx, err)
+		s.gate.fail(sl.err)
+		s.become("failed", sl.err)
+		p.remove(sl)
+		close(sl.ready)
+		return
+	}
+	if l.shared && !l.modern && sl.key.profile != "" {
+		l.turn = make(chan struct{}, 1)
+	}
+	s.gate.pass()
+	s.become("ready", nil)
+	sl.line = l
+	close(sl.ready)
+	s.keeper.opened(sl)
+}
+
+func (s *server) connectError(ctx context.Context, err error) error {
+	if ctx.Err() != nil && s.ctx.Err() == nil {
+		return s.timedOut(err)
+	}
+	return s.explain(s.ctx, ctx, err)
+}
+
+func (p *pool) release(sl *slot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sl.users--
+	sl.used = time.Now()
+}
+
+// remove takes a slot out of the pool; false when it was not there any more.
+func (p *pool) remove(sl *slot) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.slots[sl.key] != sl {
+		return false
+	}
+	delete(p.slots, sl.key)
+	return true
+}
+
+// drop ends a line that is dead or wrong. One that did not live long counts
+// as a failure, so that what crashes at once is not started in a circle.
+func (p *pool) drop(sl *slot) {
+	if !p.remove(sl) {
+		return
+	}
+	kind, _ := link.KindOf(sl.line.conn.Err())
+	if s := p.server; sl.line.dead() && kind != link.Lost && time.Since(sl.line.opened) < shortLife {
+		err := s.unavailable("ended soon after it had started.", sl.line.conn.Err())
+		s.gate.fail(err)
+		s.become("failed", err)
+	}
+	p.end(sl)
+}
+
+// end closes a line that is out of the pool, in the background.
+func (p *pool) end(sl *slot) {
+	p.server.keeper.closed(sl)
+	p.task(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		stop := context.AfterFunc(p.server.ctx, cancel)
+		defer stop()
+		sl.line.conn.Close(ctx)
+	})
+}
+
+// evict takes out the line that was unused for longest, to make room, and
+// returns it. The caller holds mu.
+func (p *pool) evict() *slot {
+	var oldest *slot
+	for _, sl := range p.slots {
+		if sl.users == 0 && sl.line != nil && (oldest == nil || sl.used.Before(oldest.used)) {
+			oldest = sl
+		}
+	}
+	if oldest != nil {
+		delete(p.slots, oldest.key)
+	}
+	return oldest
+}
+
+// sweep ends what is dead or was not used for a while.
+func (p *pool) sweep() {
+	for _, sl := range p.idle() {
+		p.end(sl)
+	}
+}
+
+// idle takes such lines out of the pool.
+func (p *pool) idle() (out []*slot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := time.Now().Add(-p.server.set.o.Idle)
+	for k, sl := range p.slots {
+		select {
+		case <-sl.ready:
+		default:
+			continue
+		}
+		if sl.line != nil && sl.users == 0 && (sl.line.dead() || sl.used.Before(before)) {
+			delete(p.slots, k)
+			out = append(out, sl)
+		}
+	}
+	return out
+}
+
+// close ends every line and waits for it.
+func (p *pool) close(ctx context.Context) {
+	p.mu.Lock()
+	p.closed = true
+	slots := make([]*slot, 0, len(p.slots))
+	for k, sl := range p.slots {
+		slots = append(slots, sl)
+		delete(p.slots, k)
+	}
+	p.mu.Unlock()
+	var ending sync.WaitGroup
+	for _, sl := range slots {
+		ending.Go(func() {
+			if <-sl.ready; sl.line != nil {
+				p.server.keeper.closed(sl)
+				sl.line.conn.Close(ctx)
+			}
+		})
+	}
+	ending.Wait()
+	<-p.tasks.close()
+}

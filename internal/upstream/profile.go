@@ -1,0 +1,74 @@
+package upstream
+
+import (
+	"durward/internal/mcpwire"
+)
+
+// profile returns what of an end client's capabilities an older session
+// declares, in one spelling, so that equal promises share a session: what
+// servers of that revision may ask for and what we carry back. Nothing the
+// client did not declare is in it.
+func profile(revision string, caps []byte) string {
+	if len(caps) <= 2 {
+		return ""
+	}
+	caps = mcpwire.LimitCapabilities(revision, caps)
+	var out []byte
+	add := func(name string, parts ...string) {
+		v, ok := mcpwire.Field(caps, name)
+		if !ok || !mcpwire.IsObject(v) {
+			return
+		}
+		if out = append(out, ','); len(out) == 1 {
+			out[0] = '{'
+		}
+		out = append(mcpwire.AppendQuote(out, name), ':', '{')
+		for _, part := range parts {
+			if sub, ok := mcpwire.Field(v, part); ok && mcpwire.IsObject(sub) {
+				if out[len(out)-1] != '{' {
+					out = append(out, ',')
+				}
+				out = append(mcpwire.AppendQuote(out, part), ":{}"...)
+			}
+		}
+		out = append(out, '}')
+	}
+	add("elicitation", "form", "url")
+	add("roots") // without listChanged: nobody would tell
+	add("sampling", "context", "tools")
+	if out == nil {
+		return ""
+	}
+	return string(append(out, '}'))
+}
+
+// relayed returns the capabilities of a modern client as far as what they
+// allow can be carried: extensions with methods of their own cannot.
+func relayed(caps []byte) []byte {
+	ext, ok := mcpwire.Field(caps, "extensions")
+	if !ok {
+		return caps
+	}
+	var drop []string
+	for name := range mcpwire.Fields(ext) {
+		if name != extensionUI {
+			drop = append(drop, name)
+		}
+	}
+	if drop == nil {
+		return caps
+	}
+	return mcpwire.SetField(caps, "extensions", mcpwire.DropFields(ext, drop...))
+}
+
+// extensionUI is MCP Apps: its resources and its _meta pass like any other.
+const extensionUI = "io.modelcontextprotocol/ui"
+
+// everything is what an introspection declares, because some servers list only
+// what the client could serve. It is never used for an agent's call.
+const everything = `{"elicitation":{"form":{},"url":{}},"sampling":{},"roots":{}}`
+
+// everythingIn returns it as a revision knows it.
+func everythingIn(revision string) []byte {
+	return mcpwire.LimitCapabilities(revision, []byte(everything))
+}
