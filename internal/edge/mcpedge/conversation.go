@@ -145,7 +145,7 @@ func (c *conversation) end(why error) {
 	c.interest.end()
 }
 
-func sessionGone() error {
+func sessionGone() *durward.Error {
 	return &durward.Error{
 		Code: durward.SessionGone, Reason: durward.ReasonSessionUnknown,
 		Message: "This session does not exist or has ended; initialize again.",
@@ -158,21 +158,19 @@ type conversations struct {
 	live map[string]*conversation
 }
 
-// of returns the conversation of a session that the gateway has confirmed.
-func (t *conversations) of(id string) *conversation {
-	t.mu.RLock()
-	c := t.live[id]
-	t.mu.RUnlock()
-	if c != nil {
-		return c
-	}
+// open begins the conversation of a new session.
+func (t *conversations) open(id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c = t.live[id]; c == nil {
-		c = &conversation{}
-		t.live[id] = c
-	}
-	return c
+	t.live[id] = &conversation{}
+}
+
+// of returns the conversation of a session that the gateway has confirmed; nil
+// when it has ended meanwhile.
+func (t *conversations) of(id string) *conversation {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.live[id]
 }
 
 // end ends the conversation of a session that is no more.

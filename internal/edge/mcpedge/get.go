@@ -13,8 +13,8 @@ import (
 // get is the stream of a session (revisions until 2025-11-25) on which an agent
 // hears what belongs to no call of its own. The newest one has it.
 func (f *Face) get(r *edge.Request) {
-	c, ok := f.admitStream(r)
-	if !ok {
+	c, conv := f.admitStream(r)
+	if conv == nil {
 		return
 	}
 	if _, events := accepts(r.Header()["Accept"]); !events {
@@ -25,7 +25,7 @@ func (f *Face) get(r *edge.Request) {
 		sendRejection(r, shuttingDown())
 		return
 	}
-	interest := &f.talks.of(c.SessionID).interest
+	interest := &conv.interest
 	events, taken, err := interest.listen(r.Context(), f.gw, c)
 	if err != nil {
 		sendRejection(r, err)
@@ -49,8 +49,8 @@ func (f *Face) get(r *edge.Request) {
 
 // delete ends a session (revisions until 2025-11-25).
 func (f *Face) delete(r *edge.Request) {
-	c, ok := f.admitStream(r)
-	if !ok {
+	c, conv := f.admitStream(r)
+	if conv == nil {
 		return
 	}
 	if err := f.gw.CloseSession(r.Context(), c); err != nil {
@@ -61,31 +61,32 @@ func (f *Face) delete(r *edge.Request) {
 	_ = r.Answer(http.StatusNoContent, "") // an agent that left needs no answer
 }
 
-// admitStream admits a GET or DELETE, which only sessions know.
-func (f *Face) admitStream(r *edge.Request) (*durward.Call, bool) {
+// admitStream admits a GET or DELETE, which only sessions know. It returns no
+// conversation when it has answered already.
+func (f *Face) admitStream(r *edge.Request) (*durward.Call, *conversation) {
 	c := new(durward.Call)
 	f.describe(c, r)
 	c.Method = r.Method()
-	version := r.Get(mcpwire.HeaderVersion)
-	session := r.Get(mcpwire.HeaderSession)
-	stateless := session == "" || mcpwire.Modern(version)
-	if !stateless {
-		c.SessionID, c.Wire.Revision = session, version
-	}
-	err := f.gw.Admit(r.Context(), c)
-	switch {
-	case err != nil:
-		sendRejection(r, err)
-	case stateless:
+	version, session := r.Get(mcpwire.HeaderVersion), r.Get(mcpwire.HeaderSession)
+	if session == "" || mcpwire.Modern(version) {
+		if err := f.gw.Admit(r.Context(), c); err != nil {
+			sendRejection(r, err)
+			return nil, nil
+		}
 		notAllowed(r, http.MethodPost)
-	case version != "" && !mcpwire.KnownLegacy(version):
-		sendRefusal(r, http.StatusBadRequest, mcpwire.InvalidRequest("Unsupported MCP-Protocol-Version"))
-	case c.Session == nil || c.Session.Endpoint != c.Endpoint:
-		sendRejection(r, sessionGone())
-	default:
-		return c, true
+		return nil, nil
 	}
-	return nil, false
+	c.SessionID, c.Wire.Revision = session, version
+	conv, err := f.admitSession(r.Context(), c)
+	if err != nil {
+		sendRejection(r, err)
+		return nil, nil
+	}
+	if version != "" && !mcpwire.KnownLegacy(version) {
+		sendRefusal(r, http.StatusBadRequest, mcpwire.InvalidRequest("Unsupported MCP-Protocol-Version"))
+		return nil, nil
+	}
+	return c, conv
 }
 
 // sendRejection answers a request that is no JSON-RPC call with an error.

@@ -23,11 +23,12 @@ func (f *Face) initialize(ctx context.Context, t *turn) (durward.Reply, error) {
 	if !ok {
 		return durward.Reply{}, mcpwire.InvalidParams("Invalid params: protocolVersion is missing or not a string")
 	}
-	client, err := clientOf(t.call.Input.Raw)
+	revision := mcpwire.Negotiate(requested)
+	client, err := clientOf(t.call.Input.Raw, mcpwire.Revision(revision))
 	if err != nil {
 		return durward.Reply{}, err
 	}
-	t.call.Wire.Revision = mcpwire.Negotiate(requested)
+	t.call.Wire.Revision = revision
 	t.call.Client = client
 	about, err := f.gw.Describe(ctx, &t.call)
 	if err != nil {
@@ -87,7 +88,7 @@ func appendRaw(b, object []byte) []byte {
 
 // clientOf copies what a client says of itself in initialize, without what may
 // be large and is for show (icons, descriptions).
-func clientOf(params []byte) (durward.Client, error) {
+func clientOf(params []byte, r mcpwire.Revision) (durward.Client, error) {
 	var c durward.Client
 	capabilities, ok := mcpwire.Field(params, "capabilities")
 	if ok && !mcpwire.IsObject(capabilities) {
@@ -96,7 +97,7 @@ func clientOf(params []byte) (durward.Client, error) {
 	if len(capabilities) > maxCapabilities {
 		return c, mcpwire.InvalidParams("Invalid params: capabilities is too large")
 	}
-	c.Capabilities = bytes.Clone(capabilities)
+	c.Capabilities = bytes.Clone(narrow(capabilities, r))
 	if info, ok := mcpwire.Field(params, "clientInfo"); ok {
 		name, _ := mcpwire.FieldText(info, "name")
 		version, _ := mcpwire.FieldText(info, "version")
@@ -104,6 +105,23 @@ func clientOf(params []byte) (durward.Client, error) {
 		c.Info = append(mcpwire.AppendQuote(append(c.Info, `,"version":`...), clip(version)), '}')
 	}
 	return c, nil
+}
+
+// narrow leaves of a client's capabilities what its revision can do: what is
+// promised to servers has to be kept. Tasks on the client's side are not
+// carried.
+func narrow(capabilities []byte, r mcpwire.Revision) []byte {
+	capabilities = mcpwire.DropFields(capabilities, "tasks")
+	if !r.Elicitation() {
+		capabilities = mcpwire.DropFields(capabilities, "elicitation")
+	}
+	if forms, ok := mcpwire.Field(capabilities, "elicitation"); ok && !r.URLElicitation() {
+		capabilities = mcpwire.SetField(capabilities, "elicitation", mcpwire.DropFields(forms, "url"))
+	}
+	if sampling, ok := mcpwire.Field(capabilities, "sampling"); ok && !r.SamplingTools() {
+		capabilities = mcpwire.SetField(capabilities, "sampling", mcpwire.DropFields(sampling, "tools"))
+	}
+	return capabilities
 }
 
 func clip(s string) string { return s[:min(len(s), maxName)] }

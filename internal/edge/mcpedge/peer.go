@@ -100,21 +100,24 @@ func withdrawal(id string) []byte {
 func declares(capabilities []byte, method string, params []byte) bool {
 	switch method {
 	case mcpwire.MethodElicit:
-		forms, ok := mcpwire.Field(capabilities, "elicitation")
-		if mode, _ := mcpwire.FieldText(params, "mode"); ok && mode == "url" {
-			_, ok = mcpwire.Field(forms, "url")
+		if mode, _ := mcpwire.FieldText(params, "mode"); mode == "url" {
+			return has(capabilities, "elicitation", "url")
 		}
-		return ok
+		// Forms are meant where no mode is named.
+		return has(capabilities, "elicitation", "form") || (has(capabilities, "elicitation") && !has(capabilities, "elicitation", "url"))
 	case mcpwire.MethodSample:
-		_, ok := mcpwire.Field(capabilities, "sampling")
-		return ok
+		return has(capabilities, "sampling") && (!has(params, "tools") || has(capabilities, "sampling", "tools"))
 	case mcpwire.MethodRoots:
-		_, ok := mcpwire.Field(capabilities, "roots")
-		return ok
+		return has(capabilities, "roots")
 	case mcpwire.MethodPing: // every peer answers a ping
 		return true
 	}
 	return false
+}
+
+func has(object []byte, path ...string) bool {
+	_, ok := mcpwire.Path(object, path...)
+	return ok
 }
 
 // close lets nothing more through.

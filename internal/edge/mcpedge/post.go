@@ -169,30 +169,34 @@ func (p *post) legacyRequest() {
 
 // attachSession admits the call together with its session.
 func (p *post) attachSession() bool {
-	id := p.r.Get(mcpwire.HeaderSession)
-	if id == "" {
-		p.refuse(http.StatusBadRequest, mcpwire.InvalidRequest("Mcp-Session-Id is missing; initialize first"))
+	ids := p.r.Header()[mcpwire.HeaderSession]
+	if len(ids) != 1 || ids[0] == "" {
+		p.refuse(http.StatusBadRequest, mcpwire.InvalidRequest("Mcp-Session-Id is missing, or there are several; initialize first"))
 		return false
 	}
-	p.call.SessionID = id
-	if err := p.face.admitSession(p.r.Context(), &p.call); err != nil {
+	p.call.SessionID = ids[0]
+	conv, err := p.face.admitSession(p.r.Context(), &p.call)
+	if err != nil {
 		p.reject(err)
 		return false
 	}
-	p.attach(p.face.talks.of(id))
+	p.attach(conv)
 	return true
 }
 
 // admitSession admits a call that names a session, which belongs to the
 // endpoint where it was opened.
-func (f *Face) admitSession(ctx context.Context, c *durward.Call) error {
+func (f *Face) admitSession(ctx context.Context, c *durward.Call) (*conversation, error) {
 	if err := f.gw.Admit(ctx, c); err != nil {
-		return err
+		return nil, err
 	}
-	if c.Session == nil || c.Session.Endpoint != c.Endpoint {
-		return sessionGone()
+	conv := f.talks.of(c.SessionID)
+	if conv == nil || c.Session == nil || c.Session.Endpoint != c.Endpoint {
+		e := sessionGone()
+		f.gw.Refused(ctx, c, e)
+		return nil, e
 	}
-	return nil
+	return conv, nil
 }
 
 // answer runs the turn and sends what comes of it.
@@ -221,6 +225,7 @@ func (p *post) answer(ctx context.Context, cancel context.CancelCauseFunc) {
 // send answers with JSON.
 func (p *post) send(a answer) {
 	if p.opened != nil {
+		p.face.talks.open(p.opened.ID)
 		p.r.Set(mcpwire.HeaderSession, p.opened.ID)
 	}
 	if a.from != nil {

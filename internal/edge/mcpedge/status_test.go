@@ -50,6 +50,7 @@ func TestStatuses(t *testing.T) {
 
 		// Legacy: sessions and versions.
 		{"no session", call("7", "echo"), nil, 400, "-32600", "7"},
+		{"two sessions", call("7", "echo"), header{"S", "S18"}, 400, "-32600", "7"},
 		{"an unknown session", call("7", "echo"), header{"Mcp-Session-Id: none"}, 404, "404", "7"},
 		{"an ended session", call("7", "echo"), header{"DEAD"}, 404, "404", "7"},
 		{"somebody else's session", call("7", "echo"), header{"S", "Authorization:", "Authorization: Bearer " + keyOf("bob")}, 404, "404", "7"},

@@ -443,6 +443,29 @@ func TestInitialize(t *testing.T) {
 	}
 }
 
+func TestCapabilitiesAreThoseOfTheRevision(t *testing.T) {
+	h := open(t, mcpedge.Options{})
+	const all = `{"roots":{},"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"tasks":{},"x":1.0}`
+	for revision, want := range map[string]string{
+		"2025-11-25": `{"roots":{},"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"x":1.0}`,
+		"2025-06-18": `{"roots":{},"elicitation":{"form":{}},"sampling":{},"x":1.0}`,
+		"2025-03-26": `{"roots":{},"sampling":{},"x":1.0}`,
+	} {
+		init := strings.Replace(initialize, `{"roots":{},"elicitation":{}}`, all, 1)
+		r := h.post(t, strings.Replace(init, "REVISION", revision, 1))
+		h.mu.Lock()
+		got := string(h.sessions[r.Header.Get("Mcp-Session-Id")].Client.Capabilities)
+		h.mu.Unlock()
+		if got != want {
+			t.Errorf("capabilities in %s = %s, want %s", revision, got, want)
+		}
+	}
+	init := strings.Replace(initialize, `{"roots":{},"elicitation":{}}`, `{"x":"`+strings.Repeat("x", 9000)+`"}`, 1)
+	if r := h.post(t, strings.Replace(init, "REVISION", "2025-11-25", 1)); !strings.Contains(r.body, "-32602") {
+		t.Errorf("huge capabilities = %s, want -32602", r.body)
+	}
+}
+
 func TestDiscover(t *testing.T) {
 	h := open(t, mcpedge.Options{Server: []byte(`{"name":"durward","version":"9"}`)})
 	body, hs := modern(`"d"`, "server/discover", "")
