@@ -1,0 +1,124 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"durward/internal/admin"
+	"durward/internal/edge"
+	"durward/internal/httpwire"
+)
+
+// listen opens the listeners, and leaves word in the data folder of where
+// they are. Addresses are bound before anything is served, so that a port in
+// use is told of at once.
+func (g *Gateway) listen(ctx context.Context) error {
+	data, err := bind(ctx, "listen", g.cfg.Listen)
+	if err != nil {
+		return err
+	}
+	adm, err := bind(ctx, "admin.listen", g.cfg.AdminListen)
+	if err != nil {
+		return errors.Join(err, data.Close())
+	}
+	g.dataURL, g.adminURL = urlOf(data), urlOf(adm)
+	if err := g.serveLocal(); err != nil {
+		return errors.Join(err, data.Close(), adm.Close())
+	}
+	run := admin.Run{
+		URL: g.adminURL, Token: admin.NewToken(), Agents: g.dataURL, PID: os.Getpid(),
+		Data: g.cfg.Data, Version: g.opts.Version, Started: time.Now().UTC(),
+	}
+	g.serveData(data)
+	g.serveAdmin(adm, run)
+	if err := admin.WriteRun(g.cfg.Data, run); err != nil {
+		return err
+	}
+	g.onStop(func(context.Context) error { return admin.RemoveRun(g.cfg.Data, run.Token) })
+	return nil
+}
+
+func bind(ctx context.Context, key, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w; choose another address in durward.yaml or with --%s", key, address, err, flagOf(key))
+	}
+	return l, nil
+}
+
+func flagOf(key string) string {
+	if key == "listen" {
+		return "listen"
+	}
+	return "admin-listen"
+}
+
+func (g *Gateway) serveLocal() error {
+	s, err := listenLocal(SocketPath(g.cfg.Data), g.face, g.opts.Log)
+	if err != nil {
+		return err
+	}
+	g.onStop(s.close)
+	return nil
+}
+
+func (g *Gateway) serveData(l net.Listener) {
+	lim := g.cfg.Limits
+	s := edge.New(edge.Options{
+		Names: g.cfg.AllowedHosts, Origins: g.cfg.AllowedOrigins, Log: g.opts.Log,
+		Body: httpwire.BodyOptions{Limit: lim.Body, Timeout: lim.BodyTimeout},
+		HTTP: httpwire.ServerOptions{HeaderTimeout: lim.HeaderTimeout, IdleTimeout: lim.IdleTimeout, HeaderBytes: int(lim.Headers), Log: g.opts.Log},
+	}, g.face)
+	g.jobs.Go(func() error { return unlessClosed(s.Serve(l)) })
+	g.onStop(s.Shutdown)
+}
+
+func (g *Gateway) serveAdmin(l net.Listener, run admin.Run) {
+	s := httpwire.NewServer(admin.Handler(admin.Options{
+		Control: g.control, Token: run.Token, Names: g.cfg.AllowedHosts, Log: g.opts.Log,
+		Config: g.cfg.Print, Checks: g.checks, Test: g.test,
+		Status: func(context.Context) admin.Status { return g.status(run) },
+	}), httpwire.ServerOptions{Log: g.opts.Log})
+	g.jobs.Go(func() error { return unlessClosed(s.Serve(l)) })
+	g.onStop(s.Shutdown)
+}
+
+func unlessClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// checks are the conditions of being ready.
+func (g *Gateway) checks(context.Context) []admin.Check {
+	record := admin.Check{Name: "record", State: admin.CheckOK}
+	if err := g.records.Ready(); err != nil {
+		record.State, record.Text = admin.CheckFail, "the record cannot be written; calls are refused"
+	}
+	conf := admin.Check{Name: "configuration", State: admin.CheckOK}
+	if s := g.keeper.Status(); s.FileError != "" || s.StateError != "" {
+		conf.State, conf.Text = admin.CheckWarn, "the newest configuration is not in use; the one before it is"
+	}
+	return []admin.Check{record, conf}
+}
+
+func (g *Gateway) status(run admin.Run) admin.Status {
+	k := g.keeper.Status()
+	s := admin.Status{
+		Version: run.Version, PID: run.PID, Started: run.Started, Listen: run.Agents, Data: run.Data,
+		Revision: g.pipeline.Revision(), Config: g.cfg.Path, ConfigError: k.FileError, StateError: k.StateError,
+	}
+	for _, c := range k.Clashes {
+		s.Warnings = append(s.Warnings, c.String())
+	}
+	for _, w := range g.cfg.Warnings {
+		s.Warnings = append(s.Warnings, w.String())
+	}
+	return s
+}

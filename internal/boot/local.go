@@ -1,0 +1,152 @@
+package boot
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"durward/internal/edge/mcpedge"
+)
+
+// hello is the line with which `durward stdio` begins on the local socket.
+type hello struct {
+	Agent    string `json:"agent"`
+	Endpoint string `json:"endpoint,omitempty"`
+}
+
+const maxHello = 1 << 10
+
+// localSocket takes stdio clients of this machine's own user (ADR 0003): the
+// folder and the socket are closed to others, and who can open them could
+// read the database as well.
+type localSocket struct {
+	face *mcpedge.Face
+	log  *slog.Logger
+	ln   net.Listener
+	ctx  context.Context
+	end  context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+// maxLocal bounds the connections over the socket.
+const maxLocal = 256
+
+func listenLocal(path string, face *mcpedge.Face, log *slog.Logger) (*localSocket, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove the old socket: %w", err) // we hold the database, so nobody uses it
+	}
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	s := &localSocket{face: face, log: log, ln: ln}
+	s.ctx, s.end = context.WithCancel(context.Background())
+	s.wg.Go(s.accept)
+	return s, nil
+}
+
+func (s *localSocket) accept() {
+	slots := make(chan struct{}, maxLocal)
+	for {
+		conn, err := s.ln.Accept()
+		if err != nil {
+			return // closed
+		}
+		select {
+		case slots <- struct{}{}:
+			s.wg.Go(func() { s.serve(conn); <-slots })
+		default:
+			_ = conn.Close()
+			s.log.Warn("local connection refused, too many are open", "most", maxLocal)
+		}
+	}
+}
+
+func (s *localSocket) serve(conn net.Conn) {
+	defer conn.Close()
+	stop := context.AfterFunc(s.ctx, func() { _ = conn.SetReadDeadline(time.Now()) })
+	defer stop()
+	in := bufio.NewReaderSize(conn, 64<<10)
+	h, err := readHello(conn, in)
+	if err != nil {
+		s.log.Warn("local connection refused", "err", err)
+		return
+	}
+	if err := s.face.ServeStdio(s.ctx, in, conn, mcpedge.Local{Agent: h.Agent, Endpoint: h.Endpoint, Remote: "local"}); err != nil && s.ctx.Err() == nil {
+		s.log.Info("local connection ended", "agent", h.Agent, "err", err)
+	}
+}
+
+func readHello(conn net.Conn, in *bufio.Reader) (h hello, err error) {
+	if err := conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return h, err
+	}
+	line, err := in.ReadSlice('\n')
+	if err != nil || len(line) > maxHello {
+		return h, fmt.Errorf("read the greeting: %w", errors.Join(err, errTooLong(len(line))))
+	}
+	if err := json.Unmarshal(line, &h); err != nil || h.Agent == "" {
+		return h, fmt.Errorf("understand the greeting: %w", errors.Join(err, errors.New("it names no agent")))
+	}
+	return h, conn.SetReadDeadline(time.Time{})
+}
+
+func errTooLong(n int) error {
+	if n <= maxHello {
+		return nil
+	}
+	return errors.New("it is too long")
+}
+
+// close stops taking connections and ends those that are open.
+func (s *localSocket) close(context.Context) error {
+	err := s.ln.Close()
+	s.end()
+	s.wg.Wait()
+	return err
+}
+
+// JoinLocal connects in and out with the running gateway of a data folder as
+// an agent, until either side ends. It returns os.ErrNotExist or a refused
+// connection when no gateway is running there.
+func JoinLocal(ctx context.Context, data, agent, endpoint string, in io.Reader, out io.Writer) error {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", SocketPath(data))
+	if err != nil {
+		return fmt.Errorf("join the gateway of %s: %w", data, err)
+	}
+	defer conn.Close()
+	greeting, err := json.Marshal(hello{Agent: agent, Endpoint: endpoint})
+	if err != nil {
+		return err
+	}
+	if _, err := conn.Write(append(greeting, '\n')); err != nil {
+		return fmt.Errorf("greet the gateway: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	go func() { // ends with in, which the caller owns, or with conn
+		_, _ = io.Copy(conn, in)
+		_ = conn.(*net.UnixConn).CloseWrite()
+	}()
+	_, err = io.Copy(out, conn)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// ServeStdio speaks with one agent over in and out, in this very process.
+func (g *Gateway) ServeStdio(ctx context.Context, agent, endpoint string, in io.Reader, out io.Writer) error {
+	return g.face.ServeStdio(ctx, in, out, mcpedge.Local{Agent: agent, Endpoint: endpoint, Remote: "stdio"})
+}

@@ -1,0 +1,53 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"durward"
+	"durward/internal/admin"
+	"durward/internal/config"
+	"durward/internal/control"
+	"durward/internal/identity"
+	"durward/internal/pipeline"
+	"durward/internal/store"
+)
+
+// Offline opens the state of a configuration that no gateway uses at the
+// moment, for the command line. The returned function closes it.
+func Offline(cfg *config.Config) (*admin.Direct, func() error, error) {
+	if _, err := os.Stat(cfg.Data); errors.Is(err, os.ErrNotExist) {
+		return nil, nil, fmt.Errorf("there is no data folder %s; `durward up` or `durward serve` makes one", cfg.Data)
+	}
+	db, err := store.Open(cfg.Data, store.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	pepper := db.Pepper()
+	file := cfg.Declared(func(secret string) [32]byte { return identity.Hash(pepper, secret) })
+	c := control.New(control.Options{
+		Store: db, Pepper: pepper,
+		File:  func() (*durward.Snapshot, string) { return file, cfg.Path },
+		Check: func(s *durward.Snapshot) error { _, err := pipeline.Compile(pepper, s); return err },
+	})
+	return admin.NewDirect(c, operator()), db.Close, nil
+}
+
+// operator is the person at this machine, whom the file permissions of the
+// data folder let in.
+func operator() durward.Actor { return durward.Actor{Name: "local", Operator: true} }
+
+// ConfigOptions completes how a configuration is read: keys that cannot be
+// one, such as a mistyped virtual key, are refused with their place.
+func ConfigOptions(o config.Options) config.Options {
+	o.CheckKey = identity.Check
+	return o
+}
+
+// Check compiles what a configuration declares, as a start would.
+func Check(_ context.Context, cfg *config.Config) error {
+	_, err := pipeline.Compile(make([]byte, 32), cfg.Declared(func(s string) [32]byte { return identity.Hash(nil, s) }))
+	return err
+}

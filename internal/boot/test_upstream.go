@@ -1,0 +1,42 @@
+package boot
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"durward"
+	"durward/internal/admin"
+)
+
+// testTime bounds how long an operator waits for an upstream that is tested.
+const testTime = 25 * time.Second
+
+// test reaches an upstream now and tells what it offers. What is wrong with it
+// is part of the answer.
+func (g *Gateway) test(ctx context.Context, name string) (admin.UpstreamTest, error) {
+	ctx, cancel := context.WithTimeout(ctx, testTime)
+	defer cancel()
+	offers, err := g.upstreams.Listing(ctx, name)
+	t := admin.UpstreamTest{Status: g.statusOf(name)}
+	if err == nil && offers.Err != nil {
+		err = offers.Err
+	}
+	if err != nil {
+		t.Status.Error = err.Error()
+		return t, nil
+	}
+	for _, def := range offers.Tools {
+		t.Tools = append(t.Tools, json.RawMessage(def))
+	}
+	return t, nil
+}
+
+func (g *Gateway) statusOf(name string) durward.UpstreamStatus {
+	for _, s := range g.upstreams.Status() {
+		if s.Name == name {
+			return s
+		}
+	}
+	return durward.UpstreamStatus{Name: name}
+}
