@@ -28,6 +28,8 @@ type Recipe struct {
 	// Do says what to do with Text: "Run" or "Add to FILE".
 	Do   string `json:"do"`
 	Text string `json:"text"`
+	// Line is Text on one line, when Text has more.
+	Line string `json:"line,omitempty"`
 	// Note is one more sentence, if any.
 	Note string `json:"note,omitempty"`
 }
@@ -50,6 +52,9 @@ func NewRecipe(client string, c Connection) (Recipe, error) {
 		return Recipe{}, fmt.Errorf("unknown client %q; known are %s", client, join(Recipes()))
 	}
 	r := recipe(Client(client), c)
+	if strings.HasPrefix(r.Text, "{") {
+		r.Line = oneLine(r.Text)
+	}
 	r.Client, r.Title = Client(client), Client(client).Title()
 	return r, nil
 }
@@ -115,6 +120,15 @@ func snippet(section, name string, s server) string {
 	enc.SetIndent("", "  ")
 	_ = enc.Encode(map[string]map[string]server{section: {name: s}}) // strings only: cannot fail
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// oneLine is JSON without the line breaks.
+func oneLine(text string) string {
+	var b bytes.Buffer
+	if json.Compact(&b, []byte(text)) != nil {
+		return text
+	}
+	return b.String()
 }
 
 func command(words ...string) string {
