@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"durward"
+	"durward/internal/boot"
+)
+
+func auditCommand(a *app) *cobra.Command {
+	return parent("audit", "Read, export and verify the record of calls", groupGovern,
+		auditTailCommand(a), auditExportCommand(a), auditVerifyCommand(a))
+}
+
+// recordFlags choose records.
+type recordFlags struct {
+	since, until string
+	f            boot.RecordFilter
+}
+
+func (r *recordFlags) add(c *cobra.Command, a *app) {
+	f := c.Flags()
+	f.StringVar(&r.since, "since", "", "only from then on: 2026-11-22, 2026-11-22T10:00:00Z, or 90m ago")
+	f.StringVar(&r.until, "until", "", "only before then")
+	f.StringVar(&r.f.Agent, "agent", "", "only calls of this agent")
+	f.StringVar(&r.f.Upstream, "upstream", "", "only calls to this upstream")
+	f.StringVar(&r.f.Tool, "tool", "", "only calls of this tool (the upstream's own name)")
+	f.StringVar(&r.f.Verdict, "verdict", "", "only calls with this verdict: allow or deny")
+	f.StringVar(&r.f.Outcome, "outcome", "", "only calls with this outcome: ok, tool_error, error, refused, cancelled")
+	f.StringVar(&r.f.Reason, "reason", "", "only calls with this reason, such as rule_denies")
+	_ = c.RegisterFlagCompletionFunc("agent", a.completeAgents)       // the flags are there,
+	_ = c.RegisterFlagCompletionFunc("upstream", a.completeUpstreams) // some lines up
+}
+
+// filter reads the times.
+func (r *recordFlags) filter(now time.Time) (boot.RecordFilter, error) {
+	var err error
+	if r.f.Since, err = moment(r.since, now); err != nil {
+		return r.f, usagef("--since %v", err)
+	}
+	if r.f.Until, err = moment(r.until, now); err != nil {
+		return r.f, usagef("--until %v", err)
+	}
+	return r.f, nil
+}
+
+// moment reads a date, a time, or how long ago.
+func moment(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	ago := strings.TrimSuffix(strings.TrimSuffix(text, "ago"), " ")
+	if d, err := time.ParseDuration(ago); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateTime, time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no time; write 2026-11-22, 2026-11-22T10:00:00Z or 90m", text)
+}
+
+// recordDir is the folder of the record, which must exist.
+func (a *app) recordDir() (string, error) {
+	data, err := a.dataDir()
+	if err != nil {
+		return "", err
+	}
+	dir := boot.RecordDir(data)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return "", hint(fmt.Errorf("there is no record in %s", dir), "--data names the data folder; `durward up` or `durward serve` make one.")
+	}
+	return dir, nil
+}
+
+func auditTailCommand(a *app) *cobra.Command {
+	var (
+		r      recordFlags
+		n      int
+		follow bool
+	)
+	c := &cobra.Command{
+		Use: "tail", Short: "Show the last calls", Args: args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			f, err := r.filter(time.Now())
+			if err != nil {
+				return err
+			}
+			return a.tailRecord(c.Context(), f, n, follow)
+		},
+	}
+	r.add(c, a)
+	c.Flags().IntVarP(&n, "lines", "n", 20, "how many calls")
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with each new call")
+	return c
+}
+
+func (a *app) tailRecord(ctx context.Context, f boot.RecordFilter, n int, follow bool) error {
+	dir, err := a.recordDir()
+	if err != nil {
+		return err
+	}
+	if !a.json() && a.out.tty {
+		a.out.line("%s", a.out.dim(recordLine("TIME", "AGENT", "VERDICT", "OUTCOME", "MS", "CALL")))
+	}
+	for entry, err := range boot.TailRecord(ctx, dir, n, follow, f) {
+		if err != nil {
+			return fmt.Errorf("read the record: %w", err)
+		}
+		if a.json() {
+			a.out.line("%s", entry.JSON)
+			continue
+		}
+		r, err := entry.Record()
+		if err != nil {
+			return fmt.Errorf("read the record: %w", err)
+		}
+		a.out.line("%s", a.recordText(r))
+	}
+	return nil
+}
+
+func recordLine(when, agent, verdict, outcome, ms, call string) string {
+	return fmt.Sprintf("%-19s  %-16s  %-7s  %-10s  %8s  %s", when, agent, verdict, outcome, ms, call)
+}
+
+// recordText is one call on one line; tabs between the fields when piped.
+func (a *app) recordText(r durward.Record) string {
+	call := r.Method
+	if what := firstOf(r.Asked, r.Tool); what != "" {
+		call = what
+	}
+	if r.Reason != durward.ReasonNone {
+		call += "  " + string(r.Reason)
+	}
+	if r.Rule != "" && r.Verdict != durward.Allow.String() {
+		call += " (" + r.Rule + ")"
+	}
+	ms := fmt.Sprintf("%.1f", float64(r.LatencyUS)/1000)
+	agent := firstOf(r.Agent, "-")
+	if !a.out.tty {
+		return strings.Join([]string{r.Time.UTC().Format(time.RFC3339Nano), oneLine(agent), r.Verdict, string(r.Outcome), ms, oneLine(call)}, "\t")
+	}
+	line := cut(recordLine(r.Time.Local().Format(time.DateTime), cut(oneLine(agent), 16), r.Verdict, string(r.Outcome), ms, oneLine(call)), a.out.width)
+	switch {
+	case r.Verdict == durward.Deny.String():
+		return a.out.red(line)
+	case r.Outcome != durward.OutcomeOK:
+		return a.out.yellow(line)
+	}
+	return line
+}
+
+func firstOf(words ...string) string {
+	for _, w := range words {
+		if w != "" {
+			return w
+		}
+	}
+	return ""
+}
+
+func auditExportCommand(a *app) *cobra.Command {
+	var (
+		r      recordFlags
+		format string
+	)
+	c := &cobra.Command{
+		Use: "export", Short: "Write the record as JSON lines, oldest first", Args: args(0, 0),
+		Long: "Writes the record as JSON lines, oldest first, complete, also while the gateway runs.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if format != "jsonl" {
+				return usagef("--format %s: this version writes jsonl", format)
+			}
+			f, err := r.filter(time.Now())
+			if err != nil {
+				return err
+			}
+			dir, err := a.recordDir()
+			if err != nil {
+				return err
+			}
+			return boot.ExportRecord(c.Context(), dir, f, a.out)
+		},
+	}
+	r.add(c, a)
+	c.Flags().StringVar(&format, "format", "jsonl", "form of the lines")
+	return c
+}
+
+func auditVerifyCommand(a *app) *cobra.Command {
+	var head string
+	c := &cobra.Command{
+		Use: "verify", Short: "Check that no call was changed or removed", Args: args(0, 0),
+		Long: "Recomputes the chain of hashes over the whole record. It needs nothing but the files.\n" +
+			"Exit code 3 says that the record is not what was written. That somebody cut off its end\n" +
+			"shows only against a head that you kept elsewhere: --head.",
+		RunE: func(c *cobra.Command, _ []string) error { return a.verifyRecord(c.Context(), head) },
+	}
+	c.Flags().StringVar(&head, "head", "", "hash of a record that must be in it, from an earlier verify")
+	return c
+}
+
+func (a *app) verifyRecord(ctx context.Context, head string) error {
+	dir, err := a.recordDir()
+	if err != nil {
+		return err
+	}
+	report, err := boot.VerifyRecord(ctx, dir, head)
+	var fault *boot.RecordFault
+	if err != nil && !errors.As(err, &fault) {
+		return fmt.Errorf("verify the record: %w", err)
+	}
+	if a.json() {
+		if err := printJSON(a.out, report); err != nil {
+			return err
+		}
+		return verdict(fault)
+	}
+	if fault != nil {
+		a.out.line("%s the record is not what was written: %s", a.out.red("✗"), clean(fault.Error()))
+		return verdict(fault)
+	}
+	a.out.line("%s %d records in %d segments, unbroken", a.out.green("✓"), report.Records, report.Segments)
+	if report.Records > 0 {
+		a.out.line("  from %s to %s", report.FirstTime.Format(time.RFC3339), report.LastTime.Format(time.RFC3339))
+		a.out.line("  head %s", report.Head)
+		a.out.line("  %s", a.out.dim("Keep the head elsewhere: `durward audit verify --head HASH` then shows if the end was cut off."))
+	}
+	return nil
+}
+
+func verdict(fault *boot.RecordFault) error {
+	if fault != nil {
+		return said{exitRefused}
+	}
+	return nil
+}

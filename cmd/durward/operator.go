@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"durward"
+	"durward/internal/admin"
+	"durward/internal/boot"
+)
+
+// operator is what the verbs ask of whoever can change the state: the admin
+// API of a running gateway, else the data folder itself.
+type operator interface {
+	Agents(ctx context.Context) ([]admin.Agent, error)
+	Agent(ctx context.Context, name string) (admin.Agent, error)
+	CreateAgent(ctx context.Context, in admin.NewAgent) (admin.Minted, error)
+	SetAgentRoles(ctx context.Context, name string, roles []string) error
+	RotateKey(ctx context.Context, name string, r admin.Rotation) (admin.Minted, error)
+	RevokeAgent(ctx context.Context, name string) error
+	RevokeKey(ctx context.Context, id string) error
+	AdminKeys(ctx context.Context) ([]admin.Key, error)
+	CreateAdminKey(ctx context.Context, expires time.Time) (admin.Minted, error)
+	Upstreams(ctx context.Context) ([]admin.Upstream, error)
+	TestUpstream(ctx context.Context, name string) (admin.UpstreamTest, error)
+	AddUpstream(ctx context.Context, u durward.Upstream) error
+	RemoveUpstream(ctx context.Context, name string) error
+	Roles(ctx context.Context) ([]admin.Role, error)
+	PutRole(ctx context.Context, r durward.Role) error
+	DeleteRole(ctx context.Context, name string) error
+}
+
+var (
+	_ operator = (*admin.Client)(nil)
+	_ operator = (*admin.Direct)(nil)
+)
+
+// operate runs fn with an operator's powers over the data folder, or over the
+// gateway that DURWARD_ADMIN names.
+func (a *app) operate(ctx context.Context, fn func(operator) error) error {
+	if base, ok := a.env("DURWARD_ADMIN"); ok && a.data == "" && a.config == "" {
+		key, _ := a.env("DURWARD_ADMIN_KEY")
+		c := admin.NewClient(base, durward.NewCredential(key))
+		defer c.Close()
+		return plainly(fn(c))
+	}
+	cfg, err := a.settings(listenFlags{})
+	if err != nil {
+		return err
+	}
+	c, _, err := admin.Connect(ctx, cfg.Data)
+	switch {
+	case err == nil:
+		defer c.Close()
+		return plainly(fn(c))
+	case !errors.Is(err, admin.ErrNotRunning):
+		return err
+	}
+	direct, done, err := boot.Offline(cfg) // its lock keeps out a gateway that starts meanwhile
+	if err != nil {
+		return err
+	}
+	return errors.Join(plainly(fn(direct)), done())
+}
+
+// plainly is an error in the words that are meant for people.
+func plainly(err error) error {
+	var e *durward.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if e.Code == durward.Unauthenticated {
+		return refusedf("%s", e.Message)
+	}
+	if e.Code == durward.Internal && e.Err != nil {
+		return e
+	}
+	return errors.New(e.Message)
+}
+
+// ahead reads an end: a date, a time, or how long from now (90m, 12h, 30d). Nothing is never.
+func ahead(text string, now time.Time) (time.Time, error) {
+	if text == "" || text == "never" {
+		return time.Time{}, nil
+	}
+	if d, err := days(text); err == nil && d > 0 {
+		return now.Add(d), nil
+	}
+	t, err := moment(text, now)
+	if err != nil || !t.After(now) {
+		return time.Time{}, usagef("%q is no time to come; write 30d, 12h or 2027-01-31", text)
+	}
+	return t, nil
+}
+
+// days is a duration that may be written in days.
+func days(text string) (time.Duration, error) {
+	if n, ok := strings.CutSuffix(text, "d"); ok {
+		d, err := time.ParseDuration(n + "h")
+		return 24 * d, err
+	}
+	return time.ParseDuration(text)
+}
+
+// complete offers names of what the operator sees; with no gateway nothing.
+func (a *app) complete(names func(context.Context, operator) ([]string, error)) ([]string, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	var out []string
+	_ = a.operate(ctx, func(op operator) error {
+		all, err := names(ctx, op)
+		out = all
+		return err
+	}) // nothing to offer is no error here
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+func (a *app) completeAgents(_ *cobra.Command, words []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(func(ctx context.Context, op operator) (names []string, err error) {
+		all, err := op.Agents(ctx)
+		for _, v := range all {
+			names = append(names, v.Name)
+		}
+		return names, err
+	})
+}
+
+func (a *app) completeUpstreams(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(func(ctx context.Context, op operator) (names []string, err error) {
+		all, err := op.Upstreams(ctx)
+		for _, v := range all {
+			names = append(names, v.Name)
+		}
+		return names, err
+	})
+}
+
+func (a *app) completeRoles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(func(ctx context.Context, op operator) (names []string, err error) {
+		all, err := op.Roles(ctx)
+		for _, v := range all {
+			names = append(names, v.Name)
+		}
+		return names, err
+	})
+}
+
+// first is a completion for the first word only.
+func first(f cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(c *cobra.Command, words []string, start string) ([]string, cobra.ShellCompDirective) {
+		if len(words) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return f(c, words, start)
+	}
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"durward/internal/boot"
+	"durward/internal/config"
+)
+
+func stdioCommand(a *app) *cobra.Command {
+	var agent, endpoint string
+	c := &cobra.Command{
+		Use:   "stdio",
+		Short: "Speak MCP on standard input and output, for clients that start a process",
+		Long: "Speaks MCP on standard input and output as an agent: through the gateway that runs on the data folder,\n" +
+			"else through one that it starts and that ends with it. No key is needed: whoever may open the data\n" +
+			"folder could read everything in it.",
+		GroupID: groupUse,
+		Args:    args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.stdio(c.Context(), agent, endpoint)
+		},
+	}
+	c.Flags().StringVar(&agent, "agent", "", "agent to speak as (default: the one whose key `durward up` saved)")
+	c.Flags().StringVar(&endpoint, "endpoint", "", "name of the one upstream to reach (default: all)")
+	_ = c.RegisterFlagCompletionFunc("agent", a.completeAgents) // the flag is there, two lines up
+	return c
+}
+
+func (a *app) stdio(ctx context.Context, agent, endpoint string) error {
+	data, err := a.dataDir()
+	if err != nil {
+		return err
+	}
+	if agent == "" {
+		if agent, err = defaultAgent(data); err != nil {
+			return err
+		}
+	}
+	err = boot.JoinLocal(ctx, data, agent, endpoint, a.in, a.out)
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
+		return err
+	}
+	return a.ownStdio(ctx, agent, endpoint)
+}
+
+// ownStdio starts a gateway for this one client. Its listeners take any free
+// port: the client does not need them, and another gateway may have the usual ones.
+func (a *app) ownStdio(ctx context.Context, agent, endpoint string) error {
+	f := listenFlags{listen: "127.0.0.1:0", admin: "127.0.0.1:0"}
+	cfg, err := a.settings(f)
+	if err != nil {
+		return err
+	}
+	log := a.logger(config.Log{Level: "warn"}).Logger
+	g, err := boot.Start(ctx, cfg, boot.Options{Version: version, Log: log, Config: a.configOptions(f)})
+	if err != nil {
+		return startFailed(err)
+	}
+	served := g.ServeStdio(ctx, agent, endpoint, a.in, a.out)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Limits.DrainTimeout)
+	defer cancel()
+	if err := errors.Join(served, g.Shutdown(drain)); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("serve standard input and output: %w", err)
+	}
+	return nil
+}
+
+// stdioCommand is the command line that a client starts to reach this data folder.
+func (a *app) stdioCommand(agent string) ([]string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	data, err := a.dataDir()
+	if err != nil {
+		return nil, err
+	}
+	full, err := filepath.Abs(data)
+	if err != nil {
+		return nil, fmt.Errorf("find the data folder: %w", err)
+	}
+	words := []string{self, "stdio", "--data", full}
+	if agent == "" {
+		agent, _ = defaultAgent(data) // then the client is asked to name one
+	}
+	if agent != "" {
+		words = append(words, "--agent", agent)
+	}
+	return words, nil
+}

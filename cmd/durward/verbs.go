@@ -1,0 +1,14 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// verbs are all commands, each in a file of its own.
+func verbs() []func(*app) *cobra.Command {
+	return []func(*app) *cobra.Command{
+		upCommand, serveCommand,
+		callCommand, toolsCommand, connectCommand, stdioCommand,
+		agentCommand, roleCommand, upstreamCommand, auditCommand,
+		doctorCommand, inventoryCommand, configCommand, versionCommand,
+		exampleCommand,
+	}
+}
