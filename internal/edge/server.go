@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"durward"
 	"durward/internal/httpwire"
@@ -73,6 +74,9 @@ func New(o Options, lanes ...Lane) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	// One bound on writes: the engine sets it first, an exchange then renews it.
+	o.HTTP.WriteTimeout = cmp.Or(o.HTTP.WriteTimeout, o.Body.WriteTimeout)
+	o.Body.WriteTimeout = o.HTTP.WriteTimeout
 	s := &Server{
 		opts: o, from: newSources(o.Names, o.Origins), lanes: lanes,
 		routes: make(map[string]*served), named: make(map[string]*served),
