@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"durward"
@@ -43,11 +44,10 @@ func (k Keep) Fill(r *durward.Record, args []byte, canonical func(dst, value []b
 	if k == KeepOff || len(args) == 0 {
 		return nil
 	}
-	form, err := canonical(make([]byte, 0, len(args)), args)
+	sum, err := digest(args, canonical)
 	if err != nil {
 		return fmt.Errorf("digest of the arguments: %w", err)
 	}
-	sum := sha256.Sum256(form)
 	r.ArgsSHA256 = hex.EncodeToString(sum[:])
 	switch k {
 	case KeepRedacted:
@@ -56,6 +56,22 @@ func (k Keep) Fill(r *durward.Record, args []byte, canonical func(dst, value []b
 		r.Args = appendArgs(nil, args)
 	}
 	return nil
+}
+
+// forms holds buffers for canonical forms, which live as long as it takes to
+// hash them. Large ones are kept too: arguments of a megabyte come in rows.
+var forms = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxForm = 1 << 20 // a larger buffer is not kept
+
+func digest(args []byte, canonical func(dst, value []byte) ([]byte, error)) ([sha256.Size]byte, error) {
+	buf := forms.Get().(*[]byte)
+	defer forms.Put(buf)
+	form, err := canonical((*buf)[:0], args)
+	if cap(form) <= maxForm {
+		*buf = form[:0]
+	}
+	return sha256.Sum256(form), err
 }
 
 // Redact returns args with the same structure, names, numbers and truth

@@ -3,13 +3,15 @@ package guard
 import (
 	"bytes"
 	"encoding/json"
+	"unsafe"
 
 	"durward/internal/mcpwire"
 )
 
 // decode turns JSON that was scanned strictly already into the values that
 // the schema validator reads: map[string]any, []any, string, json.Number,
-// bool, nil. It goes over the bytes once, whatever their nesting.
+// bool, nil. It goes over the bytes once, whatever their nesting. The strings
+// may share the bytes: use the value before they are given back.
 func decode(raw []byte) any {
 	d := decoder{raw: raw}
 	return d.value()
@@ -80,8 +82,10 @@ func (d *decoder) text() string {
 		}
 	}
 	raw := d.raw[start:d.at]
-	if bytes.IndexByte(raw, '\\') < 0 { // the long ones: one copy
-		return string(raw[1 : len(raw)-1])
+	if plain := raw[1 : len(raw)-1]; bytes.IndexByte(plain, '\\') < 0 {
+		// The text stays where it is: a call's bytes never change, and what is
+		// decoded here does not outlive the check. Texts can be megabytes.
+		return unsafe.String(unsafe.SliceData(plain), len(plain))
 	}
 	s, _ := mcpwire.Text(raw)
 	return s
