@@ -26,7 +26,7 @@ type chain struct {
 	dir      string
 	segments []segment
 	strict   bool // also check that each line is JSON
-	visit    func(*line)
+	visit    func(line)
 
 	seq  uint64 // of the last line that is good
 	prev link   // its hash
@@ -105,7 +105,7 @@ func (c *chain) line(ctx context.Context, raw []byte, at place) error {
 	at.seq = l.seq
 	c.seq, c.prev, c.last = l.seq, link(l.hash), at
 	if c.visit != nil {
-		c.visit(&l)
+		c.visit(l)
 	}
 	return nil
 }

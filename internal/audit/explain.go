@@ -50,7 +50,7 @@ func (c *chain) explainLink(ctx context.Context, l line, at place) error {
 	case a.expected:
 		return c.fault(FaultReordered, at, fmt.Sprintf("record %d stands here", l.seq))
 	case at.line == 1 && c.segments[at.segment].first == l.seq:
-		return c.fault(FaultMissing, at, fmt.Sprintf("records %d to %d are missing before this segment", at.seq, l.seq-1))
+		return c.fault(FaultMissing, at, fmt.Sprintf("records %d to %d are missing between the segment before and this one", at.seq, l.seq-1))
 	}
 	return c.fault(FaultRemoved, at, fmt.Sprintf("records %d to %d are missing", at.seq, l.seq-1))
 }

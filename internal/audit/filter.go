@@ -2,7 +2,6 @@ package audit
 
 import (
 	"bytes"
-	"encoding/json"
 	"time"
 )
 
@@ -18,8 +17,8 @@ type Filter struct {
 	Verdict, Reason, Outcome      string
 }
 
-// sieve is a Filter made ready for many lines. Texts are compared as they
-// stand in the file, so that most lines need not be decoded.
+// sieve is a Filter made ready for many lines: it looks at them as they stand
+// in the file and decodes none.
 type sieve struct {
 	since, until []byte // nil for no bound
 	after        uint64
@@ -28,9 +27,9 @@ type sieve struct {
 
 // text is a field that must have a value.
 type text struct {
-	name   string
-	needle []byte // "name":"value", which a match contains
+	key    []byte // ,"name":
 	value  []byte // "value"
+	behind bool   // the field stands behind the arguments
 }
 
 func newSieve(f Filter) *sieve {
@@ -41,26 +40,24 @@ func newSieve(f Filter) *sieve {
 	if !f.Until.IsZero() {
 		s.until = appendTime(nil, f.Until)
 	}
-	s.ask("id", f.ID)
-	s.ask("agent", f.Agent)
-	s.ask("key", f.Key)
-	s.ask("user", f.User)
-	s.ask("session", f.Session)
-	s.ask("method", f.Method)
-	s.ask("upstream", f.Upstream)
-	s.ask("tool", f.Tool)
-	s.ask("verdict", f.Verdict)
-	s.ask("reason", f.Reason)
-	s.ask("outcome", f.Outcome)
+	s.ask(`,"id":`, f.ID, false)
+	s.ask(`,"agent":`, f.Agent, false)
+	s.ask(`,"key":`, f.Key, false)
+	s.ask(`,"user":`, f.User, false)
+	s.ask(`,"session":`, f.Session, false)
+	s.ask(`,"method":`, f.Method, false)
+	s.ask(`,"upstream":`, f.Upstream, false)
+	s.ask(`,"tool":`, f.Tool, false)
+	s.ask(`,"verdict":`, f.Verdict, true)
+	s.ask(`,"reason":`, f.Reason, true)
+	s.ask(`,"outcome":`, f.Outcome, true)
 	return s
 }
 
-func (s *sieve) ask(name, value string) {
-	if value == "" {
-		return
+func (s *sieve) ask(key, value string, behind bool) {
+	if value != "" {
+		s.texts = append(s.texts, text{[]byte(key), appendText(nil, value, maxText), behind})
 	}
-	quoted := appendText(nil, value, maxText)
-	s.texts = append(s.texts, text{name, append([]byte(`"`+name+`":`), quoted...), quoted})
 }
 
 func (s *sieve) takes(l *line) bool {
@@ -73,24 +70,24 @@ func (s *sieve) takes(l *line) bool {
 		return false
 	}
 	for i := range s.texts {
-		if !bytes.Contains(l.raw, s.texts[i].needle) {
-			return false
-		}
-	}
-	return len(s.texts) == 0 || s.confirms(l)
-}
-
-// confirms makes sure that the needles are the record's own fields, and not
-// something inside of its arguments.
-func (s *sieve) confirms(l *line) bool {
-	var own map[string]json.RawMessage
-	if json.Unmarshal(l.raw, &own) != nil {
-		return false
-	}
-	for i := range s.texts {
-		if !bytes.Equal(own[s.texts[i].name], s.texts[i].value) {
+		if !s.texts[i].in(l.raw) {
 			return false
 		}
 	}
 	return true
+}
+
+// in looks for the field. Quotes inside of texts are escaped, so a key is found
+// only where it is one: in the record, or inside of its arguments. The first
+// one before the arguments and the last one behind them are the record's own.
+func (t *text) in(raw []byte) bool {
+	if t.behind {
+		i := bytes.LastIndex(raw, t.key)
+		return i >= 0 && bytes.HasPrefix(raw[i+len(t.key):], t.value)
+	}
+	i := bytes.Index(raw, t.key)
+	if i < 0 || !bytes.HasPrefix(raw[i+len(t.key):], t.value) {
+		return false
+	}
+	return !bytes.Contains(raw[:i], []byte(`,"args":`))
 }

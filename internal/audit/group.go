@@ -20,7 +20,7 @@ const urgentBytes = 256 << 10
 // newGroup makes an empty group, which reuses the memory of old if that is given.
 func newGroup(old *group) *group {
 	g := &group{done: make(chan struct{})}
-	if old != nil {
+	if old != nil && cap(old.bodies) <= urgentBytes+len(old.bodies)*8 { // not more than is of use
 		g.bodies, g.ends, g.modes = old.bodies[:0], old.ends[:0], old.modes[:0]
 	}
 	return g

@@ -66,17 +66,9 @@ func appendUntilKilled(dir string) int {
 // TestKilledProcessLosesNothingAcknowledged kills a gateway at random moments
 // and looks for everything that it had acknowledged.
 func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
-	rounds := 30
-	if s := os.Getenv(killRounds); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil {
-			t.Fatalf("%s: %v", killRounds, err)
-		}
-		rounds = n
-	}
-	acked, torn := 0, 0
+	n, acked, torn := rounds(t, 30, killRounds), 0, 0
 	var dir string
-	for round := range rounds {
+	for round := range n {
 		if round%5 == 0 {
 			dir = t.TempDir()
 		}
@@ -87,7 +79,21 @@ func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
 		missing(t, dir, acks)
 		torn = len(tornFiles(t, dir))
 	}
-	t.Logf("%d rounds, %d acknowledged records, %d torn ends in the last log", rounds, acked, torn)
+	t.Logf("%d rounds, %d acknowledged records, %d torn ends in the last log", n, acked, torn)
+}
+
+// rounds is the usual number, or what the environment asks for.
+func rounds(t *testing.T, usual int, variable string) int {
+	t.Helper()
+	s := os.Getenv(variable)
+	if s == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatalf("%s: %v", variable, err)
+	}
+	return n
 }
 
 // killOnce runs a gateway, kills it and returns what it acknowledged: ids by

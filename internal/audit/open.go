@@ -60,7 +60,7 @@ func (w *writer) resume(segments []segment) (bool, error) {
 // lastSegment checks the last segment, and that it continues the one before.
 func lastSegment(dir string, segments []segment) (*chain, error) {
 	c := &chain{dir: dir, segments: segments, prev: genesis()}
-	c.visit = func(l *line) {
+	c.visit = func(l line) {
 		if c.began.IsZero() {
 			c.began = earlier(when(l.time), time.Now())
 		}

@@ -86,7 +86,7 @@ func isHash(s string) bool {
 	return err == nil && len(s)%len(link{}) == 0 && len(s) <= len(link{})
 }
 
-func (v *verification) see(l *line) {
+func (v *verification) see(l line) {
 	if v.Records == 0 {
 		v.FirstSeq, v.FirstTime = l.seq, when(l.time)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 )
@@ -33,40 +34,74 @@ type writer struct {
 	noRotation time.Time // until then: the last rotation failed
 }
 
-// youngBytes bounds what a loss of power may take from those who did not ask for Durable.
-const youngBytes = 1 << 20
+const (
+	// youngBytes bounds what a loss of power may take from those who did not ask for Durable.
+	youngBytes = 1 << 20
+	portion    = 64 << 10 // of one write
+)
 
 func (w *writer) unsynced() bool { return len(w.young) > 0 }
 
 // commit writes a group, durably when it must be. When it returns nil, the
 // group's records have the sequence numbers that follow the former seq.
 func (w *writer) commit(g *group) error {
-	w.rotateIfDue()
-	seq, prev, out := w.seq, w.prev, w.out[:0]
-	for i := range g.ends {
-		seq++
-		out, prev = appendLine(out, seq, g.body(i), &prev)
+	if err := w.rotateIfDue(); err != nil {
+		return err
 	}
-	if cap(out) <= youngBytes {
-		w.out = out
+	t := take{seq: w.seq, prev: w.prev, size: w.size, young: len(w.young)}
+	err := w.put(g, &t)
+	if err == nil && g.must {
+		err = w.sync()
 	}
-	if err := w.put(out, g.must); err != nil {
+	if err != nil {
+		w.young = w.young[:min(t.young, len(w.young))]
 		return errors.Join(err, w.f.Truncate(w.size))
 	}
-	w.seq, w.prev, w.size = seq, prev, w.size+int64(len(out))
+	w.seq, w.prev, w.size = t.seq, t.prev, t.size
 	return nil
 }
 
-// put writes lines behind the acknowledged part, and makes all durable when it
-// must or when too much is young.
-func (w *writer) put(out []byte, must bool) error {
-	if _, err := w.f.WriteAt(out, w.size); err != nil {
+// take is a state of the log that is not acknowledged yet.
+type take struct {
+	seq   uint64
+	prev  link
+	size  int64
+	young int // how many of the young bytes were there before
+}
+
+// put writes the lines of a group behind the acknowledged part, a portion at a time.
+func (w *writer) put(g *group, t *take) error {
+	if w.out == nil {
+		w.out = make([]byte, 0, portion+portion/8)
+	}
+	out := w.out[:0]
+	for i := range g.ends {
+		t.seq++
+		out, t.prev = appendLine(out, t.seq, g.body(i), &t.prev)
+		if len(out) >= portion {
+			if err := w.write(out, t); err != nil {
+				return err
+			}
+			out = out[:0]
+		}
+	}
+	return w.write(out, t)
+}
+
+// write writes some lines and, when too much is young, makes all durable.
+func (w *writer) write(out []byte, t *take) error {
+	if _, err := w.f.WriteAt(out, t.size); err != nil {
 		return err
 	}
-	if must || len(w.young)+len(out) > youngBytes {
-		return w.sync()
+	t.size += int64(len(out))
+	if len(w.young)+len(out) <= youngBytes {
+		w.young = append(w.young, out...)
+		return nil
 	}
-	w.young = append(w.young, out...)
+	if err := w.sync(); err != nil {
+		return err
+	}
+	t.young = 0
 	return nil
 }
 
@@ -85,31 +120,32 @@ func (w *writer) sync() error {
 
 func (w *writer) path() string { return filepath.Join(w.dir, w.seg.name) }
 
-// rotateIfDue begins a new segment when the present one is full or old. When
-// it cannot, the present one serves on.
-func (w *writer) rotateIfDue() {
+// rotateIfDue ends a segment that is full or old and begins the next one. When
+// that cannot be made, the present one serves on.
+func (w *writer) rotateIfDue() error {
 	now := time.Now()
 	if w.size == 0 || (w.size < w.opts.SegmentBytes && now.Sub(w.since) < w.opts.SegmentAge) || now.Before(w.noRotation) {
-		return
+		return nil
 	}
-	if err := w.rotate(); err != nil {
-		w.noRotation = now.Add(w.opts.RetryMax)
-		w.opts.Log.Warn("record stays in a segment that should have ended", slog.String("segment", w.seg.name), slog.Any("err", err))
-	}
-}
-
-// rotate ends the segment durably and begins the next one.
-func (w *writer) rotate() error {
 	if err := w.sync(); err != nil {
 		return err
 	}
-	return w.begin()
+	if err := w.begin(); err != nil {
+		w.noRotation = now.Add(w.opts.RetryMax)
+		w.opts.Log.Warn("record stays in a segment that should have ended", slog.String("segment", w.seg.name), slog.Any("err", err))
+	}
+	return nil
 }
 
 // begin makes the segment for the record that comes next.
 func (w *writer) begin() error {
 	seg := segment{segmentName(w.seq + 1), w.seq + 1}
 	path := filepath.Join(w.dir, seg.name)
+	if info, err := os.Lstat(path); err == nil && info.Size() == 0 { // an attempt that failed
+		if err := w.files.Remove(path); err != nil {
+			return err
+		}
+	}
 	f, err := w.files.Create(path)
 	if err != nil {
 		return err
