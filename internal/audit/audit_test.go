@@ -119,6 +119,9 @@ func read(t testing.TB, path string) []byte {
 
 func write(t testing.TB, path string, b []byte) {
 	t.Helper()
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // a file that is overwritten costs a sync
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}

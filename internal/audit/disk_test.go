@@ -20,10 +20,12 @@ import (
 type badDisk struct {
 	mu       sync.Mutex
 	full     bool          // takes half of a write and no more
+	fullFor  string        // full for files with this extension
 	failing  error         // of every sync
 	readOnly bool          // refuses everything
 	slow     time.Duration // of every sync
 	chaos    *rand.Rand    // fails at random when set
+	unsafe   bool          // syncs nothing, which is fast
 	off      bool          // the power went off
 
 	durable map[string][]byte // what a loss of power leaves, by path
@@ -93,7 +95,7 @@ func (d *badDisk) SyncDir(path string) error {
 	for _, name := range all {
 		d.named[name] = true
 	}
-	return errors.Join(err, audit.Disk().SyncDir(path))
+	return err
 }
 
 // powerOff stops the disk and writes into dir what may be left of the log:
@@ -129,7 +131,7 @@ type badFile struct {
 func (f *badFile) WriteAt(p []byte, off int64) (int, error) {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
-	if f.d.full || f.d.roll(40) {
+	if f.d.full || (f.d.fullFor != "" && f.d.fullFor == filepath.Ext(f.path)) || f.d.roll(40) {
 		n, err := f.put(p[:len(p)/2], off)
 		return n, errors.Join(err, syscall.ENOSPC)
 	}
@@ -158,8 +160,11 @@ func (f *badFile) Truncate(size int64) error {
 
 func (f *badFile) Sync() error {
 	f.d.mu.Lock()
-	slow := f.d.slow
+	slow, unsafe := f.d.slow, f.d.unsafe
 	f.d.mu.Unlock()
+	if unsafe {
+		return nil
+	}
 	time.Sleep(slow)
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()

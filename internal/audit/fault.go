@@ -31,8 +31,11 @@ type Fault struct {
 // Error implements error.
 func (f *Fault) Error() string {
 	var b strings.Builder
-	if f.Segment != "" {
+	switch {
+	case f.Line > 0:
 		fmt.Fprintf(&b, "%s line %d (byte %d): ", f.Segment, f.Line, f.Offset)
+	case f.Segment != "":
+		fmt.Fprintf(&b, "%s: ", f.Segment)
 	}
 	fmt.Fprintf(&b, "record %d: %s: %s", f.Seq, f.Kind, f.Detail)
 	return b.String()

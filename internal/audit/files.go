@@ -3,7 +3,6 @@ package audit
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -102,38 +101,4 @@ func segmentFirst(name string) (uint64, bool) {
 	}
 	first, err := strconv.ParseUint(digits, 10, 64)
 	return first, err == nil && first > 0 && segmentName(first) == name
-}
-
-// keepAside copies what lies in path from offset on to a new file of its own
-// and returns its name.
-func keepAside(dir, name string, offset int64, next uint64) (string, error) {
-	src, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		return "", err
-	}
-	defer src.Close()
-	dst, err := createTorn(dir, next)
-	if err != nil {
-		return "", err
-	}
-	_, err = io.Copy(dst, io.NewSectionReader(src, offset, maxLine))
-	if err = errors.Join(err, dst.Sync(), dst.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(dst.Name()))
-	}
-	return filepath.Base(dst.Name()), nil
-}
-
-// createTorn makes the file for a torn end: it is named after the record that
-// was being written, which may happen more than once.
-func createTorn(dir string, next uint64) (*os.File, error) {
-	const most = 1000
-	name := numbered(next, ".torn")
-	for i := 2; i < most; i++ {
-		f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if !errors.Is(err, fs.ErrExist) {
-			return f, err
-		}
-		name = numbered(next, "-"+strconv.Itoa(i)+".torn")
-	}
-	return nil, fmt.Errorf("%s: %d torn ends of one record lie here already: look into the disk, then move them away", dir, most)
 }

@@ -28,7 +28,7 @@ func newLines(r io.Reader, offset int64) *lines {
 func (l *lines) next() ([]byte, error) {
 	for {
 		if i := bytes.IndexByte(l.buf[l.looked:l.end], '\n'); i >= 0 {
-			raw := l.buf[l.start : l.looked+i]
+			raw := l.buf[l.start : l.looked+i : l.looked+i]
 			l.offset += int64(len(raw)) + 1
 			l.start = l.looked + i + 1
 			l.looked = l.start

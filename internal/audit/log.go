@@ -51,7 +51,7 @@ func Defaults() Options {
 		SegmentAge:   24 * time.Hour,
 		FlushEvery:   50 * time.Millisecond,
 		SyncEvery:    time.Second,
-		QueueBytes:   8 << 20,
+		QueueBytes:   4 << 20,
 		RetryMin:     100 * time.Millisecond,
 		RetryMax:     5 * time.Second,
 		StallAfter:   5 * time.Second,
@@ -88,6 +88,7 @@ type Log struct {
 	opened time.Time     // clock of busy, which must not jump
 	wake   chan struct{} // tells the writer that there is work
 	done   chan struct{} // closed when the writer has ended
+	lost   error         // what Close reports; set before done is closed
 
 	scratch sync.Pool    // *[]byte, for encoding outside of mu
 	busy    atomic.Int64 // since when (after opened) the disk is being waited for; 0 when it is not
@@ -100,7 +101,6 @@ type Log struct {
 	blocked int   // how many wait for room
 	sick    error // why nothing can be written at present
 	closing bool
-	closed  error // what Close reports
 }
 
 // Head is the end of the log: remember it elsewhere and [Verify] can tell
@@ -116,7 +116,7 @@ type Head struct {
 // Open refuses. Nothing else than this log may write into dir.
 func Open(dir string, o Options) (*Log, error) { return open(dir, o, disk{}) }
 
-func open(dir string, o Options, fs files) (*Log, error) {
+func open(dir string, o Options, on files) (*Log, error) {
 	o = o.withDefaults()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the record: %w", err)
@@ -125,7 +125,7 @@ func open(dir string, o Options, fs files) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the record in %s: %w", dir, err)
 	}
-	w, err := openWriter(dir, o, fs)
+	w, err := openWriter(dir, o, on)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the record in %s: %w", dir, err), held.Close())
 	}
@@ -268,7 +268,7 @@ func (l *Log) Close(ctx context.Context) error {
 	l.rouse()
 	select {
 	case <-l.done:
-		return l.closed
+		return l.lost
 	case <-ctx.Done():
 		return fmt.Errorf("close the record: %w", context.Cause(ctx))
 	}

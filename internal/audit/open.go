@@ -5,15 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 )
 
 // openWriter finds the end of the log and makes it fit to be continued.
-func openWriter(dir string, o Options, fs files) (*writer, error) {
-	w := &writer{dir: dir, opts: o, files: fs, prev: genesis()}
+func openWriter(dir string, o Options, on files) (*writer, error) {
+	w := &writer{dir: dir, opts: o, files: on, prev: genesis()}
 	for {
 		segments, err := listSegments(dir)
 		if err != nil {
@@ -99,7 +101,7 @@ func (c *chain) skipTo(i int) error {
 	if _, err := f.ReadAt(tail, from); err != nil {
 		return err
 	}
-	at := place{segment: i, offset: size}
+	at := place{segment: i, offset: from, seq: c.segments[i+1].first - 1}
 	body, ok := cutBreak(tail)
 	if !ok {
 		return c.fault(FaultChanged, at, "the segment ends within a line")
@@ -128,7 +130,7 @@ func cutBreak(tail []byte) ([]byte, bool) {
 
 // cut takes the half-written end off the last segment and keeps it aside.
 func (w *writer) cut(c *chain) error {
-	aside, err := keepAside(w.dir, w.seg.name, c.torn.Offset, c.seq+1)
+	aside, err := w.keepAside(c.torn, c.seq+1)
 	if err != nil {
 		return err
 	}
@@ -136,12 +138,49 @@ func (w *writer) cut(c *chain) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.Truncate(c.torn.Offset), f.Sync(), f.Close(), w.files.SyncDir(w.dir)); err != nil {
+	if err := errors.Join(f.Truncate(c.torn.Offset), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	w.opts.Log.Warn("record ended within a line; the line was never acknowledged and is kept aside",
 		slog.String("segment", w.seg.name), slog.Int64("offset", c.torn.Offset), slog.Int64("bytes", c.torn.Bytes), slog.String("aside", aside))
 	return nil
+}
+
+// keepAside copies a torn end to a file of its own and returns its name.
+func (w *writer) keepAside(t *Torn, next uint64) (string, error) {
+	src, err := os.Open(w.path())
+	if err != nil {
+		return "", err
+	}
+	defer src.Close()
+	end := make([]byte, t.Bytes) // which is no longer than a line
+	if _, err := src.ReadAt(end, t.Offset); err != nil {
+		return "", err
+	}
+	name, dst, err := w.createTorn(next)
+	if err != nil {
+		return "", err
+	}
+	_, err = dst.WriteAt(end, 0)
+	if err := errors.Join(err, dst.Sync(), dst.Close(), w.files.SyncDir(w.dir)); err != nil {
+		return "", errors.Join(err, w.files.Remove(filepath.Join(w.dir, name)))
+	}
+	return name, nil
+}
+
+// createTorn makes the file for a torn end: it is named after the record that
+// was being written, which may happen more than once.
+func (w *writer) createTorn(next uint64) (string, file, error) {
+	const most = 1000
+	name := numbered(next, ".torn")
+	for i := 2; i < most; i++ {
+		f, err := w.files.Create(filepath.Join(w.dir, name))
+		if !errors.Is(err, fs.ErrExist) {
+			return name, f, err
+		}
+		name = numbered(next, "-"+strconv.Itoa(i)+".torn")
+	}
+	return "", nil, fmt.Errorf("%d torn ends of one record lie here already: look into the disk, then move them away", most)
 }
 
 // refuse tells the operator what to do with a log that cannot be continued.

@@ -80,7 +80,8 @@ func Export(ctx context.Context, dir string, f Filter, w io.Writer) error {
 		case err != nil:
 			return errors.Join(err, out.Flush())
 		}
-		if _, err := out.Write(append(e.JSON, '\n')); err != nil {
+		_, err = out.Write(e.JSON)
+		if err := errors.Join(err, out.WriteByte('\n')); err != nil {
 			return fmt.Errorf("export the record: %w", err)
 		}
 	}

@@ -19,7 +19,12 @@ type runner struct {
 	retryAt time.Time // when a sick log tries again
 	backoff time.Duration
 	since   time.Time // of the sickness
+	parting int       // how often a closing log tried to recover
 }
+
+// partings is how often a log that shall close tries to recover before it
+// gives up what is queued.
+const partings = 3
 
 func (l *Log) run(w *writer) {
 	defer close(l.done)
@@ -32,7 +37,7 @@ func (l *Log) run(w *writer) {
 		case <-timer.C:
 		}
 	}
-	l.closed = r.leave()
+	l.lost = r.leave()
 }
 
 // step does what is due and sets the timer to what is due next. It returns
@@ -47,10 +52,12 @@ func (r *runner) step(timer *time.Timer) bool {
 			r.flushAt = now.Add(r.opts.FlushEvery)
 		}
 		switch {
-		case sick != nil && (closing || !now.Before(r.retryAt)):
-			if !r.recover() && closing {
+		case sick != nil && closing:
+			if r.parting++; r.parting > partings || !r.recover() {
 				return false
 			}
+		case sick != nil && !now.Before(r.retryAt):
+			r.recover()
 		case sick != nil:
 			timer.Reset(r.retryAt.Sub(now))
 			return true
@@ -84,14 +91,14 @@ func (r *runner) next(now time.Time) time.Duration {
 func (r *runner) flush() {
 	g := r.take()
 	r.flushAt = time.Time{}
-	waited := !r.w.unsynced()
+	rested := !r.w.unsynced()
 	first := r.w.seq + 1
 	err := r.disk(func() error { return r.w.commit(g) })
 	if err != nil {
 		r.fail(g, err)
 		return
 	}
-	if waited {
+	if rested {
 		r.syncAt = time.Now().Add(r.opts.SyncEvery)
 	}
 	r.backoff = 0
@@ -142,7 +149,7 @@ func (r *runner) fail(g *group, cause error) {
 	kept := newGroup(nil)
 	g.keepPatient(kept)
 	r.queue.keepPatient(kept)
-	behind := r.queue
+	behind, n := r.queue, len(kept.ends)
 	r.queue, r.flying = kept, 0
 	r.stir()
 	r.mu.Unlock()
@@ -153,7 +160,7 @@ func (r *runner) fail(g *group, cause error) {
 	r.backoff = min(max(2*r.backoff, r.opts.RetryMin), r.opts.RetryMax)
 	r.retryAt = time.Now().Add(r.backoff)
 	r.opts.Log.Error("record cannot be written; calls that need one are refused",
-		slog.Any("err", cause), slog.Duration("retry", r.backoff), slog.Int("kept", len(kept.ends)))
+		slog.Any("err", cause), slog.Duration("retry", r.backoff), slog.Int("kept", n))
 	g.finish(0, cause)
 	behind.finish(0, cause)
 }

@@ -31,6 +31,18 @@ func openOn(t *testing.T, dir string, o audit.Options, d *badDisk) *audit.Log {
 	return l
 }
 
+// recovered waits until the log can be written again.
+func recovered(t *testing.T, l *audit.Log) {
+	t.Helper()
+	for range 10_000 {
+		if l.Ready() == nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatalf("the log did not recover: %v", l.Ready())
+}
+
 func wantUnavailable(t *testing.T, what string, err, cause error) {
 	t.Helper()
 	e := durward.AsError(err)
@@ -105,9 +117,7 @@ func TestNothingRefusedIsCountedAndNothingKeptIsLost(t *testing.T) {
 			t.Fatal("Append succeeded on a bad disk")
 		}
 		d.set(func(d *badDisk) { d.full, d.failing, d.readOnly = false, nil, false })
-		for l.Ready() != nil {
-			time.Sleep(time.Millisecond)
-		}
+		recovered(t, l)
 	}
 	put(t, l, numbered(3), audit.Durable)
 	shut(t, l)
@@ -140,9 +150,7 @@ func TestSegmentRemovedUnderTheGateway(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "removed or renamed") {
 		t.Errorf("Append = %v, want to hear of the removal", err)
 	}
-	for l.Ready() != nil {
-		time.Sleep(time.Millisecond)
-	}
+	recovered(t, l)
 	put(t, l, numbered(3), audit.Durable)
 	shut(t, l)
 	if f := fault(t, dir, audit.VerifyOptions{}); f.Kind != audit.FaultMissing {
@@ -314,5 +322,17 @@ func contains(t *testing.T, what, dir string, want []string) {
 		if found[id] == 0 {
 			t.Fatalf("%s: %s was acknowledged and is not in the log (%d of %d are)", what, id, len(found), len(want))
 		}
+	}
+}
+
+// TestCloseGivesUpOnADiskThatPromisesAndRefuses meets a disk that takes what a
+// sick log tries first, but not the records.
+func TestCloseGivesUpOnADiskThatPromisesAndRefuses(t *testing.T) {
+	d := &badDisk{}
+	l := openOn(t, t.TempDir(), audit.Options{RetryMin: time.Hour}, d)
+	d.set(func(d *badDisk) { d.fullFor = ".jsonl" })
+	put(t, l, numbered(1), audit.Batched)
+	if err := l.Close(t.Context()); err == nil || !strings.Contains(err.Error(), "1 batched record") {
+		t.Errorf("Close = %v, want to hear of the record", err)
 	}
 }
