@@ -162,7 +162,7 @@ func TestWrongUsage(t *testing.T) {
 		}
 	}
 	d := newDesk("", false)
-	if d.do(t, "verison"); !strings.Contains(d.stderr.String(), "did you mean version?") {
+	if d.do(t, "versio"); !strings.Contains(d.stderr.String(), "did you mean version?") {
 		t.Errorf("a slip gives %q", d.stderr)
 	}
 }

@@ -106,7 +106,7 @@ func (c *client) do(ctx context.Context, r request) (json.RawMessage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reach the gateway: %w", err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // the answer was read or the call given up
+	defer resp.Body.Close()
 	return c.answer(resp)
 }
 

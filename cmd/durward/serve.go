@@ -61,11 +61,11 @@ func (a *app) load(f listenFlags) (*config.Config, error) {
 // checked reports on a configuration: every problem with its place.
 func (a *app) checked(cfg *config.Config, err error) error {
 	var problems config.Problems
-	if err != nil && !(a.json() && errors.As(err, &problems)) {
-		return err
-	}
-	if err == nil {
+	switch {
+	case err == nil:
 		problems = cfg.Warnings
+	case !a.json() || !errors.As(err, &problems):
+		return err
 	}
 	if a.json() {
 		if err := printJSON(a.out, append(config.Problems{}, problems...)); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"durward/internal/admin"
 	"durward/internal/boot"
 	"durward/internal/config"
+	"durward/internal/telemetry"
 )
 
 // What `durward up` makes when there is nothing.
@@ -45,7 +48,7 @@ func upCommand(a *app) *cobra.Command {
 		GroupID: groupStart,
 		Args:    args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if f.allow != allowReads && f.allow != allowAll && f.allow != allowNone {
+			if !slices.Contains([]string{"", allowReads, allowAll, allowNone}, f.allow) {
 				return usagef("--allow %s: use reads, all or none", f.allow)
 			}
 			return a.up(c.Context(), f)
@@ -55,7 +58,7 @@ func upCommand(a *app) *cobra.Command {
 	c.Flags().BoolVar(&f.once, "once", false, "exit after the first call")
 	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "take over what is found on this machine without asking")
 	c.Flags().StringArrayVar(&f.imports, "import", nil, "configuration of a client to take servers from; may be given more than once")
-	c.Flags().StringVar(&f.allow, "allow", allowReads, "which tools of imported servers the first agent may call: reads (those that say they only read), all or none")
+	c.Flags().StringVar(&f.allow, "allow", "", "which tools of imported servers the first agent may call: none, reads (those that claim only to read) or all (default: asked on a terminal, else none)")
 	return c
 }
 
@@ -65,8 +68,12 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 		return err
 	}
 	s := &upState{app: a, f: f, cfg: cfg, began: time.Now(), fresh: isFresh(cfg.Data)}
-	if s.found, err = a.toImport(f, cfg, s.fresh); err != nil {
+	lines := bufio.NewScanner(a.in)
+	if s.found, err = a.toImport(lines, f, cfg, s.fresh); err != nil {
 		return err
+	}
+	if len(s.found.Proposals) > 0 && f.allow == "" {
+		s.f.allow = a.askAllow(lines)
 	}
 	c, run, err := admin.Connect(ctx, cfg.Data)
 	if err == nil {
@@ -94,6 +101,7 @@ type upState struct {
 	joined bool // a gateway was running already
 	found  boot.Found
 	moved  string // the address that was taken, "" when it was free
+	log    *telemetry.Log
 	report upReport
 }
 
@@ -106,7 +114,8 @@ func isFresh(data string) bool {
 // start brings the gateway up. When nobody chose the usual address and another
 // program has it, the next one that is free is taken, and said.
 func (s *upState) start(ctx context.Context) (*boot.Gateway, error) {
-	o := boot.Options{Version: version, Log: s.logger(config.Log{Level: "warn"}).Logger, Config: s.configOptions(s.f.listenFlags)}
+	s.log = s.logger(config.Log{Level: "error"}) // what upstreams do wrong is shown by the tour
+	o := boot.Options{Version: version, Log: s.log.Logger, Config: s.configOptions(s.f.listenFlags)}
 	g, err := boot.Start(ctx, s.cfg, o)
 	for port := 18080; errors.Is(err, syscall.EADDRINUSE) && s.mayMove() && port < 18100; port += 2 {
 		s.moved = s.cfg.Listen
@@ -133,6 +142,7 @@ func (s *upState) live(ctx context.Context, g *boot.Gateway) error {
 		defer cancel()
 		return errors.Join(err, g.Shutdown(drain))
 	}
+	s.log.SetLevel("warn")
 	return s.serveUntil(ctx, g, s.cfg)
 }
 

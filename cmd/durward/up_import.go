@@ -15,7 +15,7 @@ import (
 // toImport says which servers of clients are taken over: those of the named
 // files, else those that a person agrees to. On an existing data folder only
 // named files count: what is there was chosen before.
-func (a *app) toImport(f upFlags, cfg *config.Config, fresh bool) (boot.Found, error) {
+func (a *app) toImport(lines *bufio.Scanner, f upFlags, cfg *config.Config, fresh bool) (boot.Found, error) {
 	if len(f.imports) > 0 {
 		found, err := boot.ReadClients(f.imports, listeners(cfg))
 		if err != nil {
@@ -30,11 +30,11 @@ func (a *app) toImport(f upFlags, cfg *config.Config, fresh bool) (boot.Found, e
 	if !a.canAsk() || !fresh || len(cfg.Upstreams) > 0 {
 		return boot.Found{}, nil
 	}
-	return a.agreed(f, cfg)
+	return a.agreed(lines, f, cfg)
 }
 
 // agreed looks for servers on this machine and asks about them.
-func (a *app) agreed(f upFlags, cfg *config.Config) (boot.Found, error) {
+func (a *app) agreed(lines *bufio.Scanner, f upFlags, cfg *config.Config) (boot.Found, error) {
 	here, err := os.Getwd()
 	if err != nil {
 		return boot.Found{}, fmt.Errorf("find this folder: %w", err)
@@ -54,10 +54,30 @@ func (a *app) agreed(f upFlags, cfg *config.Config) (boot.Found, error) {
 	}
 	a.err.line("")
 	a.notes(found)
-	if f.yes || a.confirm(bufio.NewScanner(a.in), "Put them behind Durward? Nothing in the clients' files changes.", true) {
+	if f.yes || a.confirm(lines, "Put them behind Durward? Nothing in the clients' files changes.", true) {
 		return found, nil
 	}
 	return boot.Found{}, nil
+}
+
+// askAllow asks which tools of the imported servers the first agent may call.
+// That a tool only reads is its own claim, so that is a person's choice, too;
+// without an answer nothing is allowed.
+func (a *app) askAllow(lines *bufio.Scanner) string {
+	if !a.canAsk() {
+		return allowNone
+	}
+	a.prompt("  Which of their tools may %s call? %s (none, reads: those that claim only to read, all) [none] ", firstAgent, a.err.dim("You can change it later."))
+	for lines.Scan() {
+		switch word := strings.ToLower(strings.TrimSpace(lines.Text())); word {
+		case allowNone, allowReads, allowAll:
+			return word
+		case "":
+			return allowNone
+		}
+		a.prompt("  none, reads or all? ")
+	}
+	return allowNone
 }
 
 func (a *app) notes(found boot.Found) {

@@ -22,9 +22,13 @@ const (
 	allowNone  = "none"
 )
 
-// reachTime bounds the first contact with the upstreams: a program that has to
-// be downloaded first goes on starting after that.
-const reachTime = 20 * time.Second
+// The first contact with the upstreams is bounded: a program that has to be
+// downloaded first goes on starting after that. When one has answered, the
+// others have a few seconds more.
+const (
+	reachTime  = 20 * time.Second
+	reachGrace = 5 * time.Second
+)
 
 // upReport is what up did, also for scripts.
 type upReport struct {
@@ -137,8 +141,11 @@ func (s *upState) reach(ctx context.Context, op *admin.Client) map[string]admin.
 		}
 		wg.Go(func() {
 			t, err := op.TestUpstream(ctx, u.Name)
-			if err != nil {
+			switch {
+			case err != nil:
 				t.Status = durward.UpstreamStatus{Name: u.Name, Error: "it did not answer in time; it may still be starting"}
+			case t.Status.Error == "":
+				time.AfterFunc(reachGrace, cancel)
 			}
 			mu.Lock()
 			defer mu.Unlock()

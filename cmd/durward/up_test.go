@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -49,7 +50,7 @@ func TestUpAsksBeforeItImports(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(c.input, c.tty)
-			found, err := d.toImport(c.f, cfg, c.fresh)
+			found, err := d.toImport(bufio.NewScanner(d.in), c.f, cfg, c.fresh)
 			if err != nil || len(found.Proposals) != c.want {
 				t.Errorf("found %d servers, %v; want %d", len(found.Proposals), err, c.want)
 			}
@@ -60,6 +61,18 @@ func TestUpAsksBeforeItImports(t *testing.T) {
 				t.Errorf("it printed %s%s", d.stdout, d.stderr)
 			}
 		})
+	}
+}
+
+func TestUpAsksWhatMayBeCalled(t *testing.T) {
+	for input, want := range map[string]string{"\n": allowNone, "": allowNone, "all\n": allowAll, "maybe\nREADS\n": allowReads, "none\n": allowNone} {
+		d := newDesk(input, true)
+		if got := d.askAllow(bufio.NewScanner(d.in)); got != want {
+			t.Errorf("after %q askAllow = %s, want %s", input, got, want)
+		}
+	}
+	if got := newDesk("all\n", false).askAllow(nil); got != allowNone {
+		t.Errorf("with nobody to ask askAllow = %s, want none", got)
 	}
 }
 

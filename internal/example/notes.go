@@ -105,7 +105,7 @@ func (b *notebook) readFile(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
+	defer f.Close()
 	raw, err := io.ReadAll(io.LimitReader(f, maxText+1024))
 	return string(raw), err
 }

@@ -210,8 +210,8 @@ func (s *spec) envFile(u *durward.Upstream, x *expander, project string) error {
 		return nil
 	}
 	path := x.value(s.EnvFile)
-	if x.err() != nil {
-		return nil
+	if len(x.missing) > 0 {
+		return x.err()
 	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(project, path)
