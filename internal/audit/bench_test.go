@@ -103,9 +103,9 @@ func BenchmarkExport(b *testing.B) {
 
 // BenchmarkOpen opens a log whose last segment is full.
 func BenchmarkOpen(b *testing.B) {
-	dir := bigLog(b, 85_000)
+	dir := bigLog(b, 42_000)
 	for b.Loop() {
-		l, err := audit.Open(dir, audit.Options{SegmentBytes: 128 << 20})
+		l, err := audit.Open(dir, audit.Options{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -47,7 +47,7 @@ type Options struct {
 func Defaults() Options {
 	return Options{
 		Log:          slog.New(slog.DiscardHandler),
-		SegmentBytes: 64 << 20,
+		SegmentBytes: 32 << 20, // what Open reads again
 		SegmentAge:   24 * time.Hour,
 		FlushEvery:   50 * time.Millisecond,
 		SyncEvery:    time.Second,
