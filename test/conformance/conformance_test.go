@@ -23,8 +23,8 @@ type cell struct {
 var cells = []cell{
 	{"modern suite, modern HTTP", modern, overHTTP("modern"), []string{"fixture-2026-07-28.txt"}},
 	{"modern suite, modern stdio", modern, overStdio("modern"), []string{"fixture-2026-07-28.txt"}},
-	{"legacy suite, legacy HTTP", legacy, overHTTP("legacy"), []string{"fixture-2025-11-25.txt"}},
-	{"legacy suite, legacy stdio", legacy, overStdio("legacy"), []string{"fixture-2025-11-25.txt"}},
+	{"legacy suite, legacy HTTP", legacy, overHTTP("legacy"), []string{"fixture-2025-11-25.txt", "gateway-2025-11-25.txt"}},
+	{"legacy suite, legacy stdio", legacy, overStdio("legacy"), []string{"fixture-2025-11-25.txt", "gateway-2025-11-25.txt"}},
 }
 
 // The harness itself: the suite against the server with nothing between them.

@@ -40,7 +40,7 @@ func TestCredentials(t *testing.T) {
 			if a.Status == 401 && a.Header.Get("WWW-Authenticate") == "" {
 				t.Error("a 401 without WWW-Authenticate")
 			}
-			silent(t, a, durwardtest.Key, tt.key+" ")
+			silent(t, a, durwardtest.Key)
 			if tt.reason != "" {
 				b.refused(t, tt.reason)
 			}
