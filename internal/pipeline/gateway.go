@@ -59,7 +59,8 @@ type Gateway struct {
 	schemas *guard.Schemas
 	parking *parking
 
-	mu       sync.Mutex // guards changes of plan, watchers and onClosed
+	mu       sync.Mutex           // guards changes of plan, declared, watchers and onClosed
+	declared map[string]time.Time // when each upstream was first seen, see settle
 	watchers map[*watch]struct{}
 	onClosed []func(*durward.Session)
 }
@@ -73,12 +74,12 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Options: o, sealer: sealer, schemas: guard.NewSchemas(), parking: newParking(), watchers: make(map[*watch]struct{})}
+	g := &Gateway{Options: o, sealer: sealer, schemas: guard.NewSchemas(), parking: newParking(), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
 	empty, err := Compile(o.Pepper, &durward.Snapshot{})
 	if err != nil {
 		return nil, err
 	}
-	g.plan.Store(empty)
+	g.put(empty)
 	return g, nil
 }
 
@@ -91,7 +92,7 @@ func (g *Gateway) Load(s *durward.Snapshot) error {
 	}
 	g.mu.Lock()
 	g.Upstreams.Apply(s.Upstreams)
-	g.plan.Store(plan.withCatalog(g.compileCatalog(plan)))
+	g.put(g.offering(plan))
 	g.mu.Unlock()
 	g.endSessions()
 	g.wake()
@@ -130,14 +131,20 @@ func (g *Gateway) Revision() durward.Revision { return g.plan.Load().Revision }
 func (g *Gateway) relist() {
 	g.mu.Lock()
 	plan := g.plan.Load()
-	g.plan.Store(plan.withCatalog(g.compileCatalog(plan)))
+	g.put(g.offering(plan))
 	g.mu.Unlock()
 	g.wake()
 }
 
-func (g *Gateway) compileCatalog(p *Plan) *catalog.Catalog {
+// offering is a plan with what the upstreams offer at this moment. The caller holds mu.
+func (g *Gateway) offering(p *Plan) *Plan {
+	listings := g.Upstreams.Listings() // once: what is offered and what is unread belong together
+	return p.withCatalog(g.compileCatalog(p, listings), g.unread(p, listings))
+}
+
+func (g *Gateway) compileCatalog(p *Plan, listings []*upstream.Listing) *catalog.Catalog {
 	var sources []catalog.Source
-	for _, l := range g.Upstreams.Listings() {
+	for _, l := range listings {
 		up := p.upstreams[l.Upstream]
 		if up == nil || up.Disabled {
 			continue

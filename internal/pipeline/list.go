@@ -21,15 +21,15 @@ var listKinds = map[string]durward.Kind{
 // caller's revision and must not be changed: it is shared.
 func (g *Gateway) List(ctx context.Context, c *durward.Call) (durward.Reply, error) {
 	t := g.begin(c)
-	reply, err := g.list(t)
+	reply, err := g.list(ctx, t)
 	if err == nil {
 		t.verdict = durward.Verdict{Effect: durward.Allow}
 	}
 	return g.end(ctx, t, reply, err)
 }
 
-func (g *Gateway) list(t *transit) (durward.Reply, error) {
-	view, err := g.viewOf(t)
+func (g *Gateway) list(ctx context.Context, t *transit) (durward.Reply, error) {
+	view, err := g.viewOf(ctx, t)
 	if err != nil {
 		return durward.Reply{}, err
 	}
@@ -47,14 +47,16 @@ func (g *Gateway) list(t *transit) (durward.Reply, error) {
 	return durward.Reply{Result: page, Modern: w.Modern}, err
 }
 
-// viewOf admits the caller and finds what it sees through the endpoint.
-func (g *Gateway) viewOf(t *transit) (*catalog.View, error) {
+// viewOf admits the caller and finds what it sees through the endpoint, once
+// the upstreams have settled.
+func (g *Gateway) viewOf(ctx context.Context, t *transit) (*catalog.View, error) {
 	if err := g.identify(t); err != nil {
 		return nil, err
 	}
 	if err := g.attach(t); err != nil {
 		return nil, err
 	}
+	g.settle(ctx, t, all)
 	view := t.plan.view(t.call.Agent, t.call.Endpoint)
 	if view == nil {
 		return nil, &durward.Error{Code: durward.NotFound, Reason: durward.ReasonEndpointUnknown, Message: "There is no endpoint /mcp/" + t.call.Endpoint + "."}
@@ -66,7 +68,7 @@ func (g *Gateway) viewOf(t *transit) (*catalog.View, error) {
 // server/discover). Refusals are recorded, answers are not: they reach nothing.
 func (g *Gateway) Describe(ctx context.Context, c *durward.Call) (durward.Description, error) {
 	t := g.begin(c)
-	view, err := g.viewOf(t)
+	view, err := g.viewOf(ctx, t)
 	if err != nil {
 		return durward.Description{}, g.refuse(ctx, t, err)
 	}

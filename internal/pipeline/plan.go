@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"durward"
 	"durward/internal/catalog"
@@ -25,6 +26,8 @@ type Plan struct {
 	upstreams map[string]*durward.Upstream
 	catalog   *catalog.Catalog
 	views     map[*durward.Agent]*views // agents with the same roles share theirs
+	unread    map[string]time.Time      // upstreams not read yet, and until when to wait for them
+	replaced  chan struct{}             // closed when another plan is in force
 }
 
 // Compile checks a snapshot and compiles it, without a catalogue: nothing is
@@ -44,13 +47,13 @@ func Compile(pepper []byte, s *durward.Snapshot) (*Plan, error) {
 	for i := range s.Upstreams {
 		p.upstreams[s.Upstreams[i].Name] = &s.Upstreams[i]
 	}
-	return p.withCatalog(catalog.Compile(nil)), nil
+	return p.withCatalog(catalog.Compile(nil), nil), nil
 }
 
 // withCatalog returns a plan that differs in what the upstreams offer.
-func (p *Plan) withCatalog(c *catalog.Catalog) *Plan {
+func (p *Plan) withCatalog(c *catalog.Catalog, unread map[string]time.Time) *Plan {
 	next := *p
-	next.catalog = c
+	next.catalog, next.unread, next.replaced = c, unread, make(chan struct{})
 	next.views = make(map[*durward.Agent]*views, len(p.snapshot.Agents))
 	byRoles := make(map[string]*views)
 	for i := range p.snapshot.Agents {

@@ -20,7 +20,7 @@ const (
 // changes, and resources that it may read.
 func (g *Gateway) Watch(ctx context.Context, c *durward.Call, topics durward.Topics) (durward.Watch, error) {
 	t := g.begin(c)
-	view, err := g.viewOf(t)
+	view, err := g.viewOf(ctx, t)
 	if err != nil {
 		return nil, g.refuse(ctx, t, err)
 	}

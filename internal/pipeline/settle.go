@@ -1,0 +1,120 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"durward"
+	"durward/internal/upstream"
+)
+
+// settling is how long after an upstream was declared callers wait for the
+// first reading of what it offers. Clients list once, at their own start, and
+// take the answer for good: what is missing then stays missing for their whole
+// session. Afterwards nobody waits: an upstream that is slower than this, or
+// does not answer at all, delays nothing.
+const settling = 5 * time.Second
+
+// settle waits while upstreams matter that were not read yet, and leaves the
+// plan of that moment in t. It reports whether it is another than before.
+func (g *Gateway) settle(ctx context.Context, t *transit, matters func(upstream string) bool) (changed bool) {
+	for {
+		until, pending := t.pending(g.Now(), matters)
+		if !pending || !g.await(ctx, t.plan, until) {
+			return changed
+		}
+		t.plan, changed = g.plan.Load(), true
+		if g.identify(t) != nil {
+			return changed // whoever looks next says why
+		}
+	}
+}
+
+// await waits until the plan is not the newest any more.
+func (g *Gateway) await(ctx context.Context, p *Plan, until time.Time) bool {
+	timer := time.NewTimer(until.Sub(g.Now()))
+	defer timer.Stop()
+	select {
+	case <-p.replaced:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// pending finds an upstream that matters, that the caller may reach through
+// its endpoint, and for which it is still worth waiting.
+func (t *transit) pending(now time.Time, matters func(string) bool) (until time.Time, ok bool) {
+	c := t.call
+	for name, end := range t.plan.unread {
+		if now.Before(end) && (c.Endpoint == "" || c.Endpoint == name) &&
+			t.plan.policy.Reaches(c.Agent.Roles, name) && matters(name) {
+			return end, true
+		}
+	}
+	return time.Time{}, false
+}
+
+func all(string) bool { return true }
+
+// meant tells which upstreams a name that nobody knows may belong to: the one
+// whose prefix it has, else any.
+func (t *transit) meant(upstream string) bool {
+	for name := range t.plan.upstreams {
+		if strings.HasPrefix(t.call.Asked, name+"__") {
+			return name == upstream
+		}
+	}
+	return true
+}
+
+// tooSoon reports whether a call was refused only because what it names was
+// not read yet; it has then waited, and the call may be looked at afresh.
+func (g *Gateway) tooSoon(ctx context.Context, t *transit, err error) bool {
+	var e *durward.Error
+	if !errors.As(err, &e) || e.Reason != durward.ReasonOperationUnknown || len(t.plan.unread) == 0 {
+		return false
+	}
+	return g.settle(ctx, t, t.meant)
+}
+
+// put makes a plan the one in force. The caller holds mu, or is alone.
+func (g *Gateway) put(p *Plan) {
+	if old := g.plan.Swap(p); old != nil {
+		close(old.replaced)
+	}
+}
+
+// unread are the enabled upstreams of a plan that were never read, neither
+// with success nor in vain, and until when they are waited for. The caller holds mu.
+func (g *Gateway) unread(p *Plan, listings []*upstream.Listing) map[string]time.Time {
+	waiting := make(map[string]time.Time)
+	for name, up := range p.upstreams {
+		if !up.Disabled {
+			waiting[name] = g.declaredAt(name).Add(settling)
+		}
+	}
+	for name := range g.declared {
+		if p.upstreams[name] == nil {
+			delete(g.declared, name)
+		}
+	}
+	for _, l := range listings {
+		if l.Err != nil || !l.Fetched.IsZero() {
+			delete(waiting, l.Upstream)
+		}
+	}
+	return waiting
+}
+
+func (g *Gateway) declaredAt(upstream string) time.Time {
+	at, ok := g.declared[upstream]
+	if !ok {
+		at = g.Now()
+		g.declared[upstream] = at
+	}
+	return at
+}
