@@ -54,7 +54,10 @@ type flaw struct {
 
 // misjudged tells that the server speaks another era than its line.
 func (f *flaw) misjudged() bool {
-	return f.rpc != nil && f.rpc.Code == mcpwire.CodeUnsupportedVersion || isWrongEra(f.err)
+	if f.rpc != nil {
+		return !f.line.modern || f.rpc.Code == mcpwire.CodeUnsupportedVersion
+	}
+	return isWrongEra(f.err)
 }
 
 // attempt sends a request once. A flaw tells of a failure that a second
@@ -167,15 +170,16 @@ func (s *server) mend(ctx context.Context, r *Request, f *flaw) *Request {
 	var fault *link.Fault
 	_ = errors.As(f.err, &fault)
 	switch {
-	case f.rpc != nil && f.rpc.Code == mcpwire.CodeHeaderMismatch:
-		return s.reread(ctx, r)
 	case f.misjudged():
 		if s.pinned(eraUnknown) != eraUnknown {
 			return nil
 		}
-		s.log.Info("upstream no longer speaks the era it spoke", "err", or(f.err, error(f.rpc)))
+		s.log.Info("upstream no longer speaks the era it spoke")
 		s.forget()
+		s.keeper.refresh()
 		return r
+	case f.rpc != nil:
+		return s.reread(ctx, r)
 	case fault == nil || f.streamed || !(r.Safe || onlyReads(r.Method)):
 		return nil
 	case fault.Kind == link.Lost, fault.Kind == link.Broken && fault.Status == 0:

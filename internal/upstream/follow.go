@@ -220,8 +220,6 @@ func (f *follower) replace(l *listening) {
 	}
 }
 
-func (f *follower) active() bool { return len(f.uris) > 0 || f.current() != nil }
-
 // stop ends the subscription with the conversation, and waits for it.
 func (f *follower) stop() {
 	f.mu.Lock()

@@ -34,11 +34,11 @@ type keeper struct {
 	agents   []*ear // processes of agents, oldest first
 
 	// Of the goroutine alone.
-	own      *ear
-	due      time.Time // of the next reading; zero for never
-	swept    time.Time
-	base     *lists
-	revision uint64
+	own   *ear
+	due   time.Time // of the next reading; zero for never
+	swept time.Time
+	retry gate // paces readings that fail
+	base  *lists
 }
 
 // ear is a conversation on which changes are heard.
@@ -149,12 +149,13 @@ func (k *keeper) readNow(ctx context.Context) {
 		return
 	case err != nil:
 		e := s.connectError(ctx, err)
-		s.gate.fail(e)
+		k.retry.fail(e)
 		s.become("failed", e)
 		s.log.Warn("upstream cannot be read", "err", e)
-		k.due = time.Now().Add(s.gate.wait())
+		k.due = time.Now().Add(k.retry.wait())
 		k.publish(durward.AsError(e))
 	default:
+		k.retry.pass()
 		s.gate.pass()
 		s.become("ready", nil)
 		k.due = k.next()
@@ -192,8 +193,8 @@ func (k *keeper) readAll(ctx context.Context) error {
 	return nil
 }
 
-// connect opens the keeper's conversation. What the servers of one shared
-// process say of it must come from that process.
+// connect opens the keeper's conversation. A failure holds up the calls for
+// as long as it holds up the keeper's own next attempt on demand.
 func (k *keeper) connect(ctx context.Context) error {
 	if k.own != nil && !k.own.line.dead() {
 		return nil
@@ -205,12 +206,23 @@ func (k *keeper) connect(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.set.o.Connect)
 	defer cancel()
+	err := k.open(ctx)
+	if err != nil {
+		err = s.connectError(ctx, err)
+		s.gate.fail(err)
+	}
+	return err
+}
+
+// open opens it. What is said of one shared process must come from that process.
+func (k *keeper) open(ctx context.Context) error {
+	s := k.server
 	if s.isStdio() && s.up.Sharing == "shared" {
 		sl, err := s.pool.acquire(ctx, key{revision: mcpwire.NewestLegacy})
 		if err != nil {
 			return err
 		}
-		k.own = k.newEar(sl.line, sl)
+		k.own = k.newEar(sl.line, sl, k.event)
 		return nil
 	}
 	l, err := s.dial(ctx, &wish{
@@ -220,14 +232,12 @@ func (k *keeper) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k.own = k.newEar(l, nil)
+	k.own = k.newEar(l, nil, k.event)
 	return nil
 }
 
-func (k *keeper) newEar(l *line, sl *slot) *ear {
-	e := &ear{line: l, slot: sl, used: time.Now()}
-	e.follow = follower{server: k.server, line: l, event: k.event, wake: k.wake}
-	return e
+func (k *keeper) newEar(l *line, sl *slot, event func(string, []byte)) *ear {
+	return &ear{line: l, slot: sl, used: time.Now(), follow: follower{server: k.server, line: l, event: event, wake: k.wake}}
 }
 
 // hangUp ends the keeper's conversation.
@@ -256,11 +266,11 @@ func (k *keeper) lost() {
 	err := k.own.line.conn.Err()
 	s.log.Info("conversation with upstream ended", "err", err)
 	if time.Since(k.own.line.opened) < shortLife {
-		s.gate.fail(s.unavailable("ended soon after it had started.", err))
+		k.retry.fail(s.unavailable("ended soon after it had started.", err))
 	}
 	k.hangUp()
 	if !s.isStdio() || k.watching() > 0 {
-		k.due = time.Now().Add(s.gate.wait())
+		k.due = time.Now().Add(k.retry.wait())
 		return
 	}
 	s.become("idle", err) // the next call starts it again
@@ -372,10 +382,8 @@ func (k *keeper) opened(sl *slot) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.agents = append(k.agents, k.newEar(sl.line, sl))
-	if len(k.watchers.byURI) > 0 {
-		k.wake()
-	}
+	k.agents = append(k.agents, k.newEar(sl.line, sl, func(method string, params []byte) { k.hear(sl, method, params) }))
+	k.wake()
 }
 
 // closed forgets it.

@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -255,6 +256,7 @@ var waits = &register{begun: map[string]chan struct{}{}, ended: map[string]chan 
 type register struct {
 	mu           sync.Mutex
 	begun, ended map[string]chan struct{}
+	last         int
 }
 
 func (r *register) of(m map[string]chan struct{}, id string) chan struct{} {
@@ -264,6 +266,14 @@ func (r *register) of(m map[string]chan struct{}, id string) chan struct{} {
 		m[id] = make(chan struct{})
 	}
 	return m[id]
+}
+
+// id returns a name for one call of a test.
+func (r *register) id(t testing.TB) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last++
+	return fmt.Sprintf("%s %d", t.Name(), r.last)
 }
 
 func (r *register) begin(id string) { close(r.of(r.begun, id)) }

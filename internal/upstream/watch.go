@@ -107,8 +107,8 @@ func (k *keeper) followAll(ctx context.Context) {
 	uris := k.watched()
 	if len(uris) > 0 && k.own == nil && k.server.gate.admit() == nil {
 		if err := k.connect(ctx); err != nil {
-			k.server.gate.fail(k.server.connectError(ctx, err))
-			k.due = time.Now().Add(k.server.gate.wait())
+			k.retry.fail(err)
+			k.due = time.Now().Add(k.retry.wait())
 		}
 	}
 	if k.own != nil {
@@ -118,8 +118,6 @@ func (k *keeper) followAll(ctx context.Context) {
 	agents := slices.Clone(k.agents)
 	k.mu.Unlock()
 	for _, e := range agents {
-		if len(uris) > 0 || e.follow.active() {
-			e.follow.set(ctx, uris)
-		}
+		e.follow.set(ctx, uris)
 	}
 }

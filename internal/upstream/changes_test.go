@@ -1,0 +1,401 @@
+package upstream_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"durward"
+	"durward/internal/durwardtest"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// until waits for a condition, looking again whenever the set says that
+// something changed.
+func until(t testing.TB, s *upstream.Set, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-s.Changed():
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s: not within 10 s", what)
+		}
+	}
+}
+
+func names(items [][]byte) string {
+	var out []string
+	for _, item := range items {
+		n, _ := mcpwire.FieldText(item, "name")
+		out = append(out, n)
+	}
+	return strings.Join(out, " ")
+}
+
+// A changed list is read again soon: others wait for it in windows of half a second.
+func TestAChangedListIsReadAgain(t *testing.T) {
+	for _, kind := range []string{"modern", "legacy", "sse"} {
+		t.Run(kind, func(t *testing.T) {
+			srv := kit()
+			s := newSet(t, nil, kinds[kind](t, srv))
+			l, err := s.Listing(brief(t), "up")
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(200 * time.Millisecond) // for the stream of changes to stand
+			began := time.Now()
+			mcp.AddTool(srv, &mcp.Tool{Name: "late"}, func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) {
+				return say("x"), nil, nil
+			})
+			until(t, s, "the new tool is listed", func() bool { return strings.Contains(names(s.Listings()[0].Tools), "late") })
+			if took := time.Since(began); took > 500*time.Millisecond {
+				t.Errorf("it took %v, want less than 500ms", took)
+			}
+			if g := s.Listings()[0].Generation; g != l.Generation+1 {
+				t.Errorf("Generation = %d, want %d", g, l.Generation+1)
+			}
+		})
+	}
+}
+
+// A process of an agent that says that its tools changed adds them to what is listed.
+func TestAProcessMayHaveToolsOfItsOwn(t *testing.T) {
+	for _, sharing := range []string{"", "shared"} {
+		t.Run("sharing "+sharing, func(t *testing.T) {
+			up := durward.Upstream{Name: "up", Command: durwardtest.Build(t, durwardtest.EverythingServer), Sharing: sharing}
+			s := newSet(t, nil, up)
+			before, err := s.Listing(brief(t), "up")
+			if err != nil {
+				t.Fatal(err)
+			}
+			reply, err := s.Do(brief(t), modernAgent.request(t, "up", mcpwire.MethodToolsCall, `{"name":"test_trigger_tool_change","arguments":{}}`), &peer{})
+			if err != nil || reply.Error != nil {
+				t.Fatalf("Do = %v %v", reply.Error, err)
+			}
+			_ = before // the tool adds and removes another; that a change was heard shows in a reading
+			until(t, s, "the lists are read again", func() bool { return s.Listings()[0].Fetched.After(before.Fetched) })
+		})
+	}
+}
+
+func TestWatchersShareOneSubscription(t *testing.T) {
+	for _, kind := range []string{"modern", "legacy", "sse"} {
+		t.Run(kind, func(t *testing.T) {
+			srv := kit()
+			s := newSet(t, nil, kinds[kind](t, srv))
+			if _, err := s.Listing(brief(t), "up"); err != nil {
+				t.Fatal(err)
+			}
+			var one, two, other atomic.Int32
+			cancelOne := s.Watch("up", []string{"test://one"}, func(e durward.Event) {
+				if strings.Contains(string(e.Params), "subscriptionId") || e.Method != mcpwire.NotifyResourceUpdated {
+					t.Errorf("event %s %s", e.Method, e.Params)
+				}
+				one.Add(1)
+			})
+			cancelTwo := s.Watch("up", []string{"test://one", "test://two"}, func(durward.Event) { two.Add(1) })
+			cancelOther := s.Watch("up", []string{"test://other"}, func(durward.Event) { other.Add(1) })
+			defer cancelOther()
+			tell := func() {
+				_ = srv.ResourceUpdated(context.Background(), &mcp.ResourceUpdatedNotificationParams{URI: "test://one"})
+			}
+			until(t, s, "both hear", func() bool { tell(); return one.Load() > 0 && two.Load() > 0 })
+			cancelOne()
+			heard := one.Load()
+			at := two.Load()
+			until(t, s, "the other still hears", func() bool { tell(); return two.Load() > at+3 })
+			if one.Load() > heard+1 {
+				t.Errorf("a cancelled watcher heard %d more", one.Load()-heard)
+			}
+			cancelTwo()
+			if other.Load() != 0 {
+				t.Errorf("the watcher of another resource heard %d", other.Load())
+			}
+		})
+	}
+}
+
+// A dead upstream delays nothing and hides nothing of the others, and comes
+// back by itself.
+func TestADeadUpstreamIsAlone(t *testing.T) {
+	dead := durward.Upstream{Name: "dead", URL: "http://127.0.0.1:1/mcp"}
+	missing := durward.Upstream{Name: "missing", Command: "/no/such/program"}
+	began := time.Now()
+	s := newSet(t, nil, dead, missing, kinds["modern"](t, kit()))
+	if took := time.Since(began); took > 100*time.Millisecond {
+		t.Errorf("Apply took %v", took)
+	}
+	if text := call(t, s, modernAgent, "echo", `{"text":"fine"}`); !strings.Contains(text, "fine") {
+		t.Errorf("call = %s", text)
+	}
+	for _, name := range []string{"dead", "missing"} {
+		_, err := s.Do(brief(t), modernAgent.request(t, name, mcpwire.MethodToolsCall, `{"name":"x"}`), nil)
+		if e := durward.AsError(err); e.Reason != durward.ReasonUpstreamUnavailable || e.Code != durward.Unavailable || e.Err == nil {
+			t.Errorf("%s: Do = %v, want upstream_unavailable with its cause", name, err)
+		}
+		if _, err := s.Listing(brief(t), name); durward.AsError(err).Reason != durward.ReasonUpstreamUnavailable {
+			t.Errorf("%s: Listing = %v, want upstream_unavailable", name, err)
+		}
+	}
+	until(t, s, "the healthy one is listed", func() bool { return len(s.Listings()[2].Tools) == 4 })
+	for i, want := range []string{"failed", "failed", "ready"} {
+		if st := s.Status()[i]; st.State != want || (want == "failed") != (st.Error != "") {
+			t.Errorf("Status of %s = %s %q, want %s", st.Name, st.State, st.Error, want)
+		}
+	}
+}
+
+func TestAnUpstreamComesBack(t *testing.T) {
+	var down atomic.Bool
+	h := streamable(kit(), true)
+	url := serveHTTP(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if down.Load() {
+			http.Error(w, "starting", http.StatusBadGateway)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}))
+	down.Store(true)
+	s := newSet(t, nil, durward.Upstream{Name: "up", URL: url})
+	until(t, s, "the failure shows", func() bool { return s.Status()[0].State == "failed" })
+	down.Store(false)
+	until(t, s, "it is read again", func() bool { l := s.Listings()[0]; return l.Err == nil && len(l.Tools) == 4 })
+	if e := s.Status()[0]; e.State != "ready" || e.Era != "modern" {
+		t.Errorf("Status = %+v, want ready and modern", e)
+	}
+}
+
+// Unchanged upstreams keep their connections, those that are gone end.
+func TestApplyKeepsWhatDidNotChange(t *testing.T) {
+	stays := durward.Upstream{Name: "stays", Command: os.Args[0], Args: []string{"server", "counts"}, Era: "legacy"}
+	changes := durward.Upstream{Name: "changes", Command: os.Args[0], Args: []string{"server", "counts"}, Era: "legacy"}
+	s := newSet(t, nil, stays, changes)
+	count := func(up string) string {
+		t.Helper()
+		reply, err := s.Do(brief(t), legacyAgent.request(t, up, mcpwire.MethodToolsCall, `{"name":"ask","arguments":{}}`), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(reply.Result)
+	}
+	for _, up := range []string{"stays", "changes"} {
+		if got := count(up); !strings.Contains(got, `"call 1"`) {
+			t.Errorf("%s: %s, want call 1", up, got)
+		}
+	}
+	changes.Env = map[string]string{"X": "1"}
+	s.Apply([]durward.Upstream{stays, changes, {Name: "off", URL: "http://127.0.0.1:1", Disabled: true}})
+	if got := count("stays"); !strings.Contains(got, `"call 2"`) {
+		t.Errorf("stays: %s, want call 2 of the same process", got)
+	}
+	if got := count("changes"); !strings.Contains(got, `"call 1"`) {
+		t.Errorf("changes: %s, want call 1 of a new process", got)
+	}
+	if st := s.Status()[2]; st.State != "disabled" || len(s.Listings()) != 2 {
+		t.Errorf("Status = %+v and %d listings, want disabled and 2", st, len(s.Listings()))
+	}
+	s.Apply(nil)
+	_, err := s.Do(brief(t), legacyAgent.request(t, "stays", mcpwire.MethodToolsCall, `{"name":"ask"}`), nil)
+	if e := durward.AsError(err); e.Reason != durward.ReasonUpstreamUnavailable {
+		t.Errorf("Do of what is gone = %v, want upstream_unavailable", err)
+	}
+}
+
+// Each agent has a process of its own, and so has each promise of capabilities;
+// with sharing there is one.
+func TestWhoSharesAProcess(t *testing.T) {
+	agents := []agent{
+		{revision: mcpwire.V20251125, name: "a", session: "1"},
+		{revision: mcpwire.V20251125, name: "a", session: "2"},
+		{revision: mcpwire.V20251125, name: "b", session: "3"},
+		{revision: mcpwire.V20251125, name: "b", session: "3", caps: elicits},
+	}
+	for sharing, want := range map[string]string{
+		"":          "1 2 1 1",
+		"principal": "1 2 1 1",
+		"session":   "1 1 1 1",
+		"shared":    "1 2 3 1",
+	} {
+		t.Run("sharing "+sharing, func(t *testing.T) {
+			s := newSet(t, nil, durward.Upstream{Name: "up", Command: os.Args[0], Args: []string{"server", "counts"}, Era: "legacy", Sharing: sharing})
+			var got []string
+			for _, a := range agents {
+				text := call(t, s, a, "ask", "{}")
+				_, n, _ := strings.Cut(text, "call ")
+				got = append(got, n[:1])
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("calls were number %v of their processes, want %s", got, want)
+			}
+		})
+	}
+}
+
+func TestProcessesAreBounded(t *testing.T) {
+	s := newSet(t, func(o *upstream.Options) { o.Processes = 2 },
+		durward.Upstream{Name: "up", Command: os.Args[0], Args: []string{"server", "counts"}, Era: "legacy"})
+	for _, name := range []string{"a", "b", "c", "a"} {
+		a := agent{revision: mcpwire.V20251125, name: name}
+		if text := call(t, s, a, "ask", "{}"); !strings.Contains(text, "call 1") {
+			t.Errorf("agent %s: %s, want the first call of a process: the idle one made room", name, text)
+		}
+	}
+	block := durward.Upstream{Name: "up", Command: os.Args[0], Args: []string{"server", "hangs"}, Era: "legacy"}
+	s = newSet(t, func(o *upstream.Options) { o.Processes = 2 }, block)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{}, 2)
+	for _, name := range []string{"a", "b"} {
+		p := &peer{}
+		go func() {
+			_, _ = s.Do(ctx, agent{revision: mcpwire.V20251125, name: name}.request(t, "up", mcpwire.MethodToolsCall, `{"name":"ask"}`), p)
+			done <- struct{}{}
+		}()
+		until(t, s, "the call hangs", func() bool { return len(p.of(mcpwire.NotifyMessage)) == 1 })
+	}
+	_, err := s.Do(brief(t), agent{revision: mcpwire.V20251125, name: "c"}.request(t, "up", mcpwire.MethodToolsCall, `{"name":"ask"}`), nil)
+	if e := durward.AsError(err); e.Reason != durward.ReasonOverloaded || e.Retry == 0 {
+		t.Errorf("a third = %v, want overloaded and when to come back", err)
+	}
+	cancel()
+	<-done
+	<-done
+}
+
+func TestTheEraIsRemembered(t *testing.T) {
+	for kind, want := range map[string]string{"modern": "modern", "legacy": "legacy", "sse": "sse", "stdio": "modern"} {
+		t.Run(kind, func(t *testing.T) {
+			var probes atomic.Int32
+			up := kinds[kind](t, kit())
+			memory := &eras{}
+			for run := range 2 {
+				s := newSet(t, func(o *upstream.Options) { o.Eras = memory }, up)
+				if _, err := s.Listing(brief(t), "up"); err != nil {
+					t.Fatalf("run %d: %v", run, err)
+				}
+				call(t, s, modernAgent, "echo", `{"text":"x"}`)
+				if got := memory.only(t); got != want {
+					t.Errorf("run %d: remembered %q, want %q", run, got, want)
+				}
+			}
+			_ = probes.Load()
+		})
+	}
+}
+
+// What was remembered wrongly is found out again, whichever way it was wrong.
+func TestAWrongMemoryIsMended(t *testing.T) {
+	for kind, want := range map[string]string{"modern": "modern", "legacy": "legacy", "sse": "sse", "stdio": "modern"} {
+		for _, wrong := range []string{"modern", "legacy", "sse"} {
+			if (kind == "stdio" || kind == "modern") && wrong == "legacy" || wrong == want {
+				continue // there the SDK's server speaks both
+			}
+			t.Run(kind+" remembered as "+wrong, func(t *testing.T) {
+				memory := &eras{}
+				up := kinds[kind](t, kit())
+				s := newSet(t, func(o *upstream.Options) { o.Eras = memory }, up)
+				call(t, s, modernAgent, "echo", `{"text":"x"}`)
+				memory.mu.Lock()
+				for key := range memory.m {
+					memory.m[key] = wrong
+				}
+				memory.mu.Unlock()
+				s = newSet(t, func(o *upstream.Options) { o.Eras = memory }, up)
+				if text := call(t, s, modernAgent, "echo", `{"text":"found"}`); !strings.Contains(text, "found") {
+					t.Errorf("call = %s", text)
+				}
+				if got := memory.only(t); got != want {
+					t.Errorf("remembered %q, want %q", got, want)
+				}
+			})
+		}
+	}
+}
+
+// A server that is replaced by one of the other era while we run.
+func TestAServerThatChangesItsEra(t *testing.T) {
+	var now atomic.Pointer[http.Handler]
+	swap := func(h http.Handler) { now.Store(&h) }
+	url := serveHTTP(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*now.Load()).ServeHTTP(w, r) }))
+	swap(http.NotFoundHandler())
+	older := kit()
+	defer forget(older)
+	s := newSet(t, nil, durward.Upstream{Name: "up", URL: url})
+	for i, h := range []http.Handler{onlyModern(kit()), streamable(older, false), onlyModern(kit())} {
+		swap(h)
+		until(t, s, "a call gets through", func() bool {
+			reply, err := s.Do(brief(t), modernAgent.request(t, "up", mcpwire.MethodPromptsGet, `{"name":"hello"}`), nil)
+			return err == nil && strings.Contains(string(reply.Result), "hi")
+		})
+		until(t, s, "the era shows", func() bool { return s.Status()[0].Era == []string{"modern", "legacy", "modern"}[i] })
+	}
+}
+
+// onlyModern serves the kit to clients of 2026-07-28 and to no others.
+func onlyModern(s *mcp.Server) http.Handler {
+	h := streamable(s, true)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get(mcpwire.HeaderVersion) != mcpwire.V20260728 {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write(mcpwire.AppendError(nil, nil, mcpwire.HeaderMismatch("no version")))
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// forget ends the sessions that a server keeps.
+func forget(s *mcp.Server) {
+	for ss := range s.Sessions() {
+		_ = ss.Close()
+	}
+}
+
+// A session that the server forgot is opened again. What only reads is sent
+// again, what may have had an effect is not.
+func TestALostSessionIsOpenedAgain(t *testing.T) {
+	h := new(atomic.Pointer[http.Handler])
+	var old *mcp.Server
+	fresh := func() {
+		if old != nil {
+			defer forget(old)
+		}
+		old = kit()
+		var next http.Handler = streamable(old, false)
+		h.Store(&next)
+	}
+	fresh()
+	defer fresh()
+	url := serveHTTP(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*h.Load()).ServeHTTP(w, r) }))
+	s := newSet(t, nil, durward.Upstream{Name: "up", URL: url})
+	call(t, s, modernAgent, "echo", `{"text":"x"}`)
+	fresh()
+	reply, err := s.Do(brief(t), modernAgent.request(t, "up", mcpwire.MethodPromptsGet, `{"name":"hello"}`), nil)
+	if err != nil || !strings.Contains(string(reply.Result), "hi") {
+		t.Errorf("reading over a lost session = %s %v, want the prompt", reply.Result, err)
+	}
+	fresh()
+	r := modernAgent.request(t, "up", mcpwire.MethodToolsCall, `{"name":"echo","arguments":{"text":"x"}}`)
+	if _, err := s.Do(brief(t), r, nil); durward.AsError(err).Reason != durward.ReasonUpstreamUnavailable {
+		t.Errorf("a call over a lost session = %v, want upstream_unavailable", err)
+	}
+	if text := call(t, s, modernAgent, "echo", `{"text":"again"}`); !strings.Contains(text, "again") {
+		t.Errorf("the next call = %s", text)
+	}
+	fresh()
+	r.Safe = true
+	if _, err := s.Do(brief(t), r, nil); err != nil {
+		t.Errorf("a safe call over a lost session = %v, want an answer", err)
+	}
+}
