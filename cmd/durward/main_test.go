@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http/httptest"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -132,6 +135,29 @@ func TestCallShowsProgressOnATerminalOnly(t *testing.T) {
 	if code := d.do(t, "call", "notes_report", "pause_ms=1", "--url", url, "-v"); code != 0 || !strings.Contains(d.stderr.String(), `[info notes] {"read":"welcome"`) {
 		t.Errorf("with -v: %d, %q", code, d.stderr)
 	}
+}
+
+func TestTheExampleOverHTTP(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	c := exec.CommandContext(ctx, "durward", "example", "--http", "127.0.0.1:0")
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	url, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDesk("", false)
+	if code := d.do(t, "call", "clock_now", "--url", strings.TrimSpace(url)); code != 0 {
+		t.Errorf("call = %d, %s", code, d.stderr)
+	}
+	stop()
+	_ = c.Wait() // it was killed
 }
 
 func TestToolsAreListed(t *testing.T) {

@@ -42,7 +42,7 @@ var (
 // operate runs fn with an operator's powers over the data folder, or over the
 // gateway that DURWARD_ADMIN names.
 func (a *app) operate(ctx context.Context, fn func(operator) error) error {
-	if base, ok := a.env("DURWARD_ADMIN"); ok && a.data == "" && a.config == "" {
+	if base, _ := a.env("DURWARD_ADMIN"); base != "" && a.data == "" && a.config == "" {
 		key, _ := a.env("DURWARD_ADMIN_KEY")
 		c := admin.NewClient(base, durward.NewCredential(key))
 		defer c.Close()

@@ -47,7 +47,9 @@ func newRoot(a *app) *cobra.Command {
 		Short: "A governing gateway between agents and the MCP servers they may reach",
 		Long: "Durward stands between agents and MCP servers: every call passes a key, an\n" +
 			"allow-list and a check of its arguments, and leaves a durable record.\n\n" +
-			"Begin with `durward up`.",
+			"Begin with `durward up`.\n\n" +
+			"Environment: DURWARD_KEY is the key to call with; DURWARD_ADMIN and DURWARD_ADMIN_KEY are the admin\n" +
+			"address and key of a gateway on another machine, for the verbs that govern; NO_COLOR turns colours off.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          unknownCommand,
