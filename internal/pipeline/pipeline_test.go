@@ -104,7 +104,7 @@ type house struct {
 const schema = `{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}`
 
 func listing(name string, tools ...string) *upstream.Listing {
-	l := &upstream.Listing{Upstream: name, Fetched: time.Now(), Capabilities: []byte(`{"tools":{},"resources":{}}`)}
+	l := &upstream.Listing{Upstream: name, Tried: time.Now(), Fetched: time.Now(), Capabilities: []byte(`{"tools":{},"resources":{}}`)}
 	for _, tool := range tools {
 		l.Tools = append(l.Tools, fmt.Appendf(nil, `{"name":%q,"inputSchema":%s,"annotations":{"readOnlyHint":%v}}`, tool, schema, strings.HasPrefix(tool, "get")))
 	}

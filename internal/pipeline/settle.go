@@ -103,7 +103,7 @@ func (g *Gateway) unread(p *Plan, listings []*upstream.Listing) map[string]time.
 		}
 	}
 	for _, l := range listings {
-		if l.Err != nil || !l.Fetched.IsZero() {
+		if !l.Tried.IsZero() {
 			delete(waiting, l.Upstream)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // unread is a house in which the upstream crm was not read yet.
 func unread(t *testing.T) *house {
 	h := newHouse(t)
-	h.up.listings = []*upstream.Listing{{Upstream: "crm"}, listing("files", "get")}
+	h.up.listings = []*upstream.Listing{{Upstream: "crm", Err: errors.New("not read yet")}, listing("files", "get")}
 	h.up.changed <- struct{}{}
 	go func() { _ = h.Run(t.Context()) }()
 	synctest.Wait()
@@ -73,7 +73,7 @@ func TestTheFirstCallersWaitForTheFirstReading(t *testing.T) {
 func TestNobodyWaitsForWhatIsKnownToFailOrTooSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := unread(t)
-		h.arrives(time.Second, &upstream.Listing{Upstream: "crm", Err: errors.New("refused")})
+		h.arrives(time.Second, &upstream.Listing{Upstream: "crm", Tried: time.Now(), Err: errors.New("refused")})
 		list := func() time.Duration {
 			began := time.Now()
 			if _, err := h.List(t.Context(), h.call(t, "tools/list", `{}`)); err != nil {

@@ -42,7 +42,7 @@ func (k *keeper) publish(err *durward.Error) {
 	s := k.server
 	was := s.listing.Load()
 	next := *was
-	next.Err = nil
+	next.Err, next.Tried = nil, time.Now()
 	if err == nil && k.own != nil {
 		w := k.own.line.welcome
 		next.Modern, next.Revision = k.own.line.modern, w.Revision
@@ -66,7 +66,7 @@ func (k *keeper) publish(err *durward.Error) {
 		k.complain()
 	}
 	s.listing.Store(&next)
-	if news || (was.Err == nil) != (next.Err == nil) || was.Fetched.IsZero() != next.Fetched.IsZero() {
+	if news || was.Tried.IsZero() || (was.Err == nil) != (next.Err == nil) || was.Fetched.IsZero() != next.Fetched.IsZero() {
 		s.set.wake()
 	}
 }

@@ -39,7 +39,8 @@ type Listing struct {
 	Templates    [][]byte
 	Prompts      [][]byte
 	TTL          time.Duration
-	Fetched      time.Time // zero before the first reading
+	Tried        time.Time // when a reading last ended, well or not; zero before the first
+	Fetched      time.Time // zero before the first that succeeded
 	Generation   uint64    // grows when what is offered changes
 	Err          error     // why it could not be read anew, a *durward.Error; what is here may be old
 }

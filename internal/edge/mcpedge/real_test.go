@@ -39,7 +39,7 @@ func (behind) Do(_ context.Context, r *upstream.Request, _ durward.Peer) (durwar
 func (behind) Listings() []*upstream.Listing {
 	schema := `{"type":"object","properties":{"text":{"type":"string"},"region":{"type":"string","x-mcp-header":"Region"}},"required":["text"]}`
 	return []*upstream.Listing{{
-		Upstream: "crm", Fetched: time.Now(), Capabilities: []byte(`{"tools":{}}`),
+		Upstream: "crm", Tried: time.Now(), Fetched: time.Now(), Capabilities: []byte(`{"tools":{}}`),
 		Tools: [][]byte{[]byte(`{"name":"get","inputSchema":` + schema + `}`), []byte(`{"name":"delete","inputSchema":` + schema + `}`)},
 	}}
 }
