@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"durward"
 	"durward/internal/durwardtest"
@@ -69,18 +70,11 @@ func (b box) refused(t *testing.T, reason durward.Reason) durward.Record {
 	return r
 }
 
-// last is the number of the newest record.
-func (b box) last(t *testing.T) uint64 {
-	t.Helper()
-	all := b.Records(t)
-	return all[len(all)-1].Seq
-}
-
-// refusedAfter finds a refusal among the records that are newer.
-func (b box) refusedAfter(t *testing.T, seq uint64) {
+// refusedSince finds a refusal of a request that arrived after a moment.
+func (b box) refusedSince(t *testing.T, moment time.Time) {
 	t.Helper()
 	b.Record(t, "the refusal", func(r durward.Record) bool {
-		return r.Seq > seq && r.Verdict == "deny" && r.Outcome == durward.OutcomeRefused && r.Reason != ""
+		return r.Time.After(moment) && r.Verdict == "deny" && r.Outcome == durward.OutcomeRefused && r.Reason != ""
 	})
 }
 
