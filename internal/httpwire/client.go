@@ -36,7 +36,10 @@ type ClientOptions struct {
 }
 
 // Client sends requests and keeps connections. It is safe for concurrent use.
-type Client struct{ transport *http.Transport }
+type Client struct {
+	transport *http.Transport // TLS, proxies
+	plain     *plain          // everything else; nil with a proxy
+}
 
 // Request is one request. Its parts are not changed and must not be changed by
 // others until the response's body is closed: the body may be read, for a
@@ -78,8 +81,9 @@ func NewClient(o ClientOptions) *Client {
 	}
 	if o.Proxy != nil {
 		t.Proxy = http.ProxyURL(o.Proxy)
+		return &Client{transport: t}
 	}
-	return &Client{transport: t}
+	return &Client{transport: t, plain: newPlain(o)}
 }
 
 // Do sends a request and returns the head of the response. Redirects are not
@@ -89,6 +93,9 @@ func NewClient(o ClientOptions) *Client {
 func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	if r.URL == nil || r.URL.Host == "" {
 		return nil, errors.New("request without a host")
+	}
+	if c.plain != nil && r.URL.Scheme == "http" {
+		return c.plain.do(ctx, r)
 	}
 	req := http.Request{
 		Method: r.Method, URL: r.URL, Header: r.Header,
@@ -111,7 +118,12 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 }
 
 // Close closes the idle connections; those in use close when their bodies are done.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.transport.CloseIdleConnections()
+	if c.plain != nil {
+		c.plain.close()
+	}
+}
 
 func or[T comparable](v, otherwise T) T {
 	var zero T

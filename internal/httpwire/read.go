@@ -17,9 +17,11 @@ func (r *Response) ReadAll(limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, ErrTooLarge
 	}
+	if r.ContentLength >= 0 && r.ContentLength <= trusted {
+		return r.readKnown()
+	}
 	var buf bytes.Buffer
-	// One byte more than announced, so that the end is seen without growing.
-	buf.Grow(int(min(max(r.ContentLength, 511)+1, 64<<10)) + bytes.MinRead)
+	buf.Grow(64 << 10)
 	n, err := buf.ReadFrom(io.LimitReader(r.Body, limit+1))
 	switch {
 	case n > limit:
@@ -28,6 +30,22 @@ func (r *Response) ReadAll(limit int64) ([]byte, error) {
 		return nil, err
 	}
 	return buf.Bytes(), nil
+}
+
+// trusted is the announced length up to which memory is taken at once.
+const trusted = 1 << 20
+
+// readKnown reads a body of announced length, and its end.
+func (r *Response) readKnown() ([]byte, error) {
+	b := make([]byte, r.ContentLength)
+	if _, err := io.ReadFull(r.Body, b); err != nil {
+		return nil, err
+	}
+	var more [1]byte
+	if n, err := r.Body.Read(more[:]); n > 0 || err != io.EOF { // the end gives the connection back
+		return nil, errors.Join(errors.New("the body does not end where it said"), err)
+	}
+	return b, nil
 }
 
 // Discard reads what little may be left of a body, so that the connection can
