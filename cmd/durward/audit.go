@@ -230,7 +230,7 @@ func (a *app) verifyRecord(ctx context.Context, head string) error {
 		a.out.line("%s the record is not what was written: %s", a.out.red("✗"), clean(fault.Error()))
 		return verdict(fault)
 	}
-	a.out.line("%s %d records in %d segments, unbroken", a.out.green("✓"), report.Records, report.Segments)
+	a.out.line("%s %s in %s, unbroken", a.out.green("✓"), count(int(report.Records), "record"), count(report.Segments, "segment"))
 	if report.Records > 0 {
 		a.out.line("  from %s to %s", report.FirstTime.Format(time.RFC3339), report.LastTime.Format(time.RFC3339))
 		a.out.line("  head %s", report.Head)

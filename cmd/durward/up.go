@@ -94,15 +94,17 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 // upState is one run of `durward up`.
 type upState struct {
 	*app
-	f      upFlags
-	cfg    *config.Config
-	began  time.Time
-	fresh  bool // there was no data folder
-	joined bool // a gateway was running already
-	found  boot.Found
-	moved  string // the address that was taken, "" when it was free
-	log    *telemetry.Log
-	report upReport
+	f     upFlags
+	cfg   *config.Config
+	began time.Time
+	found boot.Found
+	log   *telemetry.Log
+
+	fresh      bool   // there was no data folder
+	joined     bool   // a gateway was running already
+	moved      string // the address that was taken, "" when it was free
+	mayNothing bool   // the agent sees no tool
+	report     upReport
 }
 
 // isFresh reports whether nothing was ever kept in the data folder.

@@ -40,12 +40,14 @@ func (s *upState) plan(offers map[string]admin.UpstreamTest) {
 // calls makes both calls through the gateway's own listener, as the agent.
 func (s *upState) calls(ctx context.Context, run admin.Run) error {
 	c := newClient(endpoint(run), s.report.key)
+	began := time.Now()
 	seen, err := s.visible(ctx, c)
 	if err != nil {
 		return s.callFailed(ctx, agentFlags{}, err, "", s.began)
 	}
+	s.mayNothing = len(seen) == 0
 	if !slices.Contains(seen, s.report.Allowed.Tool) { // nothing is safe to call unasked: the list is the first call
-		s.report.Allowed = upCall{Heard: count(len(seen), "tool")}
+		s.report.Allowed = upCall{Heard: count(len(seen), "tool"), MS: float64(time.Since(began).Microseconds()) / 1000}
 	} else if err := s.make(ctx, c, &s.report.Allowed); err != nil {
 		return s.callFailed(ctx, agentFlags{}, err, s.report.Allowed.Tool, s.began)
 	}

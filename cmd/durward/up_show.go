@@ -50,8 +50,8 @@ func (s *upState) showSetup() {
 	if r.Minted {
 		kept = "new key"
 	}
-	if len(r.Imported) > 0 && s.f.allow == allowNone {
-		o.line("  %s %s", label("", true), o.dim("Nothing of them is allowed yet: durward role set "+firstRole+" --allow '"+r.Imported[0]+"__*'"))
+	if s.mayNothing && len(r.Upstreams) > 0 {
+		o.line("  %s %s", label("", true), o.yellow("None of these tools is allowed yet: durward role set "+firstRole+" --allow '"+r.Upstreams[0].Name+"__*'"))
 	}
 	o.line("  %s %s  %s in %s", label("agent", true), r.Agent, kept, shortPath(r.KeyFile))
 	o.line("  %s %s  key in %s", label("admin", true), r.Admin, shortPath(r.AdminKey))
