@@ -1,6 +1,7 @@
 package mcpwire
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -175,7 +176,7 @@ func AppendErrorObject(dst []byte, e *durward.RPCError) []byte {
 // OneLine returns a message without line breaks, for stdio. Valid JSON has
 // them only between tokens. raw itself is returned when it has none.
 func OneLine(raw []byte) []byte {
-	if !slices.ContainsFunc(raw, isBreak) {
+	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
 		return raw
 	}
 	out := slices.Clone(raw)

@@ -40,13 +40,18 @@ func (g *Gateway) end(ctx context.Context, t *transit, reply durward.Reply, err 
 		mode = audit.Batched
 	}
 	rec := g.record(t, reply, err)
-	// The record outlives a caller who went away.
-	if failed := g.Records.Append(context.WithoutCancel(ctx), rec, mode); failed != nil {
+	// The record outlives a caller who went away, but not a disk that hangs.
+	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer cancel()
+	if failed := g.Records.Append(keep, rec, mode); failed != nil {
 		g.Log.Error("call could not be recorded", "call", rec.ID, "agent", rec.Agent, "err", failed)
 		return durward.Reply{}, unrecordable(failed)
 	}
 	return reply, err
 }
+
+// recordTime bounds how long an answer waits for its record.
+const recordTime = 30 * time.Second
 
 // onlyReads tells whether a call changed nothing: it never got to an
 // upstream, or what it called is a read.

@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"durward/internal/mcpwire"
 )
 
 // Command describes a server to start and what becomes of what it writes.
@@ -132,7 +134,9 @@ func exitError(state *os.ProcessState, err error) error {
 	return fmt.Errorf("%w: %s", ErrExited, state)
 }
 
-// Send writes one message and the end of line. A server that does not read
+// Send writes one message and the end of line. A line break within the message
+// becomes a space: valid JSON has them between tokens only, and one that was
+// sent as it is would begin a message of its own, which nobody has checked. A server that does not read
 // for WriteTimeout is killed: half a line cannot be taken back.
 func (p *Process) Send(ctx context.Context, message []byte) error {
 	select {
@@ -145,7 +149,7 @@ func (p *Process) Send(ctx context.Context, message []byte) error {
 	}
 	_ = p.in.SetWriteDeadline(time.Now().Add(p.cmd.WriteTimeout))
 	// One write keeps line and end together; the copy costs less than a second write.
-	line := append(append(make([]byte, 0, len(message)+1), message...), '\n')
+	line := append(append(make([]byte, 0, len(message)+1), mcpwire.OneLine(message)...), '\n')
 	if _, err := p.in.Write(line); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = errors.New("the server does not read its input")

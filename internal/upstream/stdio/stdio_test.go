@@ -399,3 +399,17 @@ func waitGone(t *testing.T, pid int) {
 		}
 	}
 }
+
+// A line break between tokens is legal JSON, and would begin a message that
+// nobody has checked.
+func TestAMessageIsOneLineWhateverItHolds(t *testing.T) {
+	p, out := launch(t, newGuard(t), "cat", nil)
+	smuggled := "{\"params\":{\"arguments\":{\"x\":\n{\"method\":\"tools/call\",\"params\":{\"name\":\"forbidden\"}}\r\n}}}"
+	if err := p.Send(t.Context(), []byte(smuggled)); err != nil {
+		t.Fatalf("Send: %v", err)
+	}
+	if got, want := out.next(t), strings.NewReplacer("\n", " ", "\r", " ").Replace(smuggled); got != want {
+		t.Errorf("the server read %q as its first line, want %q", got, want)
+	}
+	p.Stop(t.Context())
+}
