@@ -258,6 +258,7 @@ func (g *Gateway) lap(ctx context.Context, t *transit, p durward.Peer) (leg, err
 		return g.parking.resume(ctx, c.Agent.Name, t.ticket, c.Input.InputResponses.Of(c.Input.Raw), p)
 	}
 	r := t.request()
+	r.Answers = true // parked answers what the upstream asks
 	payload := c.Input
 	payload.Raw = bytes.Clone(payload.Raw) // the edge takes its bytes back when the first leg ends
 	r.Payload = &payload
@@ -292,7 +293,7 @@ func (t *transit) request() *upstream.Request {
 	r := &upstream.Request{
 		Upstream: c.Target.Upstream, Method: c.Method, Payload: &c.Input,
 		Client: c.Client, Modern: c.Wire.Modern, Revision: c.Wire.Revision,
-		Agent: c.Agent.Name, Session: c.SessionID, ParamHeaders: c.Target.ParamHeaders,
+		Agent: c.Agent.Name, Session: c.SessionID, ParamHeaders: c.Target.ParamHeaders, Safe: c.Target.ReadOnly,
 	}
 	switch c.Target.Kind {
 	case durward.KindTool, durward.KindPrompt:

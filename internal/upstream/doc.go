@@ -12,7 +12,8 @@
 // and that everything a server can make grow has a bound. It opens connections
 // when they are first needed.
 //
-// It does not decide who may call what, rewrites nothing but what must differ
-// upstream, and bridges no request of a server from one era to the other: such
-// a call ends with the reason capability_missing.
+// It does not decide who may call what and rewrites nothing but what must
+// differ upstream. It bridges no request of a server from one era to the other:
+// where the caller's peer does not ([Request.Answers]), such a call ends with
+// the reason capability_missing.
 package upstream

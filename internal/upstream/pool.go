@@ -17,10 +17,9 @@ type key struct{ scope, profile, revision string }
 // what a session gathers belongs to who filled it. A server without sessions
 // has nothing to keep apart.
 func (s *server) keyOf(r *Request) key {
-	k := key{revision: mcpwire.NewestLegacy}
-	if !r.Modern {
-		k.profile = profile(r.Revision, r.Client.Capabilities)
-		k.revision = mcpwire.Negotiate(r.Revision)
+	k := key{revision: mcpwire.Negotiate(r.Revision)} // the newest for a modern client
+	if !r.Modern || r.Answers {
+		k.profile = profile(k.revision, r.Client.Capabilities)
 	}
 	switch s.up.Sharing {
 	case "shared":

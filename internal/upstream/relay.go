@@ -13,7 +13,7 @@ import (
 type relay struct {
 	peer     durward.Peer
 	modern   bool   // the caller speaks 2026-07-28
-	crossing bool   // the server speaks the other era
+	crossing bool   // the server speaks the other era, and nobody bridges
 	profile  string // what the session declared of the caller
 	level    int    // least rank of log messages; -1 all, quiet none
 	refused  atomic.Pointer[string]
@@ -24,7 +24,7 @@ const quiet = 100
 
 // newRelay returns the relay of a call on a line; nil when nobody listens.
 func newRelay(r *Request, l *line, profile string, p durward.Peer) *relay {
-	y := &relay{peer: p, modern: r.Modern, crossing: r.Modern != l.modern, profile: profile, level: mcpwire.LogRank(r.Client.LogLevel)}
+	y := &relay{peer: p, modern: r.Modern, crossing: r.Modern != l.modern && !r.Answers, profile: profile, level: mcpwire.LogRank(r.Client.LogLevel)}
 	if y.level < 0 && r.Modern {
 		y.level = quiet // nothing unless asked for (MCP 2026-07-28, logging)
 	}
@@ -45,7 +45,7 @@ func (y *relay) Notify(method string, params []byte) {
 }
 
 // Ask implements durward.Peer. A request that would have to cross from one era
-// to the other is refused here: this is where a bridge belongs.
+// to the other passes only when the peer bridges them.
 func (y *relay) Ask(ctx context.Context, method string, params []byte) ([]byte, error) {
 	if y.peer == nil || y.crossing || !y.declares(method, params) {
 		y.refused.Store(&method)

@@ -20,6 +20,10 @@ type Request struct {
 	Session  string           // the agent's session, part of the session's key
 	// ParamHeaders are the arguments that travel as headers too.
 	ParamHeaders []durward.ParamHeader
+	// Answers tells that the peer puts a server's requests to the client although
+	// the client speaks the modern era and the server an older one. Only then
+	// is the server told of what the client can do.
+	Answers bool
 	// Safe tells that the call may be sent again when its fate is unknown: the
 	// tool says that it only reads. Methods that only read need no saying.
 	Safe bool
@@ -42,5 +46,5 @@ type Listing struct {
 	Tried        time.Time // when a reading last ended, well or not; zero before the first
 	Fetched      time.Time // zero before the first that succeeded
 	Generation   uint64    // grows when what is offered changes
-	Err          error     // why it could not be read anew, a *durward.Error; what is here may be old
+	Err          error     // why it could not be read (anew), a *durward.Error; what is here may be old. nil before the first attempt
 }
