@@ -310,6 +310,7 @@ var kinds = map[string]func(t testing.TB, s *mcp.Server) durward.Upstream{
 		return durward.Upstream{Name: "up", URL: serveHTTP(t, streamable(s, true))}
 	},
 	"legacy": func(t testing.TB, s *mcp.Server) durward.Upstream {
+		t.Cleanup(func() { forget(s) }) // those that were opened and then not wanted
 		return durward.Upstream{Name: "up", URL: serveHTTP(t, streamable(s, false))}
 	},
 	"sse": func(t testing.TB, s *mcp.Server) durward.Upstream {

@@ -74,7 +74,7 @@ func OpenLegacy(ctx context.Context, e Endpoint, o Options) (*Legacy, error) {
 		err = l.Notify(ctx, mcpwire.NotifyInitialized, nil)
 	}
 	if err != nil {
-		l.Close(ctx)
+		l.Close(context.WithoutCancel(ctx)) // the server may have opened a session all the same
 		return nil, err
 	}
 	if o.Stream {
