@@ -148,7 +148,7 @@ func (a *app) recordText(r durward.Record) string {
 	ms := fmt.Sprintf("%.1f", float64(r.LatencyUS)/1000)
 	agent := firstOf(r.Agent, "-")
 	if !a.out.tty {
-		return strings.Join([]string{r.Time.UTC().Format(time.RFC3339Nano), oneLine(agent), r.Verdict, string(r.Outcome), ms, oneLine(call)}, "\t")
+		return strings.Join([]string{r.Time.UTC().Format("2006-01-02T15:04:05.000000Z07:00"), oneLine(agent), r.Verdict, string(r.Outcome), ms, oneLine(call)}, "\t")
 	}
 	line := cut(recordLine(r.Time.Local().Format(time.DateTime), cut(oneLine(agent), 16), r.Verdict, string(r.Outcome), ms, oneLine(call)), a.out.width)
 	switch {
