@@ -41,20 +41,22 @@ const (
 // first needed and kept by its digest. References to other documents are
 // refused, never fetched. It is safe for concurrent use.
 type Schemas struct {
-	mu       sync.RWMutex // guards compiled
+	mu       sync.RWMutex // guards both maps
+	byOp     map[*durward.Operation]*schema
 	compiled map[[32]byte]*schema
 	printer  *message.Printer
 }
 
 type schema struct {
 	once  sync.Once
+	quick *quick // nil when the schema is not simple
 	valid *jsonschema.Schema
 	err   error
 }
 
 // NewSchemas returns an empty cache of compiled schemas.
 func NewSchemas() *Schemas {
-	return &Schemas{compiled: make(map[[32]byte]*schema), printer: message.NewPrinter(language.English)}
+	return &Schemas{byOp: make(map[*durward.Operation]*schema), compiled: make(map[[32]byte]*schema), printer: message.NewPrinter(language.English)}
 }
 
 // Check validates a call's arguments, a scanned JSON object or nil for none.
@@ -64,14 +66,17 @@ func (s *Schemas) Check(op *durward.Operation, arguments []byte) []durward.Findi
 	if op.InputSchema == nil {
 		return nil
 	}
-	sch := s.get(op.InputSchema)
-	sch.once.Do(func() { sch.valid, sch.err = compile(op.InputSchema) })
+	sch := s.get(op)
+	sch.once.Do(func() { sch.compile(op.InputSchema) })
 	if sch.err != nil {
 		return []durward.Finding{{Rule: RuleSchema, Vector: vectorInput, Severity: "medium", Where: "inputSchema",
 			Evidence: cut("the tool's input schema cannot be used: " + sch.err.Error())}}
 	}
 	if arguments == nil {
 		arguments = []byte("{}")
+	}
+	if sch.quick != nil && sch.quick.accepts(arguments) {
+		return nil
 	}
 	err := sch.valid.Validate(decode(arguments))
 	if err == nil {
@@ -84,24 +89,25 @@ func (s *Schemas) Check(op *durward.Operation, arguments []byte) []durward.Findi
 	return s.violations(bad, nil)
 }
 
-func (s *Schemas) get(raw []byte) *schema {
-	key := sha256.Sum256(raw)
+func (s *Schemas) get(op *durward.Operation) *schema {
 	s.mu.RLock()
-	sch := s.compiled[key]
+	sch := s.byOp[op]
 	s.mu.RUnlock()
 	if sch != nil {
 		return sch
 	}
+	key := sha256.Sum256(op.InputSchema)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if sch = s.compiled[key]; sch != nil {
-		return sch
-	}
-	if len(s.compiled) >= maxSchemas { // upstreams that keep changing: start over
+	if len(s.byOp) >= maxSchemas { // upstreams that keep changing: start over
+		clear(s.byOp)
 		clear(s.compiled)
 	}
-	sch = &schema{}
-	s.compiled[key] = sch
+	if sch = s.compiled[key]; sch == nil {
+		sch = &schema{}
+		s.compiled[key] = sch
+	}
+	s.byOp[op] = sch
 	return sch
 }
 
@@ -113,14 +119,22 @@ func (refuser) Load(url string) (any, error) {
 	return nil, fmt.Errorf("it refers to another document (%s), which is never fetched", url)
 }
 
-func compile(raw []byte) (*jsonschema.Schema, error) {
+func (s *schema) compile(raw []byte) {
 	if len(raw) > maxSchema {
-		return nil, fmt.Errorf("it is larger than %d KiB", maxSchema>>10)
+		s.err = fmt.Errorf("it is larger than %d KiB", maxSchema>>10)
+		return
 	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
-		return nil, err
+		s.err = err
+		return
 	}
+	if s.valid, s.err = compileFull(doc); s.err == nil {
+		s.quick = compileQuick(doc, 0)
+	}
+}
+
+func compileFull(doc any) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.UseLoader(refuser{})
 	c.DefaultDraft(jsonschema.Draft2020)

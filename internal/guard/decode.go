@@ -3,6 +3,7 @@ package guard
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"unsafe"
 
 	"durward/internal/mcpwire"
@@ -74,21 +75,49 @@ func (d *decoder) array() any {
 
 func (d *decoder) text() string {
 	start := d.at
-	for d.at++; ; {
-		n := bytes.IndexByte(d.raw[d.at:], '"')
-		d.at += n + 1
-		if !escaped(d.raw[start:d.at]) {
-			break
-		}
-	}
-	raw := d.raw[start:d.at]
-	if plain := raw[1 : len(raw)-1]; bytes.IndexByte(plain, '\\') < 0 {
+	plain := d.rawText()
+	if bytes.IndexByte(plain, '\\') < 0 {
 		// The text stays where it is: a call's bytes never change, and what is
 		// decoded here does not outlive the check. Texts can be megabytes.
 		return unsafe.String(unsafe.SliceData(plain), len(plain))
 	}
-	s, _ := mcpwire.Text(raw)
+	s, _ := mcpwire.Text(d.raw[start:d.at])
 	return s
+}
+
+// rawText goes over a string and returns what stands between its quotes.
+func (d *decoder) rawText() []byte {
+	start := d.at
+	for d.at++; ; {
+		d.at += bytes.IndexByte(d.raw[d.at:], '"') + 1
+		if !escaped(d.raw[start:d.at]) {
+			return d.raw[start+1 : d.at-1]
+		}
+	}
+}
+
+// pass goes over one value.
+func (d *decoder) pass() {
+	for depth := 0; ; {
+		switch d.raw[d.at] {
+		case '"':
+			d.rawText()
+		case '{', '[':
+			depth++
+			d.at++
+		case '}', ']':
+			depth--
+			d.at++
+		case ' ', '\t', '\r', '\n', ',', ':':
+			d.at++
+			continue
+		default:
+			d.number()
+		}
+		if depth == 0 {
+			return
+		}
+	}
 }
 
 // escaped tells whether the last quote of a string under way is escaped: an
@@ -101,9 +130,10 @@ func escaped(s []byte) bool {
 	return n%2 == 1
 }
 
-func (d *decoder) number() any {
+// number goes over a number, or a word.
+func (d *decoder) number() json.Number {
 	start := d.at
-	for d.at < len(d.raw) && !bytes.ContainsRune([]byte(" \t\r\n,]}"), rune(d.raw[d.at])) {
+	for d.at < len(d.raw) && strings.IndexByte(" \t\r\n,]}", d.raw[d.at]) < 0 {
 		d.at++
 	}
 	return json.Number(d.raw[start:d.at])

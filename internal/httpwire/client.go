@@ -48,7 +48,25 @@ type Request struct {
 	Method string
 	URL    *url.URL
 	Header http.Header
-	Body   []byte // nil for none
+	// Body is sent piece by piece, as one body: who has a large part of it in
+	// memory need not copy it to put something around it. Nil for none.
+	Body [][]byte
+}
+
+// Bytes is a body of one piece.
+func Bytes(b []byte) [][]byte {
+	if b == nil {
+		return nil
+	}
+	return [][]byte{b}
+}
+
+// size is the length of a body.
+func size(body [][]byte) (n int) {
+	for _, piece := range body {
+		n += len(piece)
+	}
+	return n
 }
 
 // Response is the head of an answer and a body to read and close.
@@ -104,11 +122,15 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	if req.Header == nil {
 		req.Header = http.Header{}
 	}
-	if len(r.Body) > 0 {
+	if size(r.Body) > 0 {
 		// A *bytes.Reader is what makes the transport send head and body in one write.
-		req.Body = io.NopCloser(bytes.NewReader(r.Body))
-		req.ContentLength = int64(len(r.Body))
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.Body)), nil }
+		body := r.Body[0]
+		if len(r.Body) > 1 {
+			body = bytes.Join(r.Body, nil)
+		}
+		req.Body = io.NopCloser(bytes.NewReader(body))
+		req.ContentLength = int64(len(body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	}
 	res, err := c.transport.RoundTrip(req.WithContext(ctx))
 	if err != nil {

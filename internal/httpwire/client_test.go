@@ -45,7 +45,7 @@ func TestDoSendsAndReads(t *testing.T) {
 		_, _ = w.Write(append([]byte(r.Method+" "), b...))
 	})
 	c := client(t, httpwire.ClientOptions{})
-	res, err := c.Do(t.Context(), &httpwire.Request{Method: "POST", URL: u, Header: http.Header{"X-Sent": {"v"}}, Body: []byte("body")})
+	res, err := c.Do(t.Context(), &httpwire.Request{Method: "POST", URL: u, Header: http.Header{"X-Sent": {"v"}}, Body: httpwire.Bytes([]byte("body"))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, target.String(), http.StatusTemporaryRedirect)
 	})
-	res, err := client(t, httpwire.ClientOptions{}).Do(t.Context(), &httpwire.Request{Method: "POST", URL: u, Body: []byte("x")})
+	res, err := client(t, httpwire.ClientOptions{}).Do(t.Context(), &httpwire.Request{Method: "POST", URL: u, Body: httpwire.Bytes([]byte("x"))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestHeadAndBodyLeaveTogether(t *testing.T) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
 	}()
 	res, err := client(t, httpwire.ClientOptions{}).Do(t.Context(), &httpwire.Request{
-		Method: "POST", URL: parse(t, "http://"+l.Addr().String()), Body: make([]byte, 1000),
+		Method: "POST", URL: parse(t, "http://"+l.Addr().String()), Body: httpwire.Bytes(make([]byte, 1000)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +221,7 @@ func TestConnectionsAreKept(t *testing.T) {
 		done := make(chan error, 64)
 		for range 64 {
 			go func() {
-				res, err := c.Do(t.Context(), &httpwire.Request{Method: "POST", URL: u, Body: []byte("x")})
+				res, err := c.Do(t.Context(), &httpwire.Request{Method: "POST", URL: u, Body: httpwire.Bytes([]byte("x"))})
 				if err == nil {
 					res.Discard()
 				}

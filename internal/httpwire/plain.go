@@ -153,7 +153,7 @@ func (c *plainConn) compose(r *Request) error {
 		}
 	}
 	if r.Body != nil || r.Method == http.MethodPost {
-		out = append(strconv.AppendInt(append(out, "Content-Length: "...), int64(len(r.Body)), 10), "\r\n"...)
+		out = append(strconv.AppendInt(append(out, "Content-Length: "...), int64(size(r.Body)), 10), "\r\n"...)
 	}
 	c.out = append(out, "\r\n"...)
 	return nil
@@ -169,13 +169,15 @@ func isToken(s string) bool {
 }
 
 // send writes the head and the body, together.
-func (c *plainConn) send(body []byte) (sent int64, err error) {
-	if len(body) <= joinedBody {
-		c.out = append(c.out, body...)
+func (c *plainConn) send(body [][]byte) (sent int64, err error) {
+	if size(body) <= joinedBody {
+		for _, piece := range body {
+			c.out = append(c.out, piece...)
+		}
 		n, err := c.Write(c.out)
 		return int64(n), err
 	}
-	pieces := net.Buffers{c.out, body}
+	pieces := append(net.Buffers{c.out}, body...)
 	return pieces.WriteTo(c.Conn)
 }
 

@@ -71,7 +71,7 @@ func ok(body string) string {
 
 func exchangeText(t *testing.T, c *httpwire.Client, u *url.URL, body string) (string, error) {
 	t.Helper()
-	res, err := c.Do(t.Context(), &httpwire.Request{Method: "POST", URL: u, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body)})
+	res, err := c.Do(t.Context(), &httpwire.Request{Method: "POST", URL: u, Header: http.Header{"Content-Type": {"application/json"}}, Body: httpwire.Bytes([]byte(body))})
 	if err != nil {
 		return "", err
 	}
@@ -160,7 +160,7 @@ func TestPlainRefusesHeadersThatWouldBecomeOthers(t *testing.T) {
 	c := httpwire.NewClient(httpwire.ClientOptions{})
 	defer c.Close()
 	for _, h := range []http.Header{{"Mcp-Name": {"a\r\nX-Admin: 1"}}, {"Bad Name": {"x"}}, {"A:B": {"x"}}, {"X": {"a\x00"}}} {
-		if _, err := c.Do(t.Context(), &httpwire.Request{Method: "POST", URL: u, Header: h, Body: []byte("x")}); err == nil {
+		if _, err := c.Do(t.Context(), &httpwire.Request{Method: "POST", URL: u, Header: h, Body: httpwire.Bytes([]byte("x"))}); err == nil {
 			t.Errorf("the header %q was sent", h)
 		}
 	}
@@ -177,7 +177,7 @@ func TestPlainEndsWhenItsContextDoes(t *testing.T) {
 		c := httpwire.NewClient(httpwire.ClientOptions{})
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		began := time.Now()
-		res, err := c.Do(ctx, &httpwire.Request{Method: "POST", URL: u, Body: []byte("x")})
+		res, err := c.Do(ctx, &httpwire.Request{Method: "POST", URL: u, Body: httpwire.Bytes([]byte("x"))})
 		if err == nil {
 			_, err = res.ReadAll(1 << 20)
 		}
@@ -209,7 +209,7 @@ func TestPlainTellsTheAnswerOfAServerThatDidNotReadOn(t *testing.T) {
 	u, _ := url.Parse("http://" + l.Addr().String())
 	c := httpwire.NewClient(httpwire.ClientOptions{})
 	defer c.Close()
-	res, err := c.Do(t.Context(), &httpwire.Request{Method: "POST", URL: u, Body: make([]byte, 1<<20)})
+	res, err := c.Do(t.Context(), &httpwire.Request{Method: "POST", URL: u, Body: httpwire.Bytes(make([]byte, 1<<20))})
 	if err != nil || res.Status != http.StatusRequestEntityTooLarge {
 		t.Fatalf("Do = %+v, %v, want 413", res, err)
 	}

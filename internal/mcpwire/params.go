@@ -35,8 +35,7 @@ func ModernParams(p *durward.Payload, r Rewrite, m RequestMeta) []byte {
 	}
 	edits := nameEdits(p, r)
 	if !p.Meta.Present() {
-		member := append(append([]byte(`"_meta":{`), added...), '}')
-		return addMembers(Splice(p.Raw, edits...), member)
+		return Splice(p.Raw, append(edits, insertion(p.Raw, append(append([]byte(`"_meta":{`), added...), '}')))...)
 	}
 	meta := rewriteMeta(p.Meta.Of(p.Raw), r)
 	return Splice(p.Raw, append(edits, Edit{p.Meta, addMembers(meta, added)})...)

@@ -113,6 +113,15 @@ func addMembers(obj, added []byte) []byte {
 	return append(out, obj[open:]...)
 }
 
+// insertion is the edit that puts members behind the opening brace of obj.
+func insertion(obj, added []byte) Edit {
+	open := skipSpace(obj, 0) + 1
+	if i := skipSpace(obj, open); i < len(obj) && obj[i] != '}' {
+		added = append(added, ',')
+	}
+	return Edit{durward.Span{Start: open, End: open}, added}
+}
+
 // appendMember appends `"key":value`, with a comma before it unless dst is
 // empty or ends with an opening brace.
 func appendMember(dst []byte, key string, value []byte) []byte {

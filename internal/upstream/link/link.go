@@ -40,6 +40,16 @@ func (c *Call) Message() []byte {
 	return mcpwire.AppendRequest(dst, strconv.AppendUint(id[:0], c.ID, 10), c.Method, c.Params)
 }
 
+// Pieces returns the same request in pieces, the params among them uncopied.
+func (c *Call) Pieces() [][]byte {
+	if c.Params == nil {
+		return [][]byte{c.Message()}
+	}
+	head := append(make([]byte, 0, len(c.Method)+96), `{"jsonrpc":"2.0","id":`...)
+	head = append(strconv.AppendUint(head, c.ID, 10), `,"method":`...)
+	return [][]byte{append(mcpwire.AppendQuote(head, c.Method), `,"params":`...), c.Params, []byte{'}'}}
+}
+
 // Answer is what a server answered: a raw result or an error object.
 type Answer struct {
 	Result []byte

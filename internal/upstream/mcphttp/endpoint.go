@@ -72,7 +72,7 @@ func (e *Endpoint) header(pairs ...string) http.Header {
 }
 
 // send performs one exchange up to the head of the response.
-func (e *Endpoint) send(ctx context.Context, method string, u *url.URL, h http.Header, body []byte) (*httpwire.Response, error) {
+func (e *Endpoint) send(ctx context.Context, method string, u *url.URL, h http.Header, body [][]byte) (*httpwire.Response, error) {
 	res, err := e.Client.Do(ctx, &httpwire.Request{Method: method, URL: u, Header: h, Body: body})
 	if err == nil {
 		return res, nil

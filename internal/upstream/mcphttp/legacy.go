@@ -131,7 +131,7 @@ func (l *Legacy) Do(ctx context.Context, c *link.Call) (link.Answer, error) {
 }
 
 func (l *Legacy) exchange(ctx context.Context, post http.Header, c *link.Call, t *link.Turn) (link.Answer, error) {
-	res, err := l.e.send(ctx, http.MethodPost, l.e.URL, post, c.Message())
+	res, err := l.e.send(ctx, http.MethodPost, l.e.URL, post, c.Pieces())
 	if err != nil {
 		return link.Answer{}, err
 	}
@@ -196,7 +196,7 @@ func (l *Legacy) push(ctx context.Context, message []byte) error {
 	l.mu.Lock()
 	post := l.post
 	l.mu.Unlock()
-	res, err := l.e.send(ctx, http.MethodPost, l.e.URL, post, message)
+	res, err := l.e.send(ctx, http.MethodPost, l.e.URL, post, httpwire.Bytes(message))
 	if err != nil {
 		return err
 	}

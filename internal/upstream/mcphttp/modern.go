@@ -27,7 +27,7 @@ func NewModern(e Endpoint) *Modern {
 // Do posts a call. Ending ctx closes the stream, which is how the server is
 // told (MCP 2026-07-28, cancellation over HTTP).
 func (m *Modern) Do(ctx context.Context, c *link.Call) (link.Answer, error) {
-	res, err := m.e.send(ctx, http.MethodPost, m.e.URL, m.headers(c), c.Message())
+	res, err := m.e.send(ctx, http.MethodPost, m.e.URL, m.headers(c), c.Pieces())
 	if err != nil {
 		return link.Answer{}, err
 	}

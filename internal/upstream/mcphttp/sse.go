@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"durward/internal/httpwire"
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
 )
@@ -157,7 +158,7 @@ func (s *SSE) send(ctx context.Context, message []byte) error {
 // deliver posts one message. The answer comes on the stream; what the post
 // itself is answered with is of no use, its status aside.
 func (s *SSE) deliver(ctx context.Context, h http.Header, message []byte) error {
-	res, err := s.e.send(ctx, http.MethodPost, s.target, h, message)
+	res, err := s.e.send(ctx, http.MethodPost, s.target, h, httpwire.Bytes(message))
 	if err != nil {
 		return err
 	}
