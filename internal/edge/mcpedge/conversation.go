@@ -29,6 +29,7 @@ type conversation struct {
 	ended   bool
 
 	interest interest
+	memory   memory // of its streams, where it has several
 }
 
 // running is one call under way.
@@ -143,6 +144,7 @@ func (c *conversation) end(why error) {
 	}
 	c.mu.Unlock()
 	c.interest.end()
+	c.memory.end()
 }
 
 func sessionGone() *durward.Error {

@@ -28,6 +28,8 @@ type Options struct {
 	CallTime     time.Duration // for a call whose agent may have left; default 30 min
 	KeepAlive    time.Duration // how long a stream is silent at most; default 15 s
 	Linger       time.Duration // for calls under way when stdio ends; default 5 s
+	Return       time.Duration // for an agent to come back to a stream on which it heard news; default 30 s
+	Kept         int64         // bytes of streams that agents may come back to, of all; default 64 MiB
 }
 
 func (o Options) withDefaults() Options {
@@ -42,6 +44,8 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.CallTime, 30*time.Minute)
 	setDefault(&o.KeepAlive, 15*time.Second)
 	setDefault(&o.Linger, 5*time.Second)
+	setDefault(&o.Return, 30*time.Second)
+	setDefault(&o.Kept, 64<<20)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -64,6 +68,7 @@ type Face struct {
 	talks   conversations // of sessions over Streamable HTTP
 	links   links         // of HTTP+SSE connections
 	calls   atomic.Int64  // under way
+	kept    budget        // of what sessions remember
 
 	base     context.Context // of calls that outlive their connection
 	stop     context.CancelFunc
@@ -78,6 +83,7 @@ func New(gw Gateway, o Options) *Face {
 	f := &Face{gw: gw, opts: o.withDefaults(), draining: make(chan struct{})}
 	f.base, f.stop = context.WithCancel(context.Background())
 	f.methods = f.table()
+	f.kept.most = f.opts.Kept
 	f.talks.live = make(map[string]*conversation)
 	f.links.live = make(map[string]*link)
 	return f
@@ -111,6 +117,9 @@ func (f *Face) Stop() {
 	f.Drain()
 	f.stop()
 }
+
+// Kept is how many bytes are kept for agents that may come back for them.
+func (f *Face) Kept() int64 { return f.kept.used.Load() }
 
 // Forget drops what is held for a session that has ended.
 func (f *Face) Forget(ended *durward.Session) { f.talks.end(ended.ID) }

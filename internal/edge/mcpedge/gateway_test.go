@@ -105,6 +105,25 @@ func (g *stage) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (dur
 			p.Notify(mcpwire.NotifyProgress, fmt.Appendf(nil, `{"progressToken":%s,"progress":%d}`, progressToken(c), i))
 		}
 		return text("done")
+	case "steps": // waits before the last
+		for i := range 5 {
+			if i == 4 {
+				g.hold(ctx)
+			}
+			p.Notify(mcpwire.NotifyProgress, fmt.Appendf(nil, `{"progressToken":"t","progress":%d}`, i))
+		}
+		return text("done")
+	case "late", "big":
+		p.Notify(mcpwire.NotifyProgress, []byte(`{"progressToken":"t","progress":0}`))
+		g.hold(ctx)
+		if tool == "big" {
+			return text(strings.Repeat("x", 2<<20))
+		}
+		a, err := p.Ask(ctx, mcpwire.MethodElicit, []byte(`{"message":"Branch?","requestedSchema":{"type":"object","properties":{}}}`))
+		if err != nil {
+			return text("no answer: " + err.Error())
+		}
+		return text("answer: " + string(a))
 	case "logs":
 		for _, level := range []string{"debug", "info", "error"} {
 			p.Notify(mcpwire.NotifyMessage, fmt.Appendf(nil, `{"level":%q,"data":"x"}`, level))
@@ -149,6 +168,14 @@ func (g *stage) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (dur
 		panic("a bug of ours")
 	}
 	return durward.Reply{}, &durward.Error{Code: durward.NotFound, Reason: durward.ReasonOperationUnknown, Message: "Unknown tool: " + c.Asked}
+}
+
+// hold waits until the test lets go.
+func (g *stage) hold(ctx context.Context) {
+	select {
+	case <-g.release:
+	case <-ctx.Done():
+	}
 }
 
 // progressToken is the one of the call, or "t".

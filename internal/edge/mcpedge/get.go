@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// get is the stream of a session (revisions until 2025-11-25) on which an agent
-// hears what belongs to no call of its own. The newest one has it.
+// get is a stream of a session (revisions until 2025-11-25). An event id that
+// is none of ours, such as one of a session before, is like none.
 func (f *Face) get(r *edge.Request) {
 	c, conv := f.admitStream(r)
 	if conv == nil {
@@ -21,30 +21,17 @@ func (f *Face) get(r *edge.Request) {
 		sendRefusal(r, http.StatusNotAcceptable, mcpwire.InvalidRequest("This stream needs Accept: text/event-stream"))
 		return
 	}
+	h := &hearing{face: f, r: r, call: c, conv: conv}
+	stream, after, again := placeOf(r.Get(mcpwire.HeaderLastEvent))
+	if again && stream != 0 {
+		h.resume(stream, after)
+		return
+	}
 	if f.isDraining() {
 		sendRejection(r, shuttingDown())
 		return
 	}
-	interest := &conv.interest
-	events, taken, err := interest.listen(r.Context(), f.gw, c)
-	if err != nil {
-		sendRejection(r, err)
-		return
-	}
-	defer interest.leave(taken)
-	out := beginEvents(r.Exchange)
-	if out.quiet() != nil { // said at once, so that the agent sees the header
-		return
-	}
-	err = f.hear(r.Context(), events, taken, out.event, func() error {
-		if err := f.readmit(r.Context(), c); err != nil {
-			return err
-		}
-		return out.quiet()
-	})
-	if errors.Is(err, errWatchEnded) {
-		interest.lost(events)
-	}
+	h.news(after, again)
 }
 
 // delete ends a session (revisions until 2025-11-25).

@@ -6,6 +6,7 @@ import (
 	"durward/internal/mcpwire"
 	"slices"
 	"sync"
+	"time"
 )
 
 // maxURIs bounds the resources that one session or listen stream follows.
@@ -19,6 +20,8 @@ type interest struct {
 	uris   []string
 	watch  durward.Watch
 	reader chan struct{} // closed when a newer stream takes over
+	gap    bool          // there was no watch since the last reader left
+	wait   *time.Timer   // for the reader to come back
 	ended  bool
 }
 
@@ -55,32 +58,72 @@ func (i *interest) unsubscribe(ctx context.Context, uri string) {
 }
 
 // listen makes the caller the one who hears; a reader before it is told by the
-// closing of taken.
-func (i *interest) listen(ctx context.Context, gw Gateway, c *durward.Call) (events <-chan durward.Event, taken chan struct{}, err error) {
+// closing of taken. gap tells that there may have been news for nobody.
+func (i *interest) listen(ctx context.Context, gw Gateway, c *durward.Call) (events <-chan durward.Event, taken chan struct{}, gap bool, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.ended {
-		return nil, nil, sessionGone()
+		return nil, nil, false, sessionGone()
 	}
 	if err := i.follow(ctx, gw, c); err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
+	}
+	if i.wait != nil {
+		i.wait.Stop()
 	}
 	if i.reader != nil {
 		close(i.reader)
 	}
 	i.reader = make(chan struct{})
-	return i.watch.Events(), i.reader, nil
+	gap, i.gap = i.gap, false
+	return i.watch.Events(), i.reader, gap, nil
 }
 
-// leave ends a listen; taken tells which.
-func (i *interest) leave(taken chan struct{}) {
+// leave ends a listen; taken tells which. The watch goes on for a while, and
+// what it hears waits for the next reader.
+func (i *interest) leave(taken chan struct{}, most time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.reader != taken {
 		return
 	}
 	i.reader = nil
-	i.settle(context.Background())
+	if most == 0 || i.ended {
+		i.settle(context.Background())
+		return
+	}
+	if i.wait != nil {
+		i.wait.Reset(most)
+		return
+	}
+	i.wait = time.AfterFunc(most, func() {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.settle(context.Background())
+	})
+}
+
+// everything is news of all that may have changed.
+func (i *interest) everything() (all []durward.Event) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.watch == nil {
+		return nil
+	}
+	t := i.watch.Granted()
+	for _, list := range [...]struct {
+		is     bool
+		method string
+	}{{t.Tools, mcpwire.NotifyToolsChanged}, {t.Prompts, mcpwire.NotifyPromptsChanged}, {t.Resources, mcpwire.NotifyResourcesChanged}} {
+		if list.is {
+			all = append(all, durward.Event{Method: list.method})
+		}
+	}
+	for _, uri := range t.URIs {
+		params := append(mcpwire.AppendQuote([]byte(`{"uri":`), uri), '}')
+		all = append(all, durward.Event{Method: mcpwire.NotifyResourceUpdated, Params: params})
+	}
+	return all
 }
 
 // lost forgets a watch that ended by itself, so that a later reader gets a new one.
@@ -89,7 +132,7 @@ func (i *interest) lost(events <-chan durward.Event) {
 	defer i.mu.Unlock()
 	if i.watch != nil && i.watch.Events() == events {
 		i.watch.Close()
-		i.watch = nil
+		i.watch, i.gap = nil, true
 	}
 }
 
@@ -98,6 +141,9 @@ func (i *interest) end() {
 	defer i.mu.Unlock()
 	i.ended = true
 	i.uris = nil
+	if i.wait != nil {
+		i.wait.Stop()
+	}
 	if i.reader != nil {
 		close(i.reader)
 		i.reader = nil
@@ -123,7 +169,7 @@ func (i *interest) settle(ctx context.Context) {
 	case i.watch == nil:
 	case i.reader == nil && len(i.uris) == 0:
 		i.watch.Close()
-		i.watch = nil
+		i.watch, i.gap = nil, true
 	default:
 		_ = i.watch.Set(ctx, i.topics()) // it then tells more than is wanted, and the agent may ignore it
 	}

@@ -266,12 +266,12 @@ func (l *link) pump() {
 		return // told when the agent calls
 	}
 	t.attach(&l.conv)
-	events, taken, err := l.conv.interest.listen(l.ctx, l.face.gw, &t.call)
+	events, taken, _, err := l.conv.interest.listen(l.ctx, l.face.gw, &t.call)
 	if err != nil {
 		l.face.opts.Log.Warn("agent hears no changes", "agent", t.call.Agent.Name, "err", err)
 		return
 	}
-	defer l.conv.interest.leave(taken)
+	defer l.conv.interest.leave(taken, 0)
 	_ = l.face.hear(l.ctx, events, l.quit, func(e durward.Event) error {
 		l.out.news(mcpwire.AppendNotification(nil, e.Method, e.Params))
 		return nil

@@ -17,7 +17,7 @@ var (
 const toolsChangedMessage = `{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`
 
 func TestStreamOfASession(t *testing.T) {
-	h := open(t, mcpedge.Options{})
+	h := open(t, mcpedge.Options{Return: time.Millisecond})
 	s := h.session(t, "2025-11-25")
 	w := h.stream(t, "GET", "/mcp", "", s)
 	soon(t, "the watch", func() bool { return h.watching() == 1 })

@@ -118,6 +118,15 @@ func (o *outbox) close() int {
 	return o.dropped
 }
 
+// abandon ends the outbox, and what is in it is lost.
+func (o *outbox) abandon() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed, o.waiting, o.bytes = true, nil, 0
+	pass(o.wake)
+	pass(o.room)
+}
+
 // full and add are called with mu held.
 func (o *outbox) full() bool { return len(o.waiting) >= outboxMessages || o.bytes >= outboxBytes }
 

@@ -181,6 +181,8 @@ func (p *post) attachSession() bool {
 		return false
 	}
 	p.attach(conv)
+	p.stream.memory, p.stream.budget = &conv.memory, &p.face.kept
+	p.stream.primes = mcpwire.Revision(p.call.Wire.Revision).EarlyClose()
 	return true
 }
 

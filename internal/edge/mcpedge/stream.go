@@ -1,7 +1,6 @@
 package mcpedge
 
 import (
-	"durward"
 	"durward/internal/httpwire"
 	"durward/internal/mcpwire"
 	"net/http"
@@ -20,20 +19,53 @@ const (
 type stream struct {
 	x         *httpwire.Exchange
 	keepAlive time.Duration
-	json      bool   // the agent takes JSON
-	events    bool   // the agent takes events
-	lost      func() // the agent does not take what is written
+	json      bool    // the agent takes JSON
+	events    bool    // the agent takes events
+	lost      func()  // the agent does not take what is written
+	memory    *memory // of the session, where streams can be resumed
+	primes    bool    // the agent's revision has priming events
+	budget    *budget // of memories
 
 	mu    sync.Mutex // guards what follows
 	ended bool
-	box   *outbox       // nil until the stream is begun
-	done  chan struct{} // closed when all is written
+	way   way     // nil until the stream is begun
+	first *reader // that of the POST
 
 	dropped int // messages that found no room; set by finish
 }
 
+// way is where a stream's messages go.
+type way interface {
+	tell(msg []byte) bool
+	end(msg []byte) (lost int)
+	leave(r *reader, all bool)
+}
+
+// passing is the way of a stream that is not remembered.
+type passing struct{ *reader }
+
+func (p passing) tell(msg []byte) bool { return p.box.news(frame(msg)) }
+
+func (p passing) end(msg []byte) (lost int) {
+	if msg != nil {
+		p.box.answer(frame(msg), p.done)
+	}
+	return p.box.close()
+}
+
+func (p passing) leave(_ *reader, all bool) {
+	if !all {
+		p.box.close()
+	}
+}
+
+// frame makes an event that nobody can come back to.
+func frame(msg []byte) []byte {
+	return mcpwire.AppendEvent(make([]byte, 0, len(msg)+32), mcpwire.Event{Event: "message", Data: msg})
+}
+
 // tell sends a message that is not the answer.
-func (s *stream) tell(msg []byte) bool { return s.begin() && s.box.news(msg) }
+func (s *stream) tell(msg []byte) bool { return s.begin() && s.way.tell(msg) }
 
 // begin turns the answer into a stream; false when it cannot be one any more.
 func (s *stream) begin() bool {
@@ -42,46 +74,66 @@ func (s *stream) begin() bool {
 	if s.ended || !s.events {
 		return false
 	}
-	if s.box == nil {
-		s.box, s.done = newOutbox(), make(chan struct{})
-		go s.write()
+	if s.way == nil {
+		s.open()
+		go s.write(s.way, s.first)
 	}
 	return true
 }
 
+// open is called with mu held.
+func (s *stream) open() {
+	if s.memory != nil {
+		if t, r := s.memory.begin(s.budget, s.primes); t != nil {
+			s.way, s.first = t, r
+			return
+		}
+	}
+	s.first = newReader(nil)
+	s.way = passing{s.first}
+}
+
 // finish sends the last message of a stream, if there is a stream, and waits
-// until all is written. It reports false, and has done nothing, when the answer
-// is still to be given as JSON. last may return nil: nothing more to say.
+// until its first reader is done. It reports false, and has done nothing, when
+// the answer is still to be given as JSON. last may return nil: nothing more to
+// say.
 func (s *stream) finish(last func() []byte) bool {
 	if !s.json {
 		s.begin()
 	}
 	s.mu.Lock()
 	s.ended = true
-	begun := s.box != nil
+	begun := s.way != nil
 	s.mu.Unlock()
 	if !begun {
 		return false
 	}
-	if msg := last(); msg != nil {
-		s.box.answer(msg, s.done)
-	}
-	s.dropped = s.box.close()
-	<-s.done // bounded: each write has a deadline
+	s.dropped = s.way.end(last())
+	<-s.first.done // bounded: each write has a deadline
 	return true
 }
 
-// afterSilence begins the stream when nothing was said for a while, so that
-// the connection does not look dead. The returned function calls that off.
+// afterSilence begins the stream when nothing was said for a while: so that the
+// connection does not look dead, and an agent that loses it knows what to come
+// back to. The returned function calls that off.
 func (s *stream) afterSilence() (calledOff func() bool) {
-	return time.AfterFunc(s.keepAlive, func() { s.begin() }).Stop
+	d := s.keepAlive
+	if s.memory != nil {
+		d = min(d, patience)
+	}
+	return time.AfterFunc(d, func() { s.begin() }).Stop
 }
 
-func (s *stream) write() {
-	defer close(s.done)
+// patience is how long an answer stays unwritten that an agent could come back
+// for.
+const patience = 2 * time.Second
+
+func (s *stream) write(w way, r *reader) {
+	defer close(r.done)
 	out := beginEvents(s.x)
-	if err := s.box.pour(nil, s.keepAlive, out.messages, out.quiet); err != nil {
-		s.box.close()
+	err := r.box.pour(nil, s.keepAlive, out.send, out.quiet)
+	w.leave(r, err == nil)
+	if err != nil {
 		s.lost()
 	}
 }
@@ -104,6 +156,23 @@ func (w *eventWriter) messages(msgs [][]byte) error {
 	for _, m := range msgs {
 		w.buf = mcpwire.AppendEvent(w.buf, mcpwire.Event{Event: "message", Data: m})
 	}
+	return w.flush()
+}
+
+// send writes events that are made already, with one flush.
+func (w *eventWriter) send(events [][]byte) error {
+	if len(events) == 1 {
+		_, err := w.out.Write(events[0])
+		return err
+	}
+	w.buf = w.buf[:0]
+	for _, e := range events {
+		w.buf = append(w.buf, e...)
+	}
+	return w.flush()
+}
+
+func (w *eventWriter) flush() error {
 	_, err := w.out.Write(w.buf)
 	if cap(w.buf) > 64<<10 {
 		w.buf = nil // a stream may be silent for long
@@ -115,9 +184,4 @@ func (w *eventWriter) messages(msgs [][]byte) error {
 func (w *eventWriter) quiet() error {
 	_, err := w.out.Write([]byte(mcpwire.KeepAlive))
 	return err
-}
-
-// event writes what happened.
-func (w *eventWriter) event(e durward.Event) error {
-	return w.messages([][]byte{mcpwire.AppendNotification(nil, e.Method, e.Params)})
 }

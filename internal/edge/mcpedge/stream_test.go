@@ -38,17 +38,27 @@ func (h *house) stream(t testing.TB, method, path, body string, hs ...string) *w
 	return &wire{resp, mcpwire.NewEventReader(resp.Body, 8<<20), cancel}
 }
 
-// next returns the data of the next event, "EOF" at the end.
+// next returns the data of the next event that has some, "EOF" at the end.
 func (w *wire) next(t testing.TB) string {
+	t.Helper()
+	for {
+		if e := w.event(t); len(e.Data) > 0 {
+			return string(e.Data)
+		}
+	}
+}
+
+// event returns the next event, even one that only primes.
+func (w *wire) event(t testing.TB) mcpwire.Event {
 	t.Helper()
 	e, err := w.events.Next()
 	if errors.Is(err, io.EOF) {
-		return "EOF"
+		return mcpwire.Event{Data: []byte("EOF")}
 	}
 	if err != nil {
 		t.Fatalf("next event: %v", err)
 	}
-	return string(e.Data)
+	return e
 }
 
 func (w *wire) wants(t testing.TB, want string) {
