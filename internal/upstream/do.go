@@ -55,7 +55,7 @@ type flaw struct {
 // misjudged tells that the server speaks another era than its line.
 func (f *flaw) misjudged() bool {
 	if f.rpc != nil {
-		return !f.line.modern || f.rpc.Code == mcpwire.CodeUnsupportedVersion
+		return f.rpc.Code == mcpwire.CodeUnsupportedVersion || !f.line.modern && f.rpc.Code == mcpwire.CodeHeaderMismatch
 	}
 	return isWrongEra(f.err)
 }
@@ -63,10 +63,12 @@ func (f *flaw) misjudged() bool {
 // attempt sends a request once. A flaw tells of a failure that a second
 // attempt may mend.
 func (s *server) attempt(ctx context.Context, r *Request, p durward.Peer) (durward.Reply, *flaw, error) {
-	if l := s.modern.Load(); l != nil {
+	if !s.isStdio() { // a process that cannot be started says nothing of those that run
 		if err := s.gate.admit(); err != nil {
 			return durward.Reply{}, nil, err
 		}
+	}
+	if l := s.modern.Load(); l != nil {
 		return s.exchange(ctx, r, l, "", p)
 	}
 	k := s.keyOf(r)
@@ -95,7 +97,7 @@ func (s *server) exchange(ctx context.Context, r *Request, l *line, profile stri
 	y := newRelay(r, l, profile, p)
 	a, err := l.conn.Do(ctx, s.prepareCall(r, l, y))
 	if err != nil {
-		s.suffer(l, err)
+		s.suffer(err)
 		return durward.Reply{}, &flaw{line: l, err: err, streamed: a.Streamed}, err
 	}
 	if s.gate.pass() {
@@ -111,15 +113,14 @@ func (s *server) exchange(ctx context.Context, r *Request, l *line, profile stri
 
 // suffer notes that a server could not be reached, so that calls do not queue
 // up before a dead address.
-func (s *server) suffer(l *line, err error) {
-	kind, ok := link.KindOf(err)
-	if !ok || kind != link.Unreachable || !l.modern {
+func (s *server) suffer(err error) {
+	if kind, ok := link.KindOf(err); !ok || kind != link.Unreachable {
 		return
 	}
 	e := s.unavailable("cannot be reached.", err)
 	s.gate.fail(e)
 	s.become("failed", e)
-	s.keeper.poke()
+	s.keeper.refresh()
 }
 
 // refusal is an answer that is an error.

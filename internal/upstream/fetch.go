@@ -122,6 +122,8 @@ func (s *server) fetchPage(ctx context.Context, l *line, method string, cursor [
 	switch {
 	case err != nil:
 		return nil, err
+	case a.Error != nil && (&flaw{line: l, rpc: a.Error}).misjudged():
+		return nil, &link.Fault{Kind: link.WrongEra, RPC: a.Error, Err: a.Error}
 	case a.Error != nil:
 		return nil, a.Error
 	}

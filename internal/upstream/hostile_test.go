@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,8 +38,19 @@ func serveHostile(kind string, args []string) int {
 			if kind == "never answers" {
 				continue
 			}
+			declared, _ := mcpwire.Field(m.Params, "capabilities")
+			promises = string(declared)
 			put(string(mcpwire.AppendResult(nil, m.ID, []byte(`{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"bad","version":"0"}}`))))
+		case mcpwire.NotifyInitialized:
+			if kind == "by capability" { // as many servers do, at once
+				put(`{"jsonrpc":"2.0","id":"r","method":"roots/list"}`)
+				put(`{"jsonrpc":"2.0","id":"s","method":"sampling/createMessage","params":{}}`)
+			}
 		case mcpwire.MethodToolsList:
+			if kind == "by capability" {
+				put(string(mcpwire.AppendResult(nil, m.ID, []byte(`{"tools":[`+byCapability()+`]}`))))
+				continue
+			}
 			put(string(mcpwire.AppendResult(nil, m.ID, []byte(`{"tools":[{"name":"ask","inputSchema":{"type":"object"}}]}`))))
 		case mcpwire.MethodToolsCall:
 			misbehave(kind, args, &m)
@@ -53,6 +65,12 @@ func serveHostile(kind string, args []string) int {
 		case mcpwire.MethodPing:
 			put(string(mcpwire.AppendResult(nil, m.ID, []byte("{}"))))
 		}
+		if m.Kind == mcpwire.Response {
+			answered += string(m.Raw)
+			if kind == "by capability" && len(byCapability()) > 0 {
+				put(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`)
+			}
+		}
 		if kind == "asker" && m.Kind == mcpwire.Response {
 			put(`{"jsonrpc":"2.0","id":` + lastCall + `,"error":{"code":-32603,"message":"nobody answers me"}}`)
 		}
@@ -65,7 +83,22 @@ func serveHostile(kind string, args []string) int {
 var (
 	lastCall  string
 	callCount int
+	promises  string // what the client declared
+	answered  string // what it answered to unasked questions
 )
+
+// byCapability lists a tool for each promise of the client, after it answered
+// about roots with none and refused to sample.
+func byCapability() string {
+	list := `{"name":"always","inputSchema":{"type":"object"}}`
+	for name := range mcpwire.Fields([]byte(promises)) {
+		list += `,{"name":"` + name + `","inputSchema":{"type":"object"}}`
+	}
+	if strings.Contains(promises, "sampling") && !(strings.Contains(answered, `"r","result":{"roots":[]}`) && strings.Contains(answered, `"s","error"`)) {
+		return ""
+	}
+	return list
+}
 
 func put(line string) { fmt.Fprintln(os.Stdout, line) }
 
@@ -76,6 +109,10 @@ func misbehave(kind string, _ []string, m *mcpwire.Message) {
 	switch kind {
 	case "counts":
 		put(string(mcpwire.AppendResult(nil, m.ID, fmt.Appendf(nil, `{"content":[{"type":"text","text":"call %d"}]}`, callCount))))
+	case "by capability":
+		put(string(mcpwire.AppendResult(nil, m.ID, append(mcpwire.AppendQuote([]byte(`{"content":[{"type":"text","text":`), promises), "}]}"...))))
+	case "overlaps":
+		go overlap(string(m.ID))
 	case "asker":
 		lastCall = string(m.ID)
 		put(`{"jsonrpc":"2.0","id":"q1","method":"elicitation/create","params":{"message":"?","requestedSchema":{"type":"object"}}}`)
@@ -121,6 +158,18 @@ func misbehave(kind string, _ []string, m *mcpwire.Message) {
 	default:
 		put(ok)
 	}
+}
+
+var overlapping, overlapped atomic.Int32
+
+// overlap answers a call after a while with how many ran beside it.
+func overlap(id string) {
+	n := overlapping.Add(1)
+	for most := overlapped.Load(); n > most && !overlapped.CompareAndSwap(most, n); most = overlapped.Load() {
+	}
+	time.Sleep(200 * time.Millisecond)
+	overlapping.Add(-1)
+	put(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":"at once %d"}]}}`, id, overlapped.Load()))
 }
 
 func hostile(kind string) durward.Upstream {

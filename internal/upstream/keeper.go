@@ -13,7 +13,7 @@ import (
 const (
 	settle    = 40 * time.Millisecond // between a change and reading it: more may follow
 	earIdle   = time.Minute           // after which a conversation that is of no use is closed
-	sweepTime = 30 * time.Second
+	sweepMost = 30 * time.Second
 	ttlStream = 10 * time.Minute // of a list whose changes we are told of
 	ttlPolled = time.Minute      // of one whose changes we are not told of
 )
@@ -93,7 +93,7 @@ func (k *keeper) wake() {
 
 // step does what is due and returns how long nothing else is.
 func (k *keeper) step(ctx context.Context) time.Duration {
-	if now := time.Now(); now.Sub(k.swept) >= sweepTime {
+	if now := time.Now(); now.Sub(k.swept) >= k.sweepTime() {
 		k.swept = now
 		k.server.pool.sweep()
 	}
@@ -124,7 +124,7 @@ func (k *keeper) nap() time.Duration {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := time.Now()
-	nap := k.swept.Add(sweepTime).Sub(now)
+	nap := k.swept.Add(k.sweepTime()).Sub(now)
 	if !k.due.IsZero() {
 		nap = min(nap, k.due.Sub(now))
 	}
@@ -276,17 +276,18 @@ func (k *keeper) lost() {
 	s.become("idle", err) // the next call starts it again
 }
 
+func (k *keeper) sweepTime() time.Duration { return min(sweepMost, k.server.set.o.Idle/2) }
+
 // rest closes a conversation on which nothing is expected.
 func (k *keeper) rest() {
-	e := k.own
-	if e == nil || k.watching() > 0 || time.Since(e.used) < earIdle {
-		return
+	s := k.server
+	if e := k.own; e != nil && k.watching() == 0 && time.Since(e.used) >= min(earIdle, s.set.o.Idle) &&
+		e.slot == nil && (s.isStdio() || !tells(e.line)) {
+		k.hangUp()
 	}
-	if e.slot != nil || !k.server.isStdio() && tells(e.line) {
-		return
+	if s.isStdio() && k.own == nil && s.pool.empty() && s.status().State == "ready" {
+		s.become("idle", nil)
 	}
-	k.hangUp()
-	k.server.become("idle", nil)
 }
 
 // tells reports whether a server says when its lists change.
@@ -341,9 +342,6 @@ func (k *keeper) refresh() {
 	}
 	k.wake()
 }
-
-// poke tells that the upstream could not be reached.
-func (k *keeper) poke() { k.refresh() }
 
 // event takes what the server says outside of calls, from its connection.
 func (k *keeper) event(method string, params []byte) {

@@ -151,6 +151,9 @@ func (p *pool) open(sl *slot) {
 	s.gate.pass()
 	s.become("ready", nil)
 	sl.line = l
+	if l.modern && !l.shared {
+		p.remove(sl) // all calls share the server's own
+	}
 	close(sl.ready)
 	s.keeper.opened(sl)
 }
@@ -220,6 +223,12 @@ func (p *pool) evict() *slot {
 		delete(p.slots, oldest.key)
 	}
 	return oldest
+}
+
+func (p *pool) empty() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.slots) == 0
 }
 
 // sweep ends what is dead or was not used for a while.

@@ -75,13 +75,16 @@ type plan struct {
 	servers  map[string]*server // those that are not disabled
 }
 
+// headerTime bounds what no timeout of a call does.
+const headerTime = time.Hour
+
 // New returns a set without upstreams.
 func New(o Options) *Set {
 	o = o.orDefault()
 	info, _ := json.Marshal(map[string]string{"name": "durward", "version": o.Version}) // cannot fail
 	s := &Set{
 		o: o, info: info, changed: make(chan struct{}, 1),
-		client: httpwire.NewClient(httpwire.ClientOptions{}),
+		client: httpwire.NewClient(httpwire.ClientOptions{HeaderTimeout: headerTime}),
 		guard:  stdio.NewGuard(stdio.GuardOptions{Log: o.Log, Watchdog: o.Watchdog}),
 	}
 	s.plan.Store(&plan{})
@@ -196,6 +199,13 @@ func (s *Set) Listing(ctx context.Context, name string) (*Listing, error) {
 		return nil, or(l.Err, error(srv.unread()))
 	}
 	return l, nil
+}
+
+// Refresh asks for a new reading of one upstream, soon.
+func (s *Set) Refresh(name string) {
+	if srv := s.plan.Load().servers[name]; srv != nil {
+		srv.keeper.refresh()
+	}
 }
 
 // Watch asks for the updates of resources of one upstream. Watchers share one

@@ -189,7 +189,7 @@ func (e *Endpoint) garbage(data []byte, err error) {
 func (e *Endpoint) refused(ctx context.Context, res *httpwire.Response, c *link.Call) (link.Answer, error) {
 	f := &link.Fault{Kind: kindOfStatus(res.Status), Status: res.Status, Retry: retryAfter(res.Header)}
 	if res.Status >= 300 && res.Status < 400 {
-		f.Err = errors.New("the server redirects, which is not followed; declare the final URL")
+		f.Err = fmt.Errorf("the server redirects to %.200q, which is not followed; declare the final URL", res.Header.Get("Location"))
 	}
 	body, err := res.ReadAll(refusalMost)
 	if ctx.Err() != nil {
