@@ -147,11 +147,11 @@ func misbehave(kind string, _ []string, m *mcpwire.Message) {
 	case "long line":
 		put(`{"jsonrpc":"2.0","id":` + string(m.ID) + `,"result":{"x":"` + strings.Repeat("a", 9<<20) + `"}}`)
 	case "floods":
-		for range 250_000 {
+		for range 60_000 {
 			put(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"nobody","progress":1}}`)
 		}
 	case "floods its caller":
-		for i := range 50_000 {
+		for i := range 30_000 {
 			put(fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":%d}}`, i))
 		}
 		put(ok)
@@ -337,7 +337,7 @@ func TestAServerThatMisbehaves(t *testing.T) {
 		"a flood of comments": {durward.ReasonUpstreamProtocol, func(w http.ResponseWriter, r *http.Request, _ string) {
 			w.Header().Set("Content-Type", "text/event-stream")
 			for r.Context().Err() == nil {
-				fmt.Fprint(w, ": nothing\n")
+				fmt.Fprint(w, strings.Repeat(": nothing\n", 1000))
 			}
 		}},
 		"a stream that ends": {durward.ReasonUpstreamUnavailable, func(w http.ResponseWriter, _ *http.Request, _ string) { events(w) }},

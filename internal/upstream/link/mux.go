@@ -15,7 +15,7 @@ const turnQueue = 256
 
 // junkMost is how much in a row that is of no use to anybody a server may send
 // before its conversation is ended.
-const junkMost = 200_000
+const junkMost = 50_000
 
 // sideMost is how many answers and withdrawals are on their way at once.
 const sideMost = 32
@@ -54,6 +54,8 @@ type flight struct {
 	inbox chan mcpwire.Message
 	final chan mcpwire.Message // holds the response
 	fail  chan error           // holds what ends this call alone
+
+	answered bool // of the receiving goroutine
 }
 
 // NewMux returns a mux; feed it with Receive and end it with Fail.
@@ -279,17 +281,13 @@ func (m *Mux) waste() {
 
 func (m *Mux) response(msg mcpwire.Message) bool {
 	f := m.flight(OwnID(msg.ID))
-	if f == nil {
+	if f == nil || f.answered {
 		m.o.Counters.Foreign.Add(1)
 		return false
 	}
-	select {
-	case f.final <- msg:
-		return true
-	default:
-		m.o.Counters.Foreign.Add(1) // a second answer
-		return false
-	}
+	f.answered = true
+	f.final <- msg
+	return true
 }
 
 func (m *Mux) request(msg mcpwire.Message) bool {

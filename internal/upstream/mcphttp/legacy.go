@@ -299,15 +299,36 @@ func (l *Legacy) Close(ctx context.Context) {
 		return
 	}
 	l.fail(&link.Fault{Kind: link.Broken, Err: errors.New("closed by the gateway")})
-	if l.session != "" && !lost {
-		ctx, stop := context.WithTimeout(ctx, 2*time.Second)
-		defer stop()
-		if res, err := l.e.send(ctx, http.MethodDelete, l.e.URL, l.get, nil); err == nil {
-			res.Discard()
-		}
+	if !lost {
+		l.part(ctx)
 	}
 	l.cancel()
 	l.running.Wait()
+}
+
+// part takes leave of the server.
+func (l *Legacy) part(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, 2*time.Second)
+	defer stop()
+	l.settle(ctx)
+	if l.session == "" {
+		return
+	}
+	if res, err := l.e.send(ctx, http.MethodDelete, l.e.URL, l.get, nil); err == nil {
+		res.Discard()
+	}
+}
+
+// settle waits for what is being posted aside: withdrawals are best made
+// while the session lives.
+func (l *Legacy) settle(ctx context.Context) {
+	for range sideMost {
+		select {
+		case l.side <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // sessionID returns the session's id if it is one: visible ASCII, bounded.
