@@ -15,6 +15,7 @@ const (
 	Durward          = "./cmd/durward"
 	EverythingServer = "github.com/modelcontextprotocol/go-sdk/conformance/everything-server"
 	Scoundrel        = "./test/fixtures/scoundrel"
+	Grower           = "./test/fixtures/grower"
 	Tee              = "./test/fixtures/tee"
 )
 

@@ -127,17 +127,17 @@ func (p *Process) WaitFor(t testing.TB, what string, ready func() bool) {
 	t.Fatalf("%s: %s did not happen within a minute", p.name, what)
 }
 
-// StartHTTP runs a server that is told where to listen (the argument ADDR is
-// replaced), waits until it accepts connections, and returns the address.
+// StartHTTP runs a server that is told where to listen ({ADDR} and {PORT} are
+// replaced in arguments and environment), waits until it accepts connections, and returns the address.
 func StartHTTP(t testing.TB, o StartOptions, bin string, args ...string) (addr string) {
 	t.Helper()
 	addr = FreeAddr(t)
 	_, port, _ := net.SplitHostPort(addr)
 	for i := range args {
-		args[i] = strings.ReplaceAll(strings.ReplaceAll(args[i], "ADDR", addr), "PORT", port)
+		args[i] = strings.ReplaceAll(strings.ReplaceAll(args[i], "{ADDR}", addr), "{PORT}", port)
 	}
 	for i := range o.Env {
-		o.Env[i] = strings.ReplaceAll(o.Env[i], "PORT", port)
+		o.Env[i] = strings.ReplaceAll(o.Env[i], "{PORT}", port)
 	}
 	p := Start(t, o, bin, args...)
 	p.WaitFor(t, "listening on "+addr, func() bool { return dials(addr) == nil })

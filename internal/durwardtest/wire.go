@@ -87,7 +87,7 @@ func (w *Wire) verdict(t testing.TB) {
 		if w.pardoned(f) {
 			continue
 		}
-		if shown++; shown > 10 {
+		if shown++; shown > 20 {
 			t.Errorf("and more: %d violations in all", len(w.faults))
 			return
 		}
@@ -213,11 +213,12 @@ func (k *talk) response(from Side, e envelope, raw []byte) {
 
 // revisionOf is the revision that a request or notification belongs to.
 func (k *talk) revisionOf(e envelope) string {
-	if v := e.Params.Meta.Version; v != "" {
-		return v
-	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if v := e.Params.Meta.Version; v != "" {
+		k.revision = v // what the server says of its own accord on this line is of this revision, too
+		return v
+	}
 	if e.Method == "initialize" {
 		k.revision = "2025-11-25" // the shape in which versions are negotiated
 		if v := e.Params.ProtocolVersion; v < k.revision {

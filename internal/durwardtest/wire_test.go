@@ -23,7 +23,7 @@ func TestWireRecordsAndValidatesRealPeers(t *testing.T) {
 		t.Run("stateless="+era, func(t *testing.T) {
 			wire := durwardtest.NewWire(t)
 			addr := durwardtest.StartHTTP(t, durwardtest.StartOptions{}, durwardtest.Build(t, durwardtest.EverythingServer),
-				"-http", "ADDR", "-stateless="+era)
+				"-http", "{ADDR}", "-stateless="+era)
 			url := wire.HTTP(t, "client to server", "http://"+addr+"/")
 			call(t, &mcp.StreamableClientTransport{Endpoint: url})
 			expectMethods(t, wire, "tools/list", "tools/call")

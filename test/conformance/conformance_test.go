@@ -111,7 +111,7 @@ func (s suite) table(found map[string]outcome, known map[string]string) string {
 func everything(t testing.TB, era string) (addr string) {
 	t.Helper()
 	return durwardtest.StartHTTP(t, durwardtest.StartOptions{}, durwardtest.Build(t, durwardtest.EverythingServer),
-		"-http", "ADDR", fmt.Sprintf("-stateless=%t", era == "modern"))
+		"-http", "{ADDR}", fmt.Sprintf("-stateless=%t", era == "modern"))
 }
 
 func overHTTP(era string) func(testing.TB) string {

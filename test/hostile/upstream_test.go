@@ -47,7 +47,7 @@ func TestUpstreamsThatMisbehave(t *testing.T) {
 			t.Run(transport+" "+era, func(t *testing.T) {
 				bad := fmt.Sprintf("{command: %s, era: %s, timeout: 2s}", scoundrel, era)
 				if transport == "http" {
-					addr := durwardtest.StartHTTP(t, durwardtest.StartOptions{}, scoundrel, "-http", "ADDR")
+					addr := durwardtest.StartHTTP(t, durwardtest.StartOptions{}, scoundrel, "-http", "{ADDR}")
 					bad = fmt.Sprintf("{url: http://%s/mcp, era: %s, timeout: 2s}", addr, era)
 				}
 				misbehave(t, newBox(t, bad, ""), transport)
@@ -148,7 +148,7 @@ func TestUpstreamsBadFromTheStart(t *testing.T) {
 				case mode == "nobody":
 					bad = fmt.Sprintf("{url: http://%s/mcp}", durwardtest.FreeAddr(t))
 				case transport == "http":
-					bad = fmt.Sprintf("{url: http://%s/mcp, timeout: 3s}", durwardtest.StartHTTP(t, durwardtest.StartOptions{}, scoundrel, "-http", "ADDR", "-mode", mode))
+					bad = fmt.Sprintf("{url: http://%s/mcp, timeout: 3s}", durwardtest.StartHTTP(t, durwardtest.StartOptions{}, scoundrel, "-http", "{ADDR}", "-mode", mode))
 				}
 				began := time.Now()
 				b := newBox(t, bad, "")

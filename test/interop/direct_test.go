@@ -7,6 +7,21 @@ import (
 	"durward/internal/durwardtest"
 )
 
+// A server whose list grows, over stdio.
+func TestDirectGrowth(t *testing.T) {
+	for _, k := range kinds {
+		if k.transport != "stdio" {
+			continue
+		}
+		t.Run(k.String(), func(t *testing.T) {
+			t.Parallel()
+			p := k.connect(t, target{command: []string{durwardtest.Build(t, durwardtest.Grower)}}, k)
+			growth(t, p, k, bare)
+			_ = p.Close()
+		})
+	}
+}
+
 // The peers among themselves: what fails here is not the gateway's doing.
 func TestDirect(t *testing.T) {
 	server := durwardtest.Build(t, durwardtest.EverythingServer)
@@ -18,7 +33,7 @@ func TestDirect(t *testing.T) {
 			t.Parallel()
 			to := target{command: []string{server}}
 			if k.transport == "http" {
-				addr := durwardtest.StartHTTP(t, durwardtest.StartOptions{}, server, "-http", "ADDR", fmt.Sprintf("-stateless=%t", k.modern))
+				addr := durwardtest.StartHTTP(t, durwardtest.StartOptions{}, server, "-http", "{ADDR}", fmt.Sprintf("-stateless=%t", k.modern))
 				to = target{url: "http://" + addr + "/"}
 			}
 			p := k.connect(t, to, k)

@@ -28,8 +28,9 @@ func everything(t *testing.T, p peer, k kind, name names) {
 	t.Run("prompts", func(t *testing.T) { prompts(ctx, t, p, name) })
 	t.Run("progress", func(t *testing.T) { progresses(ctx, t, p, name) })
 	t.Run("logging", func(t *testing.T) { logs(ctx, t, p, name) })
-	t.Run("questions", func(t *testing.T) { questions(ctx, t, p, k, name) })
-	t.Run("list changes", func(t *testing.T) { listChanges(ctx, t, p, name) })
+	if k.answers() {
+		t.Run("questions", func(t *testing.T) { questions(ctx, t, p, k, name) })
+	}
 	t.Run("updates", func(t *testing.T) { updates(ctx, t, p) })
 }
 
@@ -153,12 +154,25 @@ func questions(ctx context.Context, t *testing.T, p peer, k kind, name names) {
 	}
 }
 
-func listChanges(ctx context.Context, t *testing.T, p peer, name names) {
-	before := p.Seen()[toolsChange]
-	if a, err := p.Call(ctx, name("test_trigger_tool_change"), nil); err != nil || a.IsError {
-		t.Errorf("test_trigger_tool_change = %+v, %v", a, err)
+// growth is told of a server whose list of tools grows: the client hears of it
+// and can call what is new.
+func growth(t *testing.T, p peer, k kind, name names) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	before, leaf := p.Seen()[toolsChange], k.agent()+"-leaf"
+	if a, err := p.Call(ctx, name("grow"), map[string]any{"leaf": leaf}); err != nil || a.IsError {
+		t.Fatalf("grow = %+v, %v", a, err)
 	}
-	eventually(t, "a change of the list of tools", 5*time.Second, func() bool { return p.Seen()[toolsChange] > before })
+	eventually(t, "a change of the list of tools", 10*time.Second, func() bool { return p.Seen()[toolsChange] > before })
+	// The change that was heard of may have been another client's.
+	eventually(t, "the new tool in the list", 10*time.Second, func() bool {
+		tools, err := p.Tools(ctx)
+		return err == nil && slices.Contains(tools, name(leaf))
+	})
+	if a, err := p.Call(ctx, name(leaf), nil); err != nil || !strings.Contains(a.Text, leaf) {
+		t.Errorf("%s = %+v, %v", leaf, a, err)
+	}
 }
 
 func updates(ctx context.Context, t *testing.T, p peer) {

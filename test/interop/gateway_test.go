@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,8 +18,9 @@ import (
 // to and from it is recorded and validated.
 type house struct {
 	*durwardtest.Gateway
-	wire  *durwardtest.Wire
-	files string // the folder that server-filesystem serves
+	wire   *durwardtest.Wire
+	files  string      // the folder that server-filesystem serves
+	memory *sync.Mutex // held while server-memory is used: calls at the same time lose each other's writes there
 }
 
 // The upstreams: go-sdk's everything-server in both eras over HTTP and stdio,
@@ -28,7 +30,7 @@ func newHouse(t *testing.T) house {
 	t.Helper()
 	peers := durwardtest.NewPeers(t)
 	server := durwardtest.Build(t, durwardtest.EverythingServer)
-	h := house{wire: durwardtest.NewWire(t), files: t.TempDir()}
+	h := house{wire: durwardtest.NewWire(t), files: t.TempDir(), memory: &sync.Mutex{}}
 	var yaml strings.Builder
 	http := func(name, era, url string) {
 		fmt.Fprintf(&yaml, "%s: {url: %q, era: %s}\n", name, h.wire.HTTP(t, "gateway to "+name, url), era)
@@ -39,29 +41,47 @@ func newHouse(t *testing.T) house {
 		for _, a := range command[2:] {
 			fmt.Fprintf(&yaml, ", %q", a)
 		}
-		fmt.Fprintf(&yaml, "], era: %s}\n", era)
+		sharing := "auto"
+		if command[2] == peers.Node || command[2] == "env" {
+			sharing = "shared" // one process each of these is enough
+		}
+		fmt.Fprintf(&yaml, "], era: %s, sharing: %s}\n", era, sharing)
 	}
-	http("old", "auto", "http://"+durwardtest.StartHTTP(t, durwardtest.StartOptions{}, server, "-http", "ADDR", "-stateless=false")+"/")
-	http("new", "auto", "http://"+durwardtest.StartHTTP(t, durwardtest.StartOptions{}, server, "-http", "ADDR", "-stateless=true")+"/")
+	http("old", "auto", "http://"+durwardtest.StartHTTP(t, durwardtest.StartOptions{}, server, "-http", "{ADDR}", "-stateless=false")+"/")
+	http("new", "auto", "http://"+durwardtest.StartHTTP(t, durwardtest.StartOptions{}, server, "-http", "{ADDR}", "-stateless=true")+"/")
 	pipe("oldpipe", "legacy", server)
 	pipe("newpipe", "auto", server)
+	grower := durwardtest.Build(t, durwardtest.Grower)
+	pipe("growold", "legacy", grower)
+	pipe("grownew", "modern", grower)
 	ts := peers.Package("@modelcontextprotocol/server-everything", "dist", "index.js")
 	pipe("ts", "auto", peers.Node, ts, "stdio")
-	port := durwardtest.StartOptions{Env: []string{"PORT=PORT"}}
+	port := durwardtest.StartOptions{Env: []string{"PORT={PORT}"}}
 	http("tshttp", "auto", "http://"+durwardtest.StartHTTP(t, port, peers.Node, ts, "streamableHttp")+"/mcp")
-	port = durwardtest.StartOptions{Env: []string{"PORT=PORT"}}
+	port = durwardtest.StartOptions{Env: []string{"PORT={PORT}"}}
 	http("tssse", "auto", "http://"+durwardtest.StartHTTP(t, port, peers.Node, ts, "sse")+"/sse")
 	pipe("files", "auto", peers.Node, peers.Package("@modelcontextprotocol/server-filesystem", "dist", "index.js"), h.files)
 	memory := filepath.Join(t.TempDir(), "memory.jsonl")
 	pipe("memory", "auto", "env", "MEMORY_FILE_PATH="+memory, peers.Node, peers.Package("@modelcontextprotocol/server-memory", "dist", "index.js"))
-	h.Gateway = durwardtest.Serve(t, yaml.String(), "")
+	h.Gateway = durwardtest.Serve(t, yaml.String(), agents())
 	return h
+}
+
+// agents has one for each kind of client, so that none meets what another left
+// in the processes and sessions behind the gateway.
+func agents() string {
+	var yaml strings.Builder
+	yaml.WriteString("agents:\n")
+	for _, k := range kinds {
+		fmt.Fprintf(&yaml, "  %s: {key: %s, roles: [all]}\n", k.agent(), k.key())
+	}
+	return yaml.String() + "roles: {all: {allow: [\"*\"]}}\n"
 }
 
 // at is where a client of this kind finds an endpoint; "" is the merged one.
 func (h house) at(t *testing.T, k kind, upstream string) target {
 	t.Helper()
-	to := target{key: durwardtest.Key}
+	to := target{key: k.key()}
 	switch k.transport {
 	case "http":
 		path := "/mcp"
@@ -72,7 +92,7 @@ func (h house) at(t *testing.T, k kind, upstream string) target {
 	case "sse":
 		to.url = h.wire.HTTP(t, k.String()+" to gateway", h.URL+"/sse")
 	case "stdio":
-		args := []string{"stdio", "--agent", "tester", "--data", h.Data}
+		args := []string{"stdio", "--agent", k.agent(), "--data", h.Data}
 		if upstream != "" {
 			args = append(args, "--endpoint", upstream)
 		}
@@ -95,6 +115,13 @@ func TestThroughTheGateway(t *testing.T) {
 					p := k.connect(t, h.at(t, k, up), k)
 					defer func() { _ = p.Close() }()
 					everything(t, p, k, func(name string) string { return up + "__" + name })
+				})
+			}
+			for _, up := range map[bool][]string{true: {"grownew"}, false: {"growold"}}[k.modern] {
+				t.Run("growth at "+up, func(t *testing.T) {
+					p := k.connect(t, h.at(t, k, up), k)
+					defer func() { _ = p.Close() }()
+					growth(t, p, k, func(name string) string { return up + "__" + name })
 				})
 			}
 			t.Run("federation", func(t *testing.T) {
@@ -192,6 +219,8 @@ func stateful(ctx context.Context, t *testing.T, h house, p peer, k kind) {
 		t.Errorf("the file holds %q, %v", raw, err)
 	}
 	says(ctx, t, p, "files__read_text_file", map[string]any{"path": path}, "from "+mark)
+	h.memory.Lock()
+	defer h.memory.Unlock()
 	says(ctx, t, p, "memory__create_entities", map[string]any{"entities": []any{
 		map[string]any{"name": mark, "entityType": "client", "observations": []any{"was here"}},
 	}}, mark)

@@ -92,7 +92,10 @@ func (p *goSDK) Tools(ctx context.Context) (names []string, err error) {
 }
 
 func (p *goSDK) Call(ctx context.Context, tool string, args map[string]any) (a answer, err error) {
-	params := &mcp.CallToolParams{Name: tool, Arguments: args, Meta: mcp.Meta{}}
+	params := &mcp.CallToolParams{Name: tool, Meta: mcp.Meta{}}
+	if args != nil {
+		params.Arguments = args
+	}
 	p.calls++
 	params.SetProgressToken(fmt.Sprintf("token-%d", p.calls))
 	if p.Version() >= "2026" {

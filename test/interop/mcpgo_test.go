@@ -125,7 +125,11 @@ func (p *mcpGo) Call(ctx context.Context, tool string, args map[string]any) (a a
 	if p.Version() >= "2026" {
 		meta.SetLogLevel("info")
 	}
-	res, err := p.c.CallTool(ctx, mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool, Arguments: args, Meta: meta}})
+	params := mcp.CallToolParams{Name: tool, Meta: meta}
+	if args != nil {
+		params.Arguments = args
+	}
+	res, err := p.c.CallTool(ctx, mcp.CallToolRequest{Params: params})
 	if err != nil {
 		return a, err
 	}

@@ -6,6 +6,7 @@ package interop
 import (
 	"context"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -75,6 +76,16 @@ var kinds = []kind{
 	{"ts-2", "stdio", true, connectNode},
 	{"ts-2", "stdio", false, connectNode},
 }
+
+// answers tells whether the client can be asked: mcp-go's HTTP+SSE transport
+// drops requests of the server.
+func (k kind) answers() bool { return k.name != "mcp-go" || k.transport != "sse" }
+
+// agent is the name that clients of this kind have at the gateway.
+func (k kind) agent() string { return strings.ReplaceAll(k.String(), " ", "-") }
+
+// key is their key.
+func (k kind) key() string { return "key-of-" + k.agent() + "-0123456789abcdef" }
 
 func (k kind) String() string {
 	era := "legacy"
