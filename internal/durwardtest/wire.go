@@ -3,6 +3,7 @@ package durwardtest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -114,7 +115,7 @@ type talk struct {
 	asked    map[string]asked // guarded by mu: open requests by sender and id
 }
 
-type asked struct{ method, revision string }
+type asked struct{ method, revision, token string }
 
 func (w *Wire) newTalk(line string) *talk {
 	return &talk{w: w, line: line, asked: map[string]asked{}}
@@ -126,8 +127,10 @@ type envelope struct {
 	Method string
 	Params struct {
 		ProtocolVersion string
+		ProgressToken   json.RawMessage // of a report
 		Meta            struct {
-			Version string `json:"io.modelcontextprotocol/protocolVersion"`
+			Version       string          `json:"io.modelcontextprotocol/protocolVersion"`
+			ProgressToken json.RawMessage // of a request
 		} `json:"_meta"`
 	}
 	Result json.RawMessage
@@ -174,8 +177,10 @@ func (k *talk) one(from Side, raw []byte) {
 	k.keep(Message{From: from, Revision: rev, Method: e.Method, Raw: string(raw)})
 	if e.ID != nil {
 		k.mu.Lock()
-		k.asked[string(from)+string(e.ID)] = asked{e.Method, rev}
+		k.asked[string(from)+string(e.ID)] = asked{e.Method, rev, string(e.Params.Meta.ProgressToken)}
 		k.mu.Unlock()
+	} else if e.Method == "notifications/progress" && !k.wantsProgress(from.other(), string(e.Params.ProgressToken)) {
+		k.fault(from, raw, errors.New("progress of no open request: it must stop before the answer"))
 	}
 	if k.w.schemas == nil {
 		return
@@ -183,6 +188,17 @@ func (k *talk) one(from Side, raw []byte) {
 	if err := k.w.schemas.Call(rev, e.Method, raw); err != nil {
 		k.fault(from, raw, err)
 	}
+}
+
+func (k *talk) wantsProgress(asker Side, token string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for key, a := range k.asked {
+		if a.token == token && strings.HasPrefix(key, string(asker)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (k *talk) response(from Side, e envelope, raw []byte) {
@@ -196,7 +212,7 @@ func (k *talk) response(from Side, e envelope, raw []byte) {
 		return
 	}
 	if !ok {
-		k.fault(from, raw, fmt.Errorf("a response to no open request"))
+		k.fault(from, raw, errors.New("a response to no open request"))
 		return
 	}
 	if a.method == "initialize" && e.Result != nil {

@@ -87,12 +87,16 @@ func TestWireFindsFaults(t *testing.T) {
 		{"a modern result without resultType", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`, `{"jsonrpc":"2.0","id":1,"result":{"content":[]}}`, "resultType"},
 		{"an error code that is no integer", list, `{"jsonrpc":"2.0","id":1,"error":{"code":1.5,"message":"x"}}`, "code"},
 		{"a batch", "[" + list + "]", `[{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}]`, "a batch in revision"},
+		{"progress of nothing", list, "event: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":1,\"progress\":1}}\n\n", "progress of no open request"},
 		{"half a JSON", list, `{"jsonrpc":"2.0","id":1,`, "unexpected end"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/json")
+				if strings.HasPrefix(tt.answer, "event:") {
+					w.Header().Set("Content-Type", "text/event-stream")
+				}
 				_, _ = w.Write([]byte(tt.answer))
 			}))
 			defer server.Close()
