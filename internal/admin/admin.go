@@ -68,6 +68,9 @@ type Status struct {
 	StateError  string   `json:"state_error,omitempty"`
 	Warnings    []string `json:"warnings,omitempty"`
 	Checks      []Check  `json:"checks,omitempty"`
+	// Edge counts, since the start, what agents sent that fitted to nothing or
+	// was tolerated, and what was meant for them and lost.
+	Edge map[string]uint64 `json:"edge,omitempty"`
 }
 
 // What the verbs give, for those who only know this package.

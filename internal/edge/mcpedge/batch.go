@@ -56,9 +56,9 @@ func (f *Face) runBatch(ctx context.Context, ms []mcpwire.Message, like *durward
 		m := &ms[i]
 		switch m.Kind {
 		case mcpwire.Response:
-			conv.answered(*m)
+			f.answered(conv, m)
 		case mcpwire.Notification:
-			notified(conv, m)
+			f.notified(conv, m)
 		default:
 			group.Go(func() { answers[i] = f.runOne(ctx, m, like, conv, out) })
 		}

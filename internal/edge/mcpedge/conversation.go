@@ -68,16 +68,19 @@ func (c *conversation) finish(n uint64) {
 	c.running = c.running[:last]
 }
 
-// cancel ends the calls of a request id; a late or foreign one finds none.
-func (c *conversation) cancel(id []byte) {
+// cancel ends the calls of a request id; false when there is none, because it
+// is late or foreign.
+func (c *conversation) cancel(id []byte) (found bool) {
 	key := mcpwire.IDKey(id)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, r := range c.running {
 		if r.key == key {
 			r.cancel(errCancelled)
+			found = true
 		}
 	}
+	return found
 }
 
 // ask enters a question of a server and returns its id and where the answer

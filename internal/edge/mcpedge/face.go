@@ -69,6 +69,7 @@ type Face struct {
 	links   links         // of HTTP+SSE connections
 	calls   atomic.Int64  // under way
 	kept    budget        // of what sessions remember
+	counts  counts
 
 	base     context.Context // of calls that outlive their connection
 	stop     context.CancelFunc

@@ -113,6 +113,12 @@ func (g *stage) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (dur
 			p.Notify(mcpwire.NotifyProgress, fmt.Appendf(nil, `{"progressToken":"t","progress":%d}`, i))
 		}
 		return text("done")
+	case "tardy": // says more after its answer
+		time.AfterFunc(50*time.Millisecond, func() {
+			p.Notify(mcpwire.NotifyProgress, []byte(`{"progressToken":"t","progress":0}`))
+			g.ended <- nil
+		})
+		return text("done")
 	case "late", "big":
 		p.Notify(mcpwire.NotifyProgress, []byte(`{"progressToken":"t","progress":0}`))
 		g.hold(ctx)

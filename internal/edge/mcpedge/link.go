@@ -88,7 +88,7 @@ func (l *link) take(raw []byte, like *durward.Call) {
 	t.fill(&m, d)
 	switch {
 	case m.Kind == mcpwire.Response:
-		l.conv.answered(m)
+		l.face.answered(&l.conv, &m)
 	case m.Kind == mcpwire.Notification:
 		l.notified(&m)
 	case bad != nil:
@@ -96,21 +96,36 @@ func (l *link) take(raw []byte, like *durward.Call) {
 	case m.Method == mcpwire.MethodInitialize && !d.Modern:
 		l.initialize(t) // what comes behind it needs the session
 	default:
-		l.start(t, func() { l.answer(t) })
+		l.start(t, func(ctx context.Context) { l.answer(ctx, t) })
 	}
 }
 
-// start runs one request beside the others.
-func (l *link) start(t *turn, serve func()) {
+// start runs one request beside the others. It can be cancelled by what comes
+// right behind it. A batch has no id, and its requests are entered one by one.
+func (l *link) start(t *turn, serve func(context.Context)) {
 	select {
 	case l.seats <- struct{}{}:
 	default:
 		l.give(t, rejected(overloaded("Too many requests wait on this connection; wait for answers.")))
 		return
 	}
+	ctx, cancel := context.WithCancelCause(l.ctx)
+	t.cancel = cancel
+	leave := func() {}
+	if t.id != nil {
+		n, err := l.conv.begin(t.id, cancel, cap(l.seats))
+		if err != nil {
+			<-l.seats
+			l.give(t, t.failed(err))
+			return
+		}
+		t.entered, leave = true, func() { l.conv.finish(n) }
+	}
 	l.begin(func() {
 		defer func() { <-l.seats }()
-		serve()
+		defer cancel(nil)
+		defer leave()
+		serve(ctx)
 	})
 }
 
@@ -134,12 +149,12 @@ func (l *link) takeBatch(t *turn, raw []byte) {
 		l.unreadable(t, err)
 		return
 	}
-	l.start(t, func() {
+	l.start(t, func(ctx context.Context) {
 		if err := l.admit(t); err != nil {
 			l.give(t, rejected(err))
 			return
 		}
-		if joined := l.face.runBatch(l.ctx, ms, &t.call, &l.conv, l); joined != nil {
+		if joined := l.face.runBatch(ctx, ms, &t.call, &l.conv, l); joined != nil {
 			l.reply(joined)
 		}
 	})
@@ -171,7 +186,7 @@ func (l *link) refuse(t *turn, e *durward.RPCError) answer {
 }
 
 func (l *link) notified(m *mcpwire.Message) {
-	notified(&l.conv, m)
+	l.face.notified(&l.conv, m)
 	if m.Method == mcpwire.NotifyInitialized && l.current() != nil {
 		l.hear()
 	}
@@ -182,7 +197,8 @@ func (l *link) initialize(t *turn) {
 		l.give(t, rejected(err))
 		return
 	}
-	a := l.run(t)
+	t.entered = true // it cannot be cancelled (MCP 2025-11-25, cancellation)
+	a := l.run(l.ctx, t)
 	if t.opened != nil {
 		l.mu.Lock()
 		l.session = t.opened
@@ -192,7 +208,7 @@ func (l *link) initialize(t *turn) {
 }
 
 // answer admits and runs one request.
-func (l *link) answer(t *turn) {
+func (l *link) answer(ctx context.Context, t *turn) {
 	if err := l.admit(t); err != nil {
 		l.give(t, rejected(err))
 		return
@@ -201,16 +217,14 @@ func (l *link) answer(t *turn) {
 		l.give(t, l.face.refused(l.ctx, t, mcpwire.InvalidRequest("This connection is not initialized")))
 		return
 	}
-	l.give(t, l.run(t))
+	l.give(t, l.run(ctx, t))
 }
 
-func (l *link) run(t *turn) answer {
-	ctx, cancel := context.WithCancelCause(l.ctx)
-	defer cancel(nil)
+func (l *link) run(ctx context.Context, t *turn) answer {
 	t.attach(&l.conv)
 	t.slots, t.quit = l.slots, l.quit
 	l.face.prepare(t, l)
-	return l.face.run(ctx, t, cancel)
+	return l.face.run(ctx, t, t.cancel)
 }
 
 func (l *link) give(t *turn, a answer) {
@@ -305,6 +319,7 @@ func (l *link) close(why error) {
 	l.conv.end(why)
 	l.work.Wait()
 	if n := l.out.close(); n > 0 {
+		l.face.counts.addAll(newsLost, n)
 		l.face.opts.Log.Info("agent reads too slowly", "agent", l.agent, "dropped", n)
 	}
 	if s == nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"durward/internal/edge/mcpedge"
+	"durward/internal/mcpwire"
 	"errors"
 	"io"
 	"strings"
@@ -57,6 +58,19 @@ func (p *pipe) wants(t *testing.T, want string) {
 	}
 }
 
+// asked takes a question and returns its id.
+func (p *pipe) asked(t *testing.T) string {
+	t.Helper()
+	if !p.lines.Scan() {
+		t.Fatal("no more lines, want a question")
+	}
+	id, _ := mcpwire.Field(p.lines.Bytes(), "id")
+	if method, _ := mcpwire.FieldText(p.lines.Bytes(), "method"); method != mcpwire.MethodElicit || !mcpwire.IsString(id) {
+		t.Errorf("line = %s, want a question", p.lines.Text())
+	}
+	return string(id)
+}
+
 func (p *pipe) end(t *testing.T) {
 	t.Helper()
 	p.in.Close()
@@ -93,8 +107,8 @@ func TestStdioLegacy(t *testing.T) {
 		p.send(t, call(`"x"`, "raw"))
 		p.wants(t, `{"jsonrpc":"2.0","id":"x","result":{   "content": [], "n": 1.0,   "big": 12345678901234567890 }}`)
 		p.send(t, call("2", "ask"))
-		p.wants(t, `{"jsonrpc":"2.0","id":"durward-6","method":"elicitation/create","params":{"message":"Branch?","requestedSchema":{"type":"object","properties":{}}}}`)
-		p.send(t, `{"jsonrpc":"2.0","id":"durward-6","result":{"action":"decline"}}`)
+		id := p.asked(t)
+		p.send(t, `{"jsonrpc":"2.0","id":`+id+`,"result":{"action":"decline"}}`)
 		p.wants(t, `{"jsonrpc":"2.0","id":2,"result":{"content":[{"type":"text","text":"answer: {\"action\":\"decline\"}"}]}}`)
 		p.send(t, `{"half":`)
 		p.wants(t, `{"jsonrpc":"2.0","error":{"code":-32700,"message":"Parse error: unexpected end (byte 8)"}}`)

@@ -75,7 +75,7 @@ func TestForgottenSession(t *testing.T) {
 }
 
 func TestSubscriptions(t *testing.T) {
-	h := open(t, mcpedge.Options{})
+	h := open(t, mcpedge.Options{Return: time.Millisecond})
 	s := h.session(t, "2025-11-25")
 	subscribe := func(method, uri string) reply {
 		return h.post(t, `{"jsonrpc":"2.0","id":1,"method":"resources/`+method+`","params":{"uri":"`+uri+`"}}`, s)

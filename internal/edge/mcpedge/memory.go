@@ -128,7 +128,11 @@ func (t *track) tell(msg []byte) bool {
 	switch {
 	case t.ended:
 		return false
-	case t.reader != nil && !t.reader.box.news(e), t.reader == nil && !t.fits(len(e)):
+	case t.reader != nil:
+		if !t.reader.box.news(e) { // which counts it
+			return false
+		}
+	case !t.fits(len(e)):
 		t.lost++
 		return false
 	}
@@ -188,7 +192,7 @@ func (t *track) resume(after uint64, primes bool) *reader {
 		return nil
 	}
 	if t.reader != nil {
-		t.reader.box.abandon()
+		t.lost += t.reader.box.abandon()
 	}
 	t.reader = newReader(rest)
 	if primes && len(rest) == 0 {
@@ -215,6 +219,9 @@ func (t *track) leave(r *reader, all bool) {
 		return
 	}
 	t.reader = nil
+	if !t.ended { // else end has counted
+		t.lost += r.box.close()
+	}
 	if t.ended && all {
 		t.owed = false
 		t.forgetIn(keptRead)

@@ -42,15 +42,26 @@ func (f *Face) handlerOf(name string, modern bool) handler {
 	return f.methods[name].legacy
 }
 
-// notified takes a notification of the agent. Those that say nothing we act on
-// (initialized, roots/list_changed, progress, what we do not know) are taken
-// and dropped, as JSON-RPC wants.
-func notified(conv *conversation, m *mcpwire.Message) {
-	if m.Method != mcpwire.NotifyCancelled || conv == nil {
-		return
+// notified takes a notification of the agent. Those that we do not act on are
+// dropped, as JSON-RPC wants. conv is nil where nothing can be meant: over HTTP
+// a stateless agent cancels by closing the connection.
+func (f *Face) notified(conv *conversation, m *mcpwire.Message) {
+	switch m.Method {
+	case mcpwire.NotifyInitialized, mcpwire.NotifyRootsChanged, mcpwire.NotifyProgress:
+	case mcpwire.NotifyCancelled:
+		id, _ := mcpwire.Field(m.Params, "requestId")
+		if id == nil || conv == nil || !conv.cancel(id) {
+			f.counts.add(cancelsLate)
+		}
+	default:
+		f.counts.add(noticesUnknown)
 	}
-	if id, ok := mcpwire.Field(m.Params, "requestId"); ok {
-		conv.cancel(id)
+}
+
+// answered takes an answer to a question of a server.
+func (f *Face) answered(conv *conversation, m *mcpwire.Message) {
+	if !conv.answered(*m) {
+		f.counts.add(answersUnasked)
 	}
 }
 

@@ -118,13 +118,15 @@ func (o *outbox) close() int {
 	return o.dropped
 }
 
-// abandon ends the outbox, and what is in it is lost.
-func (o *outbox) abandon() {
+// abandon ends the outbox, and what is in it is not told here. It returns how
+// many messages were dropped before.
+func (o *outbox) abandon() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed, o.waiting, o.bytes = true, nil, 0
 	pass(o.wake)
 	pass(o.room)
+	return o.dropped
 }
 
 // full and add are called with mu held.

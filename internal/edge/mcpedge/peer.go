@@ -23,6 +23,7 @@ type peer struct {
 	conv         *conversation // nil where the agent cannot be asked
 	out          outlet
 	opts         *Options
+	counts       *counts
 	ended        atomic.Bool
 }
 
@@ -30,7 +31,11 @@ var _ durward.Peer = (*peer)(nil)
 
 // Notify passes on what the agent wants to hear.
 func (p *peer) Notify(method string, params []byte) {
-	if p.ended.Load() || (method == mcpwire.NotifyMessage && !p.hears(params)) {
+	if p.ended.Load() {
+		p.counts.add(newsLate)
+		return
+	}
+	if method == mcpwire.NotifyMessage && !p.hears(params) {
 		return
 	}
 	p.out.tell(mcpwire.AppendNotification(nil, method, params))
@@ -49,6 +54,7 @@ func (p *peer) hears(params []byte) bool {
 // Ask puts a question of the server to the agent and waits for the answer.
 func (p *peer) Ask(ctx context.Context, method string, params []byte) ([]byte, error) {
 	if p.ended.Load() || p.conv == nil || p.modern || !declares(p.capabilities, method, params) {
+		p.counts.add(questionsHeld)
 		return nil, durward.ErrCannotAsk
 	}
 	id, heard, err := p.conv.ask(p.opts.Questions)
@@ -66,14 +72,17 @@ func (p *peer) Ask(ctx context.Context, method string, params []byte) ([]byte, e
 		return answerIn(m)
 	case <-ctx.Done():
 		p.out.tell(withdrawal(id))
-		return nil, unanswered(ctx)
+		err := context.Cause(ctx)
+		if errors.Is(err, errNoAnswer) {
+			p.counts.add(questionsLapsed)
+		}
+		return nil, unanswered(err)
 	}
 }
 
 var errNoAnswer = errors.New("the agent did not answer in time")
 
-func unanswered(ctx context.Context) error {
-	cause := context.Cause(ctx)
+func unanswered(cause error) error {
 	if errors.Is(cause, errNoAnswer) {
 		return &durward.Error{
 			Code: durward.Timeout, Reason: durward.ReasonCancelled,

@@ -130,6 +130,7 @@ func (p *post) modern(m *mcpwire.Message) {
 		return
 	}
 	if m.Kind == mcpwire.Notification {
+		p.face.notified(nil, m)
 		p.accepted()
 		return
 	}
@@ -146,10 +147,10 @@ func (p *post) legacy(m *mcpwire.Message) {
 	}
 	switch m.Kind {
 	case mcpwire.Response:
-		p.conv.answered(*m)
+		p.face.answered(p.conv, m)
 		p.accepted()
 	case mcpwire.Notification:
-		notified(p.conv, m)
+		p.face.notified(p.conv, m)
 		p.accepted()
 	default:
 		p.legacyRequest()
@@ -182,6 +183,7 @@ func (p *post) attachSession() bool {
 	}
 	p.attach(conv)
 	p.stream.memory, p.stream.budget = &conv.memory, &p.face.kept
+	p.stream.counts = &p.face.counts
 	p.stream.primes = mcpwire.Revision(p.call.Wire.Revision).EarlyClose()
 	return true
 }

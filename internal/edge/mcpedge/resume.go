@@ -39,9 +39,11 @@ func (h *hearing) resume(stream, after uint64) {
 		own = t.resume(after, h.primes())
 	}
 	if own == nil {
+		h.face.counts.add(streamsUnknown)
 		_ = h.r.Answer(http.StatusNoContent, "") // an agent that left needs no answer
 		return
 	}
+	h.face.counts.add(streamsResumed)
 	defer close(own.done)
 	out := beginEvents(h.r.Exchange)
 	err := out.quiet() // said at once, so that the agent sees the header
@@ -85,6 +87,7 @@ func (h *hearing) greet(out *eventWriter, after uint64, again, gap bool) error {
 	if !again {
 		return nil
 	}
+	h.face.counts.add(streamsResumed)
 	missed, known := h.conv.memory.missed(after)
 	if len(missed) > 0 {
 		if err := out.send(missed); err != nil {

@@ -25,6 +25,7 @@ type stream struct {
 	memory    *memory // of the session, where streams can be resumed
 	primes    bool    // the agent's revision has priming events
 	budget    *budget // of memories
+	counts    *counts
 
 	mu    sync.Mutex // guards what follows
 	ended bool
@@ -88,6 +89,7 @@ func (s *stream) open() {
 			s.way, s.first = t, r
 			return
 		}
+		s.counts.add(streamsForgotten)
 	}
 	s.first = newReader(nil)
 	s.way = passing{s.first}

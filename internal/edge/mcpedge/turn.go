@@ -21,6 +21,9 @@ type turn struct {
 	opened *durward.Session // by initialize
 	slots  chan struct{}    // of a link, where requests may wait for their turn
 	quit   <-chan struct{}  // closed when a link takes nothing more
+
+	entered bool                    // the conversation is not to be told of it
+	cancel  context.CancelCauseFunc // of a link's request
 }
 
 // answer is what a request gets.
@@ -81,7 +84,7 @@ func (t *turn) attach(conv *conversation) {
 // prepare makes the peer of a turn that is about to run.
 func (f *Face) prepare(t *turn, out outlet) {
 	t.peer.modern, t.peer.level, t.peer.capabilities = t.call.Wire.Modern, t.call.Client.LogLevel, t.call.Client.Capabilities
-	t.peer.conv, t.peer.out, t.peer.opts = t.conv, out, &f.opts
+	t.peer.conv, t.peer.out, t.peer.opts, t.peer.counts = t.conv, out, &f.opts, &f.counts
 }
 
 // run answers an admitted turn. The call is known to its conversation while it
@@ -97,8 +100,8 @@ func (f *Face) run(ctx context.Context, t *turn, cancel context.CancelCauseFunc)
 			return t.failed(overloaded("Too many calls are under way; try again in a moment."))
 		}
 	}
-	if t.conv != nil {
-		n, err := t.conv.begin(t.id, cancel, f.opts.SessionCalls+cap(t.slots)*(queueing-1))
+	if t.conv != nil && !t.entered {
+		n, err := t.conv.begin(t.id, cancel, f.opts.SessionCalls)
 		if err != nil {
 			return t.failed(err)
 		}
@@ -122,6 +125,7 @@ func overloaded(msg string) *durward.Error {
 // lost says in the log that an agent did not read what it was sent.
 func (f *Face) lost(c *durward.Call, messages int) {
 	if messages > 0 {
+		f.counts.addAll(newsLost, messages)
 		f.opts.Log.Info("agent reads too slowly", "call", c.ID, "agent", c.Agent.Name, "dropped", messages)
 	}
 }
