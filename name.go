@@ -38,6 +38,11 @@ func CheckPattern(p string) error {
 	if strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0xFFFD }) {
 		return errors.New("a pattern has no control characters and is valid UTF-8")
 	}
+	// Elsewhere these are wildcards, and a deny that quietly never matches is worse
+	// than none. Only resources' URIs have them in earnest.
+	if i := strings.IndexAny(p, "?[]{}"); i >= 0 && !strings.HasPrefix(p, "resource:") {
+		return fmt.Errorf("in a pattern only * is a wildcard, %q is not; write several patterns (or resource:... for a URI that has it)", p[i])
+	}
 	return nil
 }
 

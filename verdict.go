@@ -71,6 +71,7 @@ const (
 	ReasonNotAllowed          Reason = "not_allowed" // no rule allows it
 	ReasonRuleDenies          Reason = "rule_denies" // a deny rule matches
 	ReasonArgumentsInvalid    Reason = "arguments_invalid"
+	ReasonSchemaUnusable      Reason = "schema_unusable" // the tool's own schema cannot be used to check
 	ReasonRequestInvalid      Reason = "request_invalid"
 	ReasonStateInvalid        Reason = "state_invalid"
 	ReasonInputRequired       Reason = "input_required" // not refused: the caller is asked something

@@ -32,6 +32,7 @@ const (
 // Names of the findings of argument validation.
 const (
 	RuleArguments = "arguments.schema"   // a value breaks the tool's schema
+	RuleNumber    = "arguments.number"   // a number that cannot be compared with anything
 	RuleSchema    = "arguments.unusable" // the schema itself cannot be used
 	vectorInput   = "parameter_validation"
 )
@@ -39,7 +40,8 @@ const (
 // Schemas checks arguments against the tools' schemas (JSON Schema 2020-12,
 // or draft-07 where a schema says so). Each schema is compiled when it is
 // first needed and kept by its digest. References to other documents are
-// refused, never fetched. It is safe for concurrent use.
+// refused, never fetched; what a validation may cost is bounded (see bounds.go);
+// patterns that RE2 cannot express are not checked. It is safe for concurrent use.
 type Schemas struct {
 	mu       sync.RWMutex // guards both maps
 	byOp     map[*durward.Operation]*schema
@@ -48,10 +50,11 @@ type Schemas struct {
 }
 
 type schema struct {
-	once  sync.Once
-	quick *quick // nil when the schema is not simple
-	valid *jsonschema.Schema
-	err   error
+	once   sync.Once
+	quick  *quick // nil when the schema is not simple
+	valid  *jsonschema.Schema
+	budget budget
+	err    error
 }
 
 // NewSchemas returns an empty cache of compiled schemas.
@@ -69,8 +72,7 @@ func (s *Schemas) Check(op *durward.Operation, arguments []byte) []durward.Findi
 	sch := s.get(op)
 	sch.once.Do(func() { sch.compile(op.InputSchema) })
 	if sch.err != nil {
-		return []durward.Finding{{Rule: RuleSchema, Vector: vectorInput, Severity: "medium", Where: "inputSchema",
-			Evidence: cut("the tool's input schema cannot be used: " + sch.err.Error())}}
+		return unusable(sch.err)
 	}
 	if arguments == nil {
 		arguments = []byte("{}")
@@ -78,15 +80,43 @@ func (s *Schemas) Check(op *durward.Operation, arguments []byte) []durward.Findi
 	if sch.quick != nil && sch.quick.accepts(arguments) {
 		return nil
 	}
-	err := sch.valid.Validate(decode(arguments))
+	values, number := decodeChecked(arguments)
+	if number != nil {
+		return []durward.Finding{*number}
+	}
+	err := sch.validate(values, len(arguments))
 	if err == nil {
 		return nil
 	}
 	var bad *jsonschema.ValidationError
 	if !errors.As(err, &bad) {
-		return []durward.Finding{{Rule: RuleArguments, Vector: vectorInput, Severity: "low", Evidence: cut(err.Error())}}
+		return unusable(err)
 	}
 	return s.violations(bad, nil)
+}
+
+// unusable says that nothing could be checked, whatever the arguments.
+func unusable(err error) []durward.Finding {
+	return []durward.Finding{{Rule: RuleSchema, Vector: vectorInput, Severity: "medium", Where: "inputSchema",
+		Evidence: cut("the tool's input schema cannot be used: " + err.Error())}}
+}
+
+// validate spends the schema's budget; one validation at a time. Whatever goes
+// wrong in the library is an error, never an end of the process.
+func (s *schema) validate(values any, size int) (err error) {
+	s.budget.mu.Lock()
+	defer s.budget.mu.Unlock()
+	defer func() {
+		switch r := recover(); r.(type) {
+		case nil:
+		case tooCostly:
+			err = errors.New("checking these arguments takes too many steps")
+		default:
+			err = fmt.Errorf("the validator failed: %v", r)
+		}
+	}()
+	s.budget.left = baseBudget + size
+	return s.valid.Validate(values)
 }
 
 func (s *Schemas) get(op *durward.Operation) *schema {
@@ -129,13 +159,26 @@ func (s *schema) compile(raw []byte) {
 		s.err = err
 		return
 	}
-	if s.valid, s.err = compileFull(doc); s.err == nil {
+	if s.err = checkWays(doc); s.err != nil {
+		return
+	}
+	if s.valid, s.err = s.budget.compile(doc); s.err == nil {
 		s.quick = compileQuick(doc, 0)
 	}
 }
 
-func compileFull(doc any) (*jsonschema.Schema, error) {
+// compile makes the full validator, which spends the budget.
+func (b *budget) compile(doc any) (v *jsonschema.Schema, err error) {
+	defer func() {
+		if r := recover(); r != nil { // a schema must not end the process either
+			err = fmt.Errorf("the validator failed: %v", r)
+		}
+	}()
+	b.left = baseBudget
 	c := jsonschema.NewCompiler()
+	c.RegisterVocabulary(b.vocabulary())
+	c.AssertVocabs()
+	c.UseRegexpEngine(b.compilePattern)
 	c.UseLoader(refuser{})
 	c.DefaultDraft(jsonschema.Draft2020)
 	const at = "tool:///inputSchema"
@@ -163,15 +206,23 @@ func (s *Schemas) violations(e *jsonschema.ValidationError, out []durward.Findin
 	return append(out, durward.Finding{
 		Rule: RuleArguments, Vector: vectorInput, Severity: "low",
 		Where:    pointer(e.InstanceLocation),
-		Evidence: cut(keyword(e) + e.ErrorKind.LocalizedString(s.printer)),
+		Evidence: cut(s.say(e)),
 	})
 }
 
-func keyword(e *jsonschema.ValidationError) string {
+// say names the rule and what is wrong. Where the library names no rule, as
+// for a schema that is false, the schema's own place does.
+func (s *Schemas) say(e *jsonschema.ValidationError) string {
+	text, rule := e.ErrorKind.LocalizedString(s.printer), ""
 	if path := e.ErrorKind.KeywordPath(); len(path) > 0 {
-		return path[len(path)-1] + ": "
+		rule = path[len(path)-1]
+	} else if i := strings.LastIndexByte(e.SchemaURL, '/'); i >= 0 {
+		rule, text = e.SchemaURL[i+1:], "not allowed here"
 	}
-	return ""
+	if rule == "" || strings.HasPrefix(text, rule+":") {
+		return text
+	}
+	return rule + ": " + text
 }
 
 // pointer is the JSON Pointer (RFC 6901) of a location.
@@ -179,9 +230,13 @@ func pointer(path []string) string {
 	var b strings.Builder
 	for _, p := range path {
 		b.WriteByte('/')
-		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(p))
+		b.WriteString(escapePointer(p))
 	}
 	return b.String()
+}
+
+func escapePointer(part string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(part)
 }
 
 func cut(s string) string {
@@ -191,9 +246,18 @@ func cut(s string) string {
 	return strings.ToValidUTF8(s[:maxStatement], "") + "..."
 }
 
+// Unusable tells that the schema is at fault, not the arguments.
+func Unusable(findings []durward.Finding) bool {
+	return len(findings) > 0 && findings[0].Rule == RuleSchema
+}
+
 // Explain says to the model what is wrong with its arguments and where, so
 // that it can correct itself.
 func Explain(tool string, findings []durward.Finding) string {
+	if Unusable(findings) {
+		return "The tool " + tool + " cannot be called: " + findings[0].Evidence +
+			". No other arguments will help; the operator can repair the server, or set arguments: report for it."
+	}
 	var b strings.Builder
 	b.WriteString("The arguments of " + tool + " do not match its schema; nothing was called.")
 	for _, f := range findings {

@@ -3,9 +3,11 @@ package guard
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"unsafe"
 
+	"durward"
 	"durward/internal/mcpwire"
 )
 
@@ -18,10 +20,32 @@ func decode(raw []byte) any {
 	return d.value()
 }
 
-type decoder struct {
-	raw []byte
-	at  int
+// decodeChecked does the same and reports a number that no validator should
+// be asked about: exact arithmetic on 1e999999999 ends badly.
+func decodeChecked(raw []byte) (any, *durward.Finding) {
+	d := decoder{raw: raw}
+	v := d.value()
+	if d.wild == nil {
+		return v, nil
+	}
+	return nil, &durward.Finding{Rule: RuleNumber, Vector: vectorInput, Severity: "low", Where: "/" + escapePointer(d.wildKey),
+		Evidence: cut("number: " + string(d.wild) + " is out of range")}
 }
+
+type decoder struct {
+	raw     []byte
+	at      int
+	key     string // the last one that was read
+	wild    []byte // the first number out of range, and under which key
+	wildKey string
+}
+
+// Numbers beyond these bounds are out of range: longer than any that is meant,
+// or beyond what a double can hold.
+const (
+	maxNumber   = 400 // characters
+	maxExponent = 400
+)
 
 func (d *decoder) value() any {
 	switch d.skip(); d.raw[d.at] {
@@ -55,6 +79,7 @@ func (d *decoder) object() any {
 		key := d.text()
 		d.skip() // the colon
 		d.at++
+		d.key = key
 		m[key] = d.value()
 	}
 	d.at++
@@ -136,7 +161,22 @@ func (d *decoder) number() json.Number {
 	for d.at < len(d.raw) && strings.IndexByte(" \t\r\n,]}", d.raw[d.at]) < 0 {
 		d.at++
 	}
+	if n := d.raw[start:d.at]; d.wild == nil && isWild(n) {
+		d.wild, d.wildKey = n, d.key
+	}
 	return json.Number(d.raw[start:d.at])
+}
+
+func isWild(n []byte) bool {
+	if len(n) > maxNumber {
+		return true
+	}
+	i := bytes.IndexAny(n, "eE")
+	if i < 0 {
+		return false
+	}
+	exponent, err := strconv.Atoi(string(n[i+1:]))
+	return err != nil || exponent > maxExponent || exponent < -maxExponent
 }
 
 // skip goes over white space and returns the byte behind it.

@@ -7,5 +7,5 @@ func Quick(rawSchema, arguments []byte) (simple, accepts bool, full error) {
 	if s.compile(rawSchema); s.err != nil || s.quick == nil {
 		return false, false, s.err
 	}
-	return true, s.quick.accepts(arguments), s.valid.Validate(decode(arguments))
+	return true, s.quick.accepts(arguments), s.validate(decode(arguments), len(arguments))
 }

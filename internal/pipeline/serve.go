@@ -204,13 +204,15 @@ func (g *Gateway) inspect(t *transit) (durward.Reply, error) {
 	if len(t.findings) == 0 {
 		return durward.Reply{}, nil
 	}
+	t.reason = durward.ReasonArgumentsInvalid
+	if guard.Unusable(t.findings) {
+		t.reason = durward.ReasonSchemaUnusable
+	}
 	if mode == "report" {
-		t.verdict = t.verdict.Stricter(durward.Verdict{Effect: durward.Flag, Reason: durward.ReasonArgumentsInvalid})
-		t.reason = durward.ReasonArgumentsInvalid
+		t.verdict = t.verdict.Stricter(durward.Verdict{Effect: durward.Flag, Reason: t.reason})
 		return durward.Reply{}, nil
 	}
-	t.verdict = durward.Verdict{Effect: durward.Deny, Reason: durward.ReasonArgumentsInvalid}
-	t.reason = durward.ReasonArgumentsInvalid
+	t.verdict = durward.Verdict{Effect: durward.Deny, Reason: t.reason}
 	return durward.Reply{Result: toolError(guard.Explain(c.Asked, t.findings)), Modern: true}, nil
 }
 

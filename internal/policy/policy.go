@@ -76,11 +76,11 @@ func parseRule(text string) (rule, error) {
 			r.kind, r.pattern = durward.KindResource, rest
 		}
 	}
-	if r.pattern == "" || len(r.pattern) > 512 {
-		return r, fmt.Errorf("pattern %q: want 1 to 512 characters such as files__read_*", text)
+	if err := durward.CheckPattern(text); err != nil {
+		return r, fmt.Errorf("pattern %q: %w", text, err)
 	}
-	if strings.Count(r.pattern, "*") > 8 {
-		return r, fmt.Errorf("pattern %q has more than 8 stars", text)
+	if r.pattern == "" {
+		return r, fmt.Errorf("pattern %q names nothing", text)
 	}
 	return r, nil
 }
