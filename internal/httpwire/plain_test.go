@@ -3,6 +3,7 @@ package httpwire_test
 import (
 	"bufio"
 	"context"
+	"durward/internal/httpwire"
 	"errors"
 	"fmt"
 	"io"
@@ -13,8 +14,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"durward/internal/httpwire"
 )
 
 // script is a server that answers each request with the next of its texts, as

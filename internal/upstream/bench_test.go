@@ -2,15 +2,14 @@ package upstream_test
 
 import (
 	"context"
+	"durward"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
-
-	"durward"
-	"durward/internal/mcpwire"
-	"durward/internal/upstream"
 )
 
 // BenchmarkDo is one small call over a connection that stands, 32 at a time.

@@ -2,17 +2,16 @@ package upstream_test
 
 import (
 	"context"
+	"durward"
+	"durward/internal/durwardtest"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream"
 	"net/http"
 	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"durward"
-	"durward/internal/durwardtest"
-	"durward/internal/mcpwire"
-	"durward/internal/upstream"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -372,7 +371,7 @@ func TestALostSessionIsOpenedAgain(t *testing.T) {
 			defer forget(old)
 		}
 		old = kit()
-		var next http.Handler = streamable(old, false)
+		next := streamable(old, false)
 		h.Store(&next)
 	}
 	fresh()

@@ -1,11 +1,10 @@
 package upstream
 
 import (
-	"strconv"
-
 	"durward"
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
+	"strconv"
 )
 
 // prepareCall makes the call for a line of a request. What need not change

@@ -2,12 +2,11 @@ package upstream
 
 import (
 	"context"
-	"errors"
-	"fmt"
-
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
 	"durward/internal/upstream/mcphttp"
+	"errors"
+	"fmt"
 )
 
 // wish is what a conversation is wanted for.

@@ -2,13 +2,12 @@ package upstream
 
 import (
 	"context"
-	"errors"
-	"sync"
-	"time"
-
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
 	"durward/internal/upstream/stdio"
+	"errors"
+	"sync"
+	"time"
 )
 
 // dialStdio starts a process and finds out how it speaks. Some older servers

@@ -2,11 +2,10 @@ package upstream
 
 import (
 	"context"
-	"errors"
-
 	"durward"
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
+	"errors"
 )
 
 // Do sends a request to its upstream and waits for the answer. When ctx ends,
@@ -181,7 +180,7 @@ func (s *server) mend(ctx context.Context, r *Request, f *flaw) *Request {
 		return r
 	case f.rpc != nil:
 		return s.reread(ctx, r)
-	case fault == nil || f.streamed || !(r.Safe || onlyReads(r.Method)):
+	case fault == nil || f.streamed || !r.Safe && !onlyReads(r.Method):
 		return nil
 	case fault.Kind == link.Lost, fault.Kind == link.Broken && fault.Status == 0:
 		return r

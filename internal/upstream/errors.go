@@ -2,10 +2,9 @@ package upstream
 
 import (
 	"context"
-	"errors"
-
 	"durward"
 	"durward/internal/upstream/link"
+	"errors"
 )
 
 func unknownUpstream(name string) *durward.Error {

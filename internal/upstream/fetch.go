@@ -2,13 +2,12 @@ package upstream
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"time"
-
 	"durward"
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
+	"errors"
+	"fmt"
+	"time"
 )
 
 // Bounds of what one upstream may list.

@@ -2,12 +2,11 @@ package upstream
 
 import (
 	"context"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream/link"
 	"slices"
 	"sync"
 	"time"
-
-	"durward/internal/mcpwire"
-	"durward/internal/upstream/link"
 )
 
 // follower keeps one conversation subscribed to what is watched: by

@@ -2,6 +2,10 @@ package upstream_test
 
 import (
 	"bufio"
+	"durward"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream"
+	"durward/internal/upstream/link"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,11 +14,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"durward"
-	"durward/internal/mcpwire"
-	"durward/internal/upstream"
-	"durward/internal/upstream/link"
 )
 
 // serveHostile is an older stdio server that does not behave. It answers the
@@ -94,7 +93,9 @@ func byCapability() string {
 	for name := range mcpwire.Fields([]byte(promises)) {
 		list += `,{"name":"` + name + `","inputSchema":{"type":"object"}}`
 	}
-	if strings.Contains(promises, "sampling") && !(strings.Contains(answered, `"r","result":{"roots":[]}`) && strings.Contains(answered, `"s","error"`)) {
+	mayAsk := strings.Contains(promises, "sampling")
+	heard := strings.Contains(answered, `"r","result":{"roots":[]}`) && strings.Contains(answered, `"s","error"`)
+	if mayAsk && !heard {
 		return ""
 	}
 	return list
@@ -267,7 +268,7 @@ func badHTTP(t testing.TB, modern bool, fn func(w http.ResponseWriter, r *http.R
 			w.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		}
-		result := ""
+		var result string
 		switch {
 		case m.Method == mcpwire.MethodToolsCall:
 			fn(w, r, string(m.ID))
@@ -354,11 +355,15 @@ func TestAServerThatMisbehaves(t *testing.T) {
 		"a redirect": {durward.ReasonUpstreamUnavailable, func(w http.ResponseWriter, r *http.Request, _ string) {
 			http.Redirect(w, r, "http://127.0.0.1:1/elsewhere", http.StatusTemporaryRedirect)
 		}},
-		"refused credentials": {durward.ReasonUpstreamUnavailable, func(w http.ResponseWriter, _ *http.Request, _ string) { http.Error(w, "who are you", 401) }},
-		"a gateway's error":   {durward.ReasonUpstreamUnavailable, func(w http.ResponseWriter, _ *http.Request, _ string) { http.Error(w, "bad gateway", 502) }},
+		"refused credentials": {durward.ReasonUpstreamUnavailable, func(w http.ResponseWriter, _ *http.Request, _ string) {
+			http.Error(w, "who are you", http.StatusUnauthorized)
+		}},
+		"a gateway's error": {durward.ReasonUpstreamUnavailable, func(w http.ResponseWriter, _ *http.Request, _ string) {
+			http.Error(w, "bad gateway", http.StatusBadGateway)
+		}},
 		"busy": {durward.ReasonOverloaded, func(w http.ResponseWriter, _ *http.Request, _ string) {
 			w.Header().Set("Retry-After", "7")
-			http.Error(w, "later", 503)
+			http.Error(w, "later", http.StatusServiceUnavailable)
 		}},
 		"garbage before the answer": {durward.ReasonNone, func(w http.ResponseWriter, _ *http.Request, id string) {
 			events(w, "not json", `{"jsonrpc":"2.0","id":5555555,"result":{}}`, "", fine(id))

@@ -2,11 +2,10 @@ package upstream
 
 import (
 	"context"
-	"sync"
-	"time"
-
 	"durward"
 	"durward/internal/mcpwire"
+	"sync"
+	"time"
 )
 
 // Times of a keeper.

@@ -2,12 +2,11 @@ package upstream
 
 import (
 	"context"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream/link"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"durward/internal/mcpwire"
-	"durward/internal/upstream/link"
 )
 
 // line is one conversation with an upstream and what was agreed on it.

@@ -1,6 +1,9 @@
 package upstream_test
 
 import (
+	"durward"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,10 +13,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"durward"
-	"durward/internal/mcpwire"
-	"durward/internal/upstream"
 )
 
 // script serves an era's handshake and answers everything else by a function
@@ -39,7 +38,7 @@ func (s script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		return
 	}
-	result := ""
+	var result string
 	switch {
 	case m.Method == mcpwire.MethodDiscover && s.modern:
 		result = `{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":` + s.caps + `,"ttlMs":60000,"cacheScope":"private"}`

@@ -2,6 +2,11 @@ package upstream_test
 
 import (
 	"context"
+	"durward"
+	"durward/internal/durwardtest"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream"
+	"durward/internal/upstream/stdio"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,12 +15,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"durward"
-	"durward/internal/durwardtest"
-	"durward/internal/mcpwire"
-	"durward/internal/upstream"
-	"durward/internal/upstream/stdio"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"go.uber.org/goleak"

@@ -3,11 +3,10 @@ package upstream
 import (
 	"bytes"
 	"context"
-	"slices"
-	"time"
-
 	"durward"
 	"durward/internal/mcpwire"
+	"slices"
+	"time"
 )
 
 // hearOverlays reads the lists of the processes that said theirs changed.

@@ -2,11 +2,10 @@ package upstream
 
 import (
 	"context"
-	"sync"
-	"time"
-
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
+	"sync"
+	"time"
 )
 
 // key tells which calls may share a session or a process: those in one scope,

@@ -2,10 +2,9 @@ package upstream
 
 import (
 	"context"
-	"sync/atomic"
-
 	"durward"
 	"durward/internal/mcpwire"
+	"sync/atomic"
 )
 
 // relay stands between a server and the caller while a call runs: it lets

@@ -1,9 +1,8 @@
 package upstream
 
 import (
-	"time"
-
 	"durward"
+	"time"
 )
 
 // Request is one call for one upstream.

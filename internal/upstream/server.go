@@ -2,6 +2,10 @@ package upstream
 
 import (
 	"context"
+	"durward"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream/link"
+	"durward/internal/upstream/mcphttp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,11 +15,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"durward"
-	"durward/internal/mcpwire"
-	"durward/internal/upstream/link"
-	"durward/internal/upstream/mcphttp"
 )
 
 // server is one upstream: how it is reached, what is known of it, and its

@@ -2,17 +2,16 @@ package upstream
 
 import (
 	"context"
+	"durward"
+	"durward/internal/httpwire"
+	"durward/internal/upstream/link"
+	"durward/internal/upstream/stdio"
 	"encoding/json"
 	"log/slog"
 	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"durward"
-	"durward/internal/httpwire"
-	"durward/internal/upstream/link"
-	"durward/internal/upstream/stdio"
 )
 
 // EraCache remembers which era an upstream speaks, from one run to the next.

@@ -2,17 +2,16 @@ package upstream_test
 
 import (
 	"context"
+	"durward"
+	"durward/internal/durwardtest"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream"
 	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
-
-	"durward"
-	"durward/internal/durwardtest"
-	"durward/internal/mcpwire"
-	"durward/internal/upstream"
 )
 
 // Plain calls work in every combination of agent and server.

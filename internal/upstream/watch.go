@@ -2,12 +2,11 @@ package upstream
 
 import (
 	"context"
+	"durward"
+	"durward/internal/mcpwire"
 	"slices"
 	"strings"
 	"time"
-
-	"durward"
-	"durward/internal/mcpwire"
 )
 
 // watchers are who wants to hear of which resource; guarded by the keeper's mu.

@@ -2,11 +2,10 @@ package link
 
 import (
 	"context"
-	"errors"
-	"fmt"
-
 	"durward"
 	"durward/internal/mcpwire"
+	"errors"
+	"fmt"
 )
 
 // Hello is what we say of ourselves and of the client that we speak for.

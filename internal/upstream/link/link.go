@@ -2,14 +2,13 @@ package link
 
 import (
 	"context"
+	"durward"
+	"durward/internal/mcpwire"
 	"errors"
 	"fmt"
 	"strconv"
 	"sync/atomic"
 	"time"
-
-	"durward"
-	"durward/internal/mcpwire"
 )
 
 // Call is one request on its way to a server.
@@ -47,7 +46,7 @@ func (c *Call) Pieces() [][]byte {
 	}
 	head := append(make([]byte, 0, len(c.Method)+96), `{"jsonrpc":"2.0","id":`...)
 	head = append(strconv.AppendUint(head, c.ID, 10), `,"method":`...)
-	return [][]byte{append(mcpwire.AppendQuote(head, c.Method), `,"params":`...), c.Params, []byte{'}'}}
+	return [][]byte{append(mcpwire.AppendQuote(head, c.Method), `,"params":`...), c.Params, {'}'}}
 }
 
 // Answer is what a server answered: a raw result or an error object.

@@ -2,11 +2,10 @@ package link
 
 import (
 	"context"
+	"durward/internal/mcpwire"
 	"log/slog"
 	"sync"
 	"time"
-
-	"durward/internal/mcpwire"
 )
 
 // turnQueue is how many messages wait for one caller. A server's reader never

@@ -2,6 +2,8 @@ package link_test
 
 import (
 	"context"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream/link"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,9 +12,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"durward/internal/mcpwire"
-	"durward/internal/upstream/link"
 
 	"go.uber.org/goleak"
 )

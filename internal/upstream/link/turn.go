@@ -2,12 +2,11 @@ package link
 
 import (
 	"context"
+	"durward"
+	"durward/internal/mcpwire"
 	"errors"
 	"strconv"
 	"sync"
-
-	"durward"
-	"durward/internal/mcpwire"
 )
 
 // asksAtOnce bounds the requests of a server that wait for one caller.

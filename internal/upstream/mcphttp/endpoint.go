@@ -2,6 +2,9 @@ package mcphttp
 
 import (
 	"context"
+	"durward/internal/httpwire"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream/link"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -15,10 +18,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"durward/internal/httpwire"
-	"durward/internal/mcpwire"
-	"durward/internal/upstream/link"
 )
 
 const (

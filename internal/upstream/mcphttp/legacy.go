@@ -2,15 +2,14 @@ package mcphttp
 
 import (
 	"context"
+	"durward/internal/httpwire"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream/link"
 	"errors"
 	"fmt"
 	"net/http"
 	"sync"
 	"time"
-
-	"durward/internal/httpwire"
-	"durward/internal/mcpwire"
-	"durward/internal/upstream/link"
 )
 
 // Bounds of a session.

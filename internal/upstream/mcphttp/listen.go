@@ -1,14 +1,13 @@
 package mcphttp
 
 import (
+	"durward/internal/httpwire"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream/link"
 	"errors"
 	"io"
 	"net/http"
 	"time"
-
-	"durward/internal/httpwire"
-	"durward/internal/mcpwire"
-	"durward/internal/upstream/link"
 )
 
 // listen keeps the GET stream of a session open until the session ends or the

@@ -2,6 +2,10 @@ package mcphttp_test
 
 import (
 	"context"
+	"durward/internal/httpwire"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream/link"
+	"durward/internal/upstream/mcphttp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,11 +18,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"durward/internal/httpwire"
-	"durward/internal/mcpwire"
-	"durward/internal/upstream/link"
-	"durward/internal/upstream/mcphttp"
 
 	"go.uber.org/goleak"
 )

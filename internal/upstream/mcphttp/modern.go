@@ -2,10 +2,9 @@ package mcphttp
 
 import (
 	"context"
-	"net/http"
-
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
+	"net/http"
 )
 
 // Modern speaks MCP 2026-07-28: every request stands alone, so there is

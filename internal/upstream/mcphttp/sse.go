@@ -2,6 +2,9 @@ package mcphttp
 
 import (
 	"context"
+	"durward/internal/httpwire"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream/link"
 	"errors"
 	"fmt"
 	"io"
@@ -9,10 +12,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-
-	"durward/internal/httpwire"
-	"durward/internal/mcpwire"
-	"durward/internal/upstream/link"
 )
 
 // SSE is a conversation of the HTTP+SSE transport of 2024-11-05: everything

@@ -2,7 +2,6 @@ package stdio
 
 import (
 	"context"
-
 	"durward/internal/upstream/link"
 )
 

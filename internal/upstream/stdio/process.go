@@ -2,14 +2,13 @@ package stdio
 
 import (
 	"context"
+	"durward/internal/mcpwire"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"sync"
 	"time"
-
-	"durward/internal/mcpwire"
 )
 
 // Command describes a server to start and what becomes of what it writes.
