@@ -157,6 +157,29 @@ func (h *house) call(t testing.TB, method, params string) *durward.Call {
 	return c
 }
 
+// TestWhatIsDecidedOnIsWhatIsCalled: params that name a second operation for
+// another method's place must not be judged by that one.
+func TestWhatIsDecidedOnIsWhatIsCalled(t *testing.T) {
+	h := newHouse(t)
+	for method, params := range map[string]string{
+		"tools/call":          `{"name":"delete","ref":{"name":"crm__add"},"arguments":{"text":"x"}}`,
+		"prompts/get":         `{"name":"delete","uri":"crm://1","arguments":{}}`,
+		"resources/read":      `{"uri":"files://secret","ref":{"uri":"crm://1"}}`,
+		"completion/complete": `{"ref":{"type":"ref/resource","uri":"crm://1"},"name":"delete"}`,
+	} {
+		c := h.call(t, method, params)
+		c.Asked = "crm__add" // whatever the edge made of it
+		if _, err := h.Serve(t.Context(), c, nil); durward.AsError(err).Reason != durward.ReasonRequestInvalid || len(h.up.asked) != 0 {
+			t.Errorf("%s: Serve = %v, upstream asked %+v", method, err, h.up.asked)
+		}
+	}
+	c := h.call(t, "tools/call", `{"name":"crm__delete","arguments":{"text":"x"}}`)
+	c.Asked = "crm__add"
+	if _, err := h.Serve(t.Context(), c, nil); durward.AsError(err).Code != durward.NotFound {
+		t.Errorf("the name in the params must decide: %v", err)
+	}
+}
+
 func TestAnAllowedCallReachesItsUpstreamAndLeavesARecord(t *testing.T) {
 	h := newHouse(t)
 	reply, err := h.Serve(t.Context(), h.call(t, "tools/call", `{"name":"crm__add","arguments":{"text":"x"}}`), nil)

@@ -106,6 +106,9 @@ func (t *transit) resolve() error {
 	if t.view = t.plan.view(c.Agent, c.Endpoint); t.view == nil {
 		return &durward.Error{Code: durward.NotFound, Reason: durward.ReasonEndpointUnknown, Message: "There is no endpoint /mcp/" + c.Endpoint + "."}
 	}
+	if err := t.ask(); err != nil {
+		return err
+	}
 	var err error
 	switch c.Method {
 	case mcpwire.MethodToolsCall:
@@ -120,6 +123,36 @@ func (t *transit) resolve() error {
 		err = &durward.Error{Code: durward.BadRequest, Reason: durward.ReasonRequestInvalid, Message: "The method " + c.Method + " calls nothing."}
 	}
 	return err
+}
+
+// ask reads what is asked for from where the method has it, and from nowhere
+// else: what is decided on must be what the upstream will act on. Members that
+// would say it for another method have no place in the request.
+func (t *transit) ask() error {
+	c, in := t.call, &t.call.Input
+	at, others := in.Name, [2]durward.Span{in.URI, in.Ref}
+	switch c.Method {
+	case mcpwire.MethodResourcesRead:
+		at, others = in.URI, [2]durward.Span{in.Name, in.Ref}
+	case mcpwire.MethodComplete:
+		at, others = in.Ref, [2]durward.Span{in.Name, in.URI}
+	}
+	for _, o := range others {
+		if o.Present() {
+			return &durward.Error{Code: durward.BadRequest, Reason: durward.ReasonRequestInvalid,
+				Message: "The params of " + c.Method + " name what they ask for in more than one way."}
+		}
+	}
+	raw := at.Of(in.Raw)
+	if c.Method == mcpwire.MethodComplete || (raw != nil && mcpwire.IsText(raw, c.Asked)) {
+		return nil // reference reads it; or the edge has read it already
+	}
+	asked, ok := mcpwire.Text(raw)
+	if !ok {
+		return &durward.Error{Code: durward.BadRequest, Reason: durward.ReasonRequestInvalid, Message: "The params of " + c.Method + " do not say what to ask for."}
+	}
+	c.Asked = asked
+	return nil
 }
 
 func (t *transit) resource(uri string) (*durward.Operation, error) {

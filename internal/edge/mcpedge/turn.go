@@ -48,7 +48,7 @@ func (t *turn) fill(m *mcpwire.Message, d mcpwire.Decision) {
 	t.id = m.ID
 	t.call.Method = m.Method
 	t.call.Input = d.Payload
-	t.call.Asked = askedOf(d.Payload)
+	t.call.Asked = askedOf(t.call.Method, d.Payload)
 	t.call.Wire.Modern = d.Modern
 	t.call.Wire.Revision = d.Revision
 	if d.Modern {
@@ -56,11 +56,11 @@ func (t *turn) fill(m *mcpwire.Message, d mcpwire.Decision) {
 	}
 }
 
-// askedOf is the name or URI that the params ask for; a completion asks for
-// what its ref names.
-func askedOf(p durward.Payload) string {
+// askedOf is the name or URI that the params ask for; a completion, and
+// nothing else, asks for what its ref names.
+func askedOf(method string, p durward.Payload) string {
 	name, uri := p.Name.Of(p.Raw), p.URI.Of(p.Raw)
-	if ref := p.Ref.Of(p.Raw); ref != nil {
+	if ref := p.Ref.Of(p.Raw); ref != nil && method == mcpwire.MethodComplete {
 		name, _ = mcpwire.Field(ref, "name")
 		uri, _ = mcpwire.Field(ref, "uri")
 	}
