@@ -142,11 +142,11 @@ func testVerbs(t *testing.T, v verbs) {
 		}
 	}
 
-	minted, err := v.CreateAgent(ctx, admin.NewAgent{Name: "bot/x", Roles: []string{"support"}})
+	_, err := v.CreateAgent(ctx, admin.NewAgent{Name: "bot/x", Roles: []string{"support"}})
 	refused(err, durward.BadRequest, durward.ReasonRequestInvalid, "bot/x")
 	_, err = v.CreateAgent(ctx, admin.NewAgent{Name: "bot", Roles: []string{"suport"}})
 	refused(err, durward.NotFound, durward.ReasonNotFound, `Did you mean "support"?`)
-	minted, err = v.CreateAgent(ctx, admin.NewAgent{Name: "bot", Roles: []string{"support"}})
+	minted, err := v.CreateAgent(ctx, admin.NewAgent{Name: "bot", Roles: []string{"support"}})
 	must(err)
 	if !strings.HasPrefix(minted.Secret, "dwk_") || minted.Key.State != "live" || minted.Agent != "bot" {
 		t.Errorf("minted = %+v", minted)

@@ -10,14 +10,13 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"durward"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"math/big"
 	"strings"
 	"time"
-
-	"durward"
 )
 
 const (

@@ -9,14 +9,13 @@ package snapshot
 
 import (
 	"context"
+	"durward"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"durward"
 )
 
 // Source is where the stored state comes from and file marks go to.
