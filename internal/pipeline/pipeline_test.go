@@ -99,6 +99,7 @@ type house struct {
 	up     *behind
 	ledger *ledger
 	secret string
+	key    durward.Key
 }
 
 const schema = `{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}`
@@ -128,16 +129,22 @@ func newHouse(t testing.TB) *house {
 	var key durward.Key
 	h.secret, key = identity.Mint(pepper, time.Now())
 	key.Agent = "bot"
-	if err := h.Load(&durward.Snapshot{
-		Revision:  7,
-		Agents:    []durward.Agent{{Name: "bot", Roles: []string{"crm"}}},
-		Keys:      []durward.Key{key},
-		Roles:     []durward.Role{{Name: "crm", Allow: []string{"crm__*"}, Deny: []string{"crm__delete*"}}},
-		Upstreams: []durward.Upstream{{Name: "crm"}, {Name: "files"}},
-	}); err != nil {
+	h.key = key
+	if err := h.Load(snapshotOf(h)); err != nil {
 		t.Fatal(err)
 	}
 	return h
+}
+
+// snapshotOf is what a house begins with.
+func snapshotOf(h *house) *durward.Snapshot {
+	return &durward.Snapshot{
+		Revision:  7,
+		Agents:    []durward.Agent{{Name: "bot", Roles: []string{"crm"}}},
+		Keys:      []durward.Key{h.key},
+		Roles:     []durward.Role{{Name: "crm", Allow: []string{"crm__*"}, Deny: []string{"crm__delete*"}}},
+		Upstreams: []durward.Upstream{{Name: "crm"}, {Name: "files"}},
+	}
 }
 
 func (h *house) call(t testing.TB, method, params string) *durward.Call {

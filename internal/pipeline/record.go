@@ -2,11 +2,14 @@ package pipeline
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"durward"
 	"durward/internal/audit"
 	"durward/internal/catalog"
+	"durward/internal/guard"
 	"durward/internal/mcpwire"
 )
 
@@ -70,7 +73,7 @@ func (g *Gateway) record(t *transit, reply durward.Reply, err error) *durward.Re
 		Time: c.Received, ID: c.ID, Lane: durward.LaneMCP, Agent: t.holder, Key: c.KeyID, Session: c.SessionID,
 		Remote: c.Wire.Remote, Transport: c.Wire.Transport, Protocol: c.Wire.Revision,
 		Method: c.Method, Asked: c.Asked,
-		Reason: t.reason, Rule: t.rule, Findings: t.findings,
+		Reason: t.reason, Rule: t.rule, Findings: t.kept(),
 		LatencyUS: g.Now().Sub(c.Received).Microseconds(), UpstreamUS: t.upstreamUS, Revision: t.plan.Revision,
 	}
 	if c.Agent != nil {
@@ -92,6 +95,21 @@ func (g *Gateway) record(t *transit, reply durward.Reply, err error) *durward.Re
 		r.Reason = durward.AsError(err).Reason
 	}
 	return r
+}
+
+// kept is what the record keeps of the findings. What they quote are values of
+// the arguments: where the policy does not keep those, the rule has to do.
+func (t *transit) kept() []durward.Finding {
+	if len(t.findings) == 0 || t.recordMode() == audit.KeepFull {
+		return t.findings
+	}
+	out := slices.Clone(t.findings)
+	for i := range out {
+		if out[i].Rule == guard.RuleArguments || out[i].Rule == guard.RuleNumber {
+			out[i].Evidence, _, _ = strings.Cut(out[i].Evidence, ":")
+		}
+	}
+	return out
 }
 
 // outcome tells how the call ended. A call that was let through keeps its

@@ -274,22 +274,29 @@ func (g *Gateway) ask(ctx context.Context, t *transit, p durward.Peer) (durward.
 	start := g.Now()
 	t.asked = true
 	defer func() { t.upstreamUS += g.Now().Sub(start).Microseconds() }()
-	if t.ticket == "" && !t.mayPark() {
-		reply, err := g.Upstreams.Do(ctx, t.request(), p)
-		return g.sealUpstream(t, reply), err
-	}
 	got, err := g.lap(ctx, t, p)
-	if err == nil && got.waits {
+	if err != nil {
+		return durward.Reply{}, err
+	}
+	if got.waits {
 		return g.sealTicket(t, got.Reply), nil
 	}
-	return g.sealUpstream(t, got.Reply), err
+	reply, err := t.honest(got.Reply)
+	if err != nil {
+		return durward.Reply{}, err
+	}
+	return g.sealUpstream(t, reply), nil
 }
 
-// lap runs a call that may have to wait for its stateless caller to come back,
-// or goes on with one that did.
+// lap runs the call, up to its end or to where it has to wait for its stateless
+// caller to come back; or it goes on with one that did.
 func (g *Gateway) lap(ctx context.Context, t *transit, p durward.Peer) (leg, error) {
 	c := t.call
-	if t.ticket != "" {
+	switch {
+	case t.ticket == "" && !t.mayPark():
+		reply, err := g.Upstreams.Do(ctx, t.request(), p)
+		return leg{Reply: reply}, err
+	case t.ticket != "":
 		return g.parking.resume(ctx, c.Agent.Name, t.ticket, c.Input.InputResponses.Of(c.Input.Raw), p)
 	}
 	r := t.request()
