@@ -26,6 +26,10 @@ func (s *server) prepareCall(r *Request, l *line, p durward.Peer) *link.Call {
 		c.Params = mcpwire.ModernParams(r.Payload, rewrite, mcpwire.RequestMeta{
 			Capabilities: crossing(r), Info: r.Client.Info, LogLevel: or(r.Client.LogLevel, logLevelUnsaid),
 		})
+		if r.Payload != nil && (r.Payload.InputResponses.Present() || r.Payload.RequestState.Present()) {
+			// Words that the client's revision does not have are none of its own.
+			c.Params = mcpwire.DropFields(c.Params, "inputResponses", "requestState")
+		}
 	case rewrite.ProgressToken != nil, needsRelaying(r.Client.Capabilities):
 		c.Params = mcpwire.ModernParams(r.Payload, rewrite, mcpwire.RequestMeta{
 			Capabilities: relayed(r.Client.Capabilities), Info: r.Client.Info, LogLevel: r.Client.LogLevel,
@@ -44,9 +48,10 @@ func (s *server) prepareCall(r *Request, l *line, p durward.Peer) *link.Call {
 const logLevelUnsaid = "info"
 
 // crossing returns the capabilities that a call of an older client declares to
-// a modern server. While nothing turns input_required into requests on the
-// client's session, a promise to answer would be a lie.
-func crossing(*Request) []byte { return []byte("{}") }
+// a modern server: what its session declared, as far as its revision goes.
+func crossing(r *Request) []byte {
+	return []byte(or(profile(r.Revision, r.Client.Capabilities), "{}"))
+}
 
 func needsRelaying(caps []byte) bool {
 	_, ok := mcpwire.Field(caps, "extensions")

@@ -104,7 +104,11 @@ func (s *server) exchange(ctx context.Context, r *Request, l *line, profile stri
 		s.keeper.refresh()
 	}
 	if a.Error != nil {
-		return s.refusal(l, y, a)
+		return s.refusal(r, l, y, a)
+	}
+	if l.modern && !r.Modern && mcpwire.ResultType(a.Result) == "input_required" {
+		reply, err := s.cross(ctx, r, l, y, a.Result)
+		return reply, nil, err
 	}
 	reply, err := s.settle(r, l, a)
 	return reply, nil, err
@@ -123,43 +127,41 @@ func (s *server) suffer(err error) {
 }
 
 // refusal is an answer that is an error.
-func (s *server) refusal(l *line, y *relay, a link.Answer) (durward.Reply, *flaw, error) {
-	reply := durward.Reply{Error: a.Error, Modern: l.modern}
-	switch {
-	case a.Error.Code == mcpwire.CodeHeaderMismatch, a.Error.Code == mcpwire.CodeUnsupportedVersion:
+func (s *server) refusal(r *Request, l *line, y *relay, a link.Answer) (durward.Reply, *flaw, error) {
+	switch code := a.Error.Code; {
+	case code == mcpwire.CodeHeaderMismatch, code == mcpwire.CodeUnsupportedVersion:
 		// Between us and the server; none of it is the caller's.
 		err := s.protocol("and the gateway could not agree on the protocol.", a.Error)
 		return durward.Reply{}, &flaw{line: l, rpc: a.Error, streamed: a.Streamed}, err
 	case y.refused.Load() != nil && y.crossing:
 		return durward.Reply{}, nil, s.cannotCross(asks(*y.refused.Load()))
+	case code == mcpwire.CodeURLElicitationRequired && r.Modern && !l.modern:
+		return s.sendToURLs(r, a.Error), nil, nil
 	}
-	return reply, nil, nil
+	return durward.Reply{Error: a.Error, Modern: l.modern}, nil, nil
+}
+
+// sendToURLs puts a refusal of 2025-11-25 that sends the user to URLs to a
+// client of 2026-07-28. Its retry is a new call: nothing waits for it.
+func (s *server) sendToURLs(r *Request, e *durward.RPCError) durward.Reply {
+	result := mcpwire.InputRequired(e)
+	_, able := mcpwire.Path(r.Client.Capabilities, "elicitation", "url")
+	switch {
+	case result == nil || r.Method == mcpwire.MethodComplete:
+		return durward.Reply{Error: mcpwire.InternalError(e.Message), Modern: true}
+	case !able:
+		return durward.Reply{Error: mcpwire.MissingCapability([]byte(`{"elicitation":{"url":{}}}`)), Modern: true}
+	}
+	return durward.Reply{Result: result, Modern: true}
 }
 
 // settle checks that a result can be understood by the caller. Within the
 // modern era everything passes; an older client knows only complete results.
 func (s *server) settle(r *Request, l *line, a link.Answer) (durward.Reply, error) {
-	reply := durward.Reply{Result: a.Result, Modern: l.modern}
-	if !l.modern || r.Modern {
-		return reply, nil
+	if l.modern && !r.Modern && mcpwire.ResultType(a.Result) != "complete" {
+		return durward.Reply{}, s.protocol("answered with a kind of result that was not asked for.", nil)
 	}
-	kind, ok := mcpwire.FieldText(a.Result, "resultType")
-	switch {
-	case !ok || kind == "complete":
-		return reply, nil
-	case kind == "input_required":
-		return durward.Reply{}, s.cannotCross(asks(firstAsked(a.Result)))
-	}
-	return durward.Reply{}, s.protocol("answered with a kind of result that was not asked for.", nil)
-}
-
-func firstAsked(result []byte) string {
-	requests, _ := mcpwire.Field(result, "inputRequests")
-	for _, v := range mcpwire.Fields(requests) {
-		method, _ := mcpwire.FieldText(v, "method")
-		return method
-	}
-	return ""
+	return durward.Reply{Result: a.Result, Modern: l.modern}, nil
 }
 
 // mend does what a flaw asks for and returns the request to send again, nil

@@ -13,7 +13,9 @@
 // when they are first needed.
 //
 // It does not decide who may call what and rewrites nothing but what must
-// differ upstream. It bridges no request of a server from one era to the other:
-// where the caller's peer does not ([Request.Answers]), such a call ends with
-// the reason capability_missing.
+// differ upstream. What a modern server wants to know of an older client it
+// puts to the client itself, see bridge.go; what an older server asks of a
+// modern client waits for another request of that client, which is not its to
+// see: where the caller's peer does not ([Request.Answers]), such a call ends
+// with the reason capability_missing.
 package upstream

@@ -55,6 +55,14 @@ func (s *server) cannotCross(what string) *durward.Error {
 	}
 }
 
+// undeclared is the answer when a server asks for what nobody promised it.
+func (s *server) undeclared(what string) *durward.Error {
+	return &durward.Error{
+		Code: durward.Unavailable, Reason: durward.ReasonCapabilityMissing,
+		Message: "The upstream " + s.up.Name + " asked for " + what + ", which this client never said that it can give.",
+	}
+}
+
 // explain makes the error for the agent of what went wrong on the way. outer
 // is the caller's context, ctx has the call's timeout over it.
 func (s *server) explain(outer, ctx context.Context, err error) *durward.Error {

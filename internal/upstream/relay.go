@@ -12,8 +12,10 @@ import (
 type relay struct {
 	peer     durward.Peer
 	modern   bool   // the caller speaks 2026-07-28
-	crossing bool   // the server speaks the other era, and nobody bridges
-	profile  string // what the session declared of the caller
+	foreign  bool   // and the server an older revision
+	crossing bool   // and nobody bridges between the two
+	revision string // of the server
+	profile  string // what the server was told of what the caller can do
 	level    int    // least rank of log messages; -1 all, quiet none
 	refused  atomic.Pointer[string]
 }
@@ -21,11 +23,17 @@ type relay struct {
 // quiet is above every level.
 const quiet = 100
 
-// newRelay returns the relay of a call on a line; nil when nobody listens.
+// newRelay returns the relay of a call on a line.
 func newRelay(r *Request, l *line, profile string, p durward.Peer) *relay {
-	y := &relay{peer: p, modern: r.Modern, crossing: r.Modern != l.modern && !r.Answers, profile: profile, level: mcpwire.LogRank(r.Client.LogLevel)}
+	y := &relay{
+		peer: p, modern: r.Modern, crossing: r.Modern && !l.modern && !r.Answers, profile: profile,
+		foreign: r.Modern && !l.modern, revision: l.welcome.Revision, level: mcpwire.LogRank(r.Client.LogLevel),
+	}
 	if y.level < 0 && r.Modern {
 		y.level = quiet // nothing unless asked for (MCP 2026-07-28, logging)
+	}
+	if l.modern && !r.Modern {
+		y.profile = string(crossing(r))
 	}
 	return y
 }
@@ -38,6 +46,9 @@ func (y *relay) Notify(method string, params []byte) {
 			return
 		}
 	}
+	if method == mcpwire.NotifyElicitationComplete && y.foreign {
+		return // 2026-07-28 has no such word: its clients look for themselves
+	}
 	if y.peer != nil {
 		y.peer.Notify(method, params)
 	}
@@ -46,35 +57,52 @@ func (y *relay) Notify(method string, params []byte) {
 // Ask implements durward.Peer. A request that would have to cross from one era
 // to the other passes only when the peer bridges them.
 func (y *relay) Ask(ctx context.Context, method string, params []byte) ([]byte, error) {
-	if y.peer == nil || y.crossing || !y.declares(method, params) {
+	if y.crossing || !y.declares(method, params) {
 		y.refused.Store(&method)
+		return nil, durward.ErrCannotAsk
+	}
+	if !y.foreign {
+		return y.put(ctx, method, params)
+	}
+	answer, err := y.put(ctx, method, mcpwire.ToModernQuestion(method, params))
+	if err == nil {
+		answer = mcpwire.ToLegacyAnswer(method, y.revision, answer)
+	}
+	return answer, err
+}
+
+// put puts a question to the caller.
+func (y *relay) put(ctx context.Context, method string, params []byte) ([]byte, error) {
+	if y.peer == nil {
 		return nil, durward.ErrCannotAsk
 	}
 	return y.peer.Ask(ctx, method, params)
 }
 
-// declares reports whether the session promised that such requests are answered.
+// declares reports whether the server was promised that such requests are answered.
 func (y *relay) declares(method string, params []byte) bool {
 	caps := []byte(y.profile)
-	var name string
 	switch method {
 	case mcpwire.MethodElicit:
-		name = "elicitation"
+		elicitation, ok := mcpwire.Field(caps, "elicitation")
+		_, url := mcpwire.Field(elicitation, "url")
+		if mode, _ := mcpwire.FieldText(params, "mode"); mode == "url" {
+			return url
+		}
+		_, form := mcpwire.Field(elicitation, "form")
+		return ok && (form || !url) // an empty object means forms
 	case mcpwire.MethodSample:
-		name = "sampling"
+		sampling, ok := mcpwire.Field(caps, "sampling")
+		if _, tools := mcpwire.Field(params, "tools"); !tools {
+			return ok
+		}
+		_, tools := mcpwire.Field(sampling, "tools")
+		return tools
 	case mcpwire.MethodRoots:
-		name = "roots"
-	default:
-		return false
-	}
-	v, ok := mcpwire.Field(caps, name)
-	if !ok || method != mcpwire.MethodElicit {
+		_, ok := mcpwire.Field(caps, "roots")
 		return ok
 	}
-	if mode, _ := mcpwire.FieldText(params, "mode"); mode == "url" {
-		_, ok = mcpwire.Field(v, "url")
-	}
-	return ok
+	return false
 }
 
 // asks names what a server asked for in words.

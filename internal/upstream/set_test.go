@@ -214,14 +214,6 @@ func TestAQuestionDoesNotCrossEras(t *testing.T) {
 			t.Errorf("Do = %v, want capability_missing", err)
 		}
 	})
-	t.Run("a modern server and an older client", func(t *testing.T) {
-		s := newSet(t, nil, everything(t, "-stateless=true"))
-		a := agent{revision: mcpwire.V20251125, name: "a", session: "s", caps: elicits}
-		reply, err := s.Do(brief(t), a.request(t, "up", mcpwire.MethodToolsCall, `{"name":"test_input_required_result_elicitation","arguments":{}}`), &peer{})
-		if e := durward.AsError(err); err == nil || e.Reason != durward.ReasonCapabilityMissing {
-			t.Errorf("Do = %s %v %v, want capability_missing", reply.Result, reply.Error, err)
-		}
-	})
 }
 
 // Within the modern era it passes as it is.
