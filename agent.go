@@ -13,9 +13,24 @@ type Agent struct {
 	Anonymous bool `json:"anonymous,omitempty"`
 	// Disabled refuses every key of the agent.
 	Disabled bool `json:"disabled,omitempty"`
+	// Compat tells how its mistakes in the protocol are taken; strict when empty.
+	Compat Compat `json:"compat,omitempty"`
 	// Origin tells where the agent was declared.
 	Origin Origin `json:"origin"`
 }
+
+// Compat is how an agent's mistakes in the protocol are taken.
+type Compat string
+
+// The ways to take mistakes. Tolerant overlooks those that leave no doubt of
+// what is meant; each is counted and recorded.
+const (
+	Strict   Compat = "strict"
+	Tolerant Compat = "tolerant"
+)
+
+// Known reports whether c is one of them; none stands for Strict.
+func (c Compat) Known() bool { return c == "" || c == Strict || c == Tolerant }
 
 // Origin tells where a piece of state was declared. What a file declares is
 // read-only for the admin API and the CLI.

@@ -51,11 +51,13 @@ type Call struct {
 	Local string
 	// Params are the Mcp-Param-* headers as sent (MCP 2026-07-28 over HTTP); edge.
 	// They must agree with Input, which is checked once Target is known.
-	Params  []ParamValue
-	Agent   *Agent     // identity
-	KeyID   string     // identity
-	Session *Session   // session; nil on the stateless revision
-	Target  *Operation // catalog; fixed from then on
+	Params []ParamValue
+	// Findings are what the edge overlooked of a tolerated agent; edge.
+	Findings []Finding
+	Agent    *Agent     // identity
+	KeyID    string     // identity
+	Session  *Session   // session; nil on the stateless revision
+	Target   *Operation // catalog; fixed from then on
 }
 
 // ParamValue is one Mcp-Param-* header as it was sent, undecoded.

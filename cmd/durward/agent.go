@@ -8,12 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"durward"
 	"durward/internal/admin"
 )
 
 func agentCommand(a *app) *cobra.Command {
 	return parent("agent", "Give agents keys and roles, and take them away", groupGovern,
-		agentListCommand(a), agentCreateCommand(a), agentRolesCommand(a), agentRotateCommand(a), agentRevokeCommand(a))
+		agentListCommand(a), agentCreateCommand(a), agentRolesCommand(a), agentCompatCommand(a), agentRotateCommand(a), agentRevokeCommand(a))
 }
 
 func agentListCommand(a *app) *cobra.Command {
@@ -38,6 +39,9 @@ func agentRow(v admin.Agent) []string {
 		state = "disabled"
 	case v.Anonymous:
 		state = "anonymous"
+	}
+	if v.Compat == durward.Tolerant {
+		state += ", tolerant"
 	}
 	return []string{v.Name, state, firstOf(strings.Join(v.Roles, ", "), "-"), firstOf(keysText(v.Keys), "-")}
 }
@@ -71,8 +75,9 @@ func (m *mintFlags) add(c *cobra.Command) {
 
 func agentCreateCommand(a *app) *cobra.Command {
 	var (
-		m     mintFlags
-		roles []string
+		m      mintFlags
+		roles  []string
+		compat string
 	)
 	c := &cobra.Command{
 		Use: "create NAME", Short: "Make an agent and its first key", Args: args(1, 1),
@@ -85,7 +90,7 @@ func agentCreateCommand(a *app) *cobra.Command {
 				return err
 			}
 			return a.operate(c.Context(), func(op operator) error {
-				minted, err := op.CreateAgent(c.Context(), admin.NewAgent{Name: words[0], Roles: roles, Expires: ends})
+				minted, err := op.CreateAgent(c.Context(), admin.NewAgent{Name: words[0], Roles: roles, Compat: durward.Compat(compat), Expires: ends})
 				if err != nil {
 					return err
 				}
@@ -97,6 +102,7 @@ func agentCreateCommand(a *app) *cobra.Command {
 		},
 	}
 	m.add(c)
+	c.Flags().StringVar(&compat, "compat", string(durward.Strict), "strict, or tolerant of mistakes in the protocol that leave no doubt")
 	c.Flags().StringSliceVar(&roles, "role", nil, "role of the agent; may be given more than once")
 	_ = c.RegisterFlagCompletionFunc("role", a.completeRoles) // the flag is there, a line up
 	return c
@@ -147,6 +153,29 @@ func agentRolesCommand(a *app) *cobra.Command {
 					return err
 				}
 				a.err.line("%s has the roles: %s", words[0], firstOf(strings.Join(words[1:], ", "), "none"))
+				return nil
+			})
+		},
+	}
+}
+
+func agentCompatCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "compat NAME strict|tolerant", Short: "Say how mistakes of an agent in the protocol are taken", Args: args(2, 2),
+		Long: "A client that is known to be wrong can be tolerated: routing headers that it leaves out, and a wrong version header,\n" +
+			"are overlooked where the request leaves no doubt. Each mistake is counted, and recorded with the call.",
+		ValidArgsFunction: func(c *cobra.Command, words []string, start string) ([]string, cobra.ShellCompDirective) {
+			if len(words) == 0 {
+				return a.completeAgents(c, words, start)
+			}
+			return []string{string(durward.Strict), string(durward.Tolerant)}, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, words []string) error {
+			return a.operate(c.Context(), func(op operator) error {
+				if err := op.SetAgentCompat(c.Context(), words[0], durward.Compat(words[1])); err != nil {
+					return err
+				}
+				a.err.line("%s is taken as %s", words[0], words[1])
 				return nil
 			})
 		},

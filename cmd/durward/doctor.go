@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -208,6 +211,11 @@ func (d *doctor) gatewayState(ctx context.Context, c *admin.Client, run admin.Ru
 	}
 	for _, w := range s.Warnings {
 		d.say(warns, "gateway", "", "%s", w)
+	}
+	for _, rule := range slices.Sorted(maps.Keys(s.Edge)) {
+		if n := s.Edge[rule]; n > 0 && strings.HasPrefix(rule, "compat.") {
+			d.say(warns, "clients", "durward audit tail shows of which agent", "%s was overlooked %d times since the start", rule, n)
+		}
 	}
 	for _, check := range s.Checks {
 		if check.State != admin.CheckOK {

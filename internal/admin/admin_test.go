@@ -79,6 +79,7 @@ type verbs interface {
 	CreateAgent(context.Context, admin.NewAgent) (admin.Minted, error)
 	SetAgentRoles(context.Context, string, []string) error
 	SetAgentDisabled(context.Context, string, bool) error
+	SetAgentCompat(context.Context, string, durward.Compat) error
 	DeleteAgent(context.Context, string) error
 	RotateKey(context.Context, string, admin.Rotation) (admin.Minted, error)
 	RevokeAgent(context.Context, string) error
@@ -166,10 +167,12 @@ func testVerbs(t *testing.T, v verbs) {
 	}
 	must(v.RevokeKey(ctx, minted.Key.ID))
 	must(v.SetAgentRoles(ctx, "bot", nil))
+	must(v.SetAgentCompat(ctx, "bot", durward.Tolerant))
+	refused(v.SetAgentCompat(ctx, "bot", "lax"), durward.BadRequest, durward.ReasonRequestInvalid, "strict or tolerant")
 	must(v.RevokeAgent(ctx, "bot"))
 	agents, err := v.Agents(ctx)
 	must(err)
-	if len(agents) != 2 || agents[0].Name != "bot" || !agents[0].Disabled || len(agents[0].Roles) != 0 || agents[0].Keys[1].State != "revoked" {
+	if len(agents) != 2 || agents[0].Name != "bot" || !agents[0].Disabled || agents[0].Compat != durward.Tolerant || len(agents[0].Roles) != 0 || agents[0].Keys[1].State != "revoked" {
 		t.Errorf("agents = %+v", agents)
 	}
 	must(v.SetAgentDisabled(ctx, "bot", false))

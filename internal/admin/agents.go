@@ -42,7 +42,7 @@ func (a *api) editAgent(r *request) (answer, error) {
 		return answer{}, err
 	}
 	if in == (control.AgentEdit{}) {
-		return answer{}, malformed("Nothing to change: give roles or disabled.", nil)
+		return answer{}, malformed("Nothing to change: give roles, disabled or compat.", nil)
 	}
 	if err := a.Control.EditAgent(r.Context(), r.by, r.PathValue("name"), in); err != nil {
 		return answer{}, err

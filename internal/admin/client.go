@@ -85,6 +85,12 @@ func (c *Client) SetAgentDisabled(ctx context.Context, name string, disabled boo
 	return err
 }
 
+// SetAgentCompat tells how an agent's mistakes in the protocol are taken.
+func (c *Client) SetAgentCompat(ctx context.Context, name string, compat durward.Compat) error {
+	_, err := c.do(ctx, "PATCH", "agents/"+url.PathEscape(name), control.AgentEdit{Compat: &compat})
+	return err
+}
+
 // DeleteAgent forgets an agent and its keys.
 func (c *Client) DeleteAgent(ctx context.Context, name string) error {
 	_, err := c.do(ctx, "DELETE", "agents/"+url.PathEscape(name), nil)

@@ -41,6 +41,11 @@ func (d *Direct) SetAgentDisabled(ctx context.Context, name string, disabled boo
 	return d.c.SetAgentDisabled(ctx, d.by, name, disabled)
 }
 
+// SetAgentCompat tells how an agent's mistakes in the protocol are taken.
+func (d *Direct) SetAgentCompat(ctx context.Context, name string, compat durward.Compat) error {
+	return d.c.SetAgentCompat(ctx, d.by, name, compat)
+}
+
 // DeleteAgent forgets an agent and its keys.
 func (d *Direct) DeleteAgent(ctx context.Context, name string) error {
 	return d.c.DeleteAgent(ctx, d.by, name)

@@ -103,7 +103,8 @@ func (b *builder) agents() {
 		a := b.in.Agents[n]
 		b.knownRoles(at, a.Roles)
 		b.out.Agents = append(b.out.Agents, durward.Agent{
-			Name: n, Roles: texts(a.Roles), Anonymous: bool(a.Anonymous), Disabled: bool(a.Disabled), Origin: durward.FromFile,
+			Name: n, Roles: texts(a.Roles), Anonymous: bool(a.Anonymous), Disabled: bool(a.Disabled),
+			Compat: durward.Compat(a.Compat), Origin: durward.FromFile,
 		})
 		for _, k := range a.Key {
 			b.out.Keys = append(b.out.Keys, Key{Agent: n, Secret: durward.NewCredential(string(k))})

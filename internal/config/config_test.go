@@ -53,7 +53,7 @@ agents:
   support-bot:
     key: ${env:SUPPORT_BOT_KEY}     # or minted with durward agent create
     roles: [support]
-  laptop: {anonymous: true, roles: [support]}
+  laptop: {anonymous: true, roles: [support], compat: tolerant}
 roles:
   support:
     allow: ["files__read_*", "crm__*"]
@@ -67,7 +67,7 @@ func TestExample(t *testing.T) {
 	sum := sha256.Sum256([]byte(someEnv["SUPPORT_BOT_KEY"]))
 	want := &durward.Snapshot{
 		Agents: []durward.Agent{
-			{Name: "laptop", Roles: []string{"support"}, Anonymous: true, Origin: durward.FromFile},
+			{Name: "laptop", Roles: []string{"support"}, Anonymous: true, Compat: durward.Tolerant, Origin: durward.FromFile},
 			{Name: "support-bot", Roles: []string{"support"}, Origin: durward.FromFile},
 		},
 		Keys:  []durward.Key{{ID: got.Keys[0].ID, Agent: "support-bot", Hash: sum, Hint: "-key", Origin: durward.FromFile}},

@@ -88,6 +88,7 @@ type agent struct {
 	Roles     []name  `key:"roles" doc:"The roles whose rules apply; none allows nothing."`
 	Anonymous flag    `key:"anonymous" doc:"Who calls without a credential is this agent."`
 	Disabled  flag    `key:"disabled" doc:"Refuse all its calls."`
+	Compat    word    `key:"compat" words:"strict|tolerant" doc:"Whether mistakes of its client in the protocol are overlooked where they leave no doubt of what is meant."`
 }
 
 type role struct {

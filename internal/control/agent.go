@@ -20,6 +20,8 @@ type Agent struct {
 type NewAgent struct {
 	Name  string   `json:"name"`
 	Roles []string `json:"roles,omitempty"`
+	// Compat is strict when empty.
+	Compat durward.Compat `json:"compat,omitempty"`
 	// NoKey leaves the agent without a key; [Control.RotateKey] mints one later.
 	NoKey bool `json:"no_key,omitempty"`
 	// Expires is when the first key ends; zero is never.
@@ -60,7 +62,7 @@ func (c *Control) CreateAgent(ctx context.Context, by durward.Actor, in NewAgent
 		if err := m.mayCreate(in); err != nil {
 			return nil, err
 		}
-		a := durward.Agent{Name: in.Name, Roles: in.Roles, Origin: durward.FromStore}
+		a := durward.Agent{Name: in.Name, Roles: in.Roles, Compat: in.Compat, Origin: durward.FromStore}
 		changes := []durward.Change{{PutAgent: &a}}
 		if in.NoKey {
 			out = Minted{Agent: in.Name}
@@ -79,6 +81,9 @@ func (m *moment) mayCreate(in NewAgent) error {
 	if err := durward.CheckAgentName(in.Name); err != nil {
 		return bad("%s.", sentence(err))
 	}
+	if err := compatKnown(in.Compat); err != nil {
+		return err
+	}
 	for _, a := range m.all.Agents {
 		if !strings.EqualFold(a.Name, in.Name) {
 			continue
@@ -89,6 +94,13 @@ func (m *moment) mayCreate(in NewAgent) error {
 		return conflict(fmt.Sprintf("There is an agent %s already; rotate gives it a new key.", a.Name), nil)
 	}
 	return m.rolesExist(in.Roles)
+}
+
+func compatKnown(c durward.Compat) error {
+	if !c.Known() {
+		return bad("Compat is strict or tolerant, not %q.", c)
+	}
+	return nil
 }
 
 func (m *moment) rolesExist(roles []string) error {
@@ -106,8 +118,9 @@ func (m *moment) rolesExist(roles []string) error {
 
 // AgentEdit is what is to change of an agent; nil leaves it as it is.
 type AgentEdit struct {
-	Roles    *[]string `json:"roles,omitempty"`
-	Disabled *bool     `json:"disabled,omitempty"`
+	Roles    *[]string       `json:"roles,omitempty"`
+	Disabled *bool           `json:"disabled,omitempty"`
+	Compat   *durward.Compat `json:"compat,omitempty"`
 }
 
 // SetAgentRoles replaces the roles of an agent.
@@ -118,6 +131,11 @@ func (c *Control) SetAgentRoles(ctx context.Context, by durward.Actor, name stri
 // SetAgentDisabled refuses or accepts again all calls of an agent.
 func (c *Control) SetAgentDisabled(ctx context.Context, by durward.Actor, name string, disabled bool) error {
 	return c.EditAgent(ctx, by, name, AgentEdit{Disabled: &disabled})
+}
+
+// SetAgentCompat tells how an agent's mistakes in the protocol are taken.
+func (c *Control) SetAgentCompat(ctx context.Context, by durward.Actor, name string, compat durward.Compat) error {
+	return c.EditAgent(ctx, by, name, AgentEdit{Compat: &compat})
 }
 
 // EditAgent changes an agent, all of the edit at once.
@@ -138,6 +156,12 @@ func (c *Control) EditAgent(ctx context.Context, by durward.Actor, name string, 
 		}
 		if e.Disabled != nil {
 			a.Disabled = *e.Disabled
+		}
+		if e.Compat != nil {
+			if err := compatKnown(*e.Compat); err != nil {
+				return nil, err
+			}
+			a.Compat = *e.Compat
 		}
 		return []durward.Change{{PutAgent: &a}}, nil
 	})

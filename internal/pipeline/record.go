@@ -73,7 +73,7 @@ func (g *Gateway) record(t *transit, reply durward.Reply, err error) *durward.Re
 		Time: c.Received, ID: c.ID, Lane: durward.LaneMCP, Agent: t.holder, Key: c.KeyID, Session: c.SessionID,
 		Remote: c.Wire.Remote, Transport: c.Wire.Transport, Protocol: c.Wire.Revision,
 		Method: c.Method, Asked: c.Asked,
-		Reason: t.reason, Rule: t.rule, Findings: t.kept(),
+		Reason: t.reason, Rule: t.rule, Findings: slices.Concat(c.Findings, t.kept()),
 		LatencyUS: g.Now().Sub(c.Received).Microseconds(), UpstreamUS: t.upstreamUS, Revision: t.plan.Revision,
 	}
 	if c.Agent != nil {

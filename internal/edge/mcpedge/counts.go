@@ -1,6 +1,9 @@
 package mcpedge
 
-import "sync/atomic"
+import (
+	"durward/internal/mcpwire"
+	"sync/atomic"
+)
 
 // count names something that went by without an answer, or was not as it
 // should be. Nobody is told of it at the time, so it is counted.
@@ -30,7 +33,10 @@ func (c count) name() string {
 }
 
 // counts is safe for concurrent use.
-type counts struct{ n [countOfCounts]atomic.Uint64 }
+type counts struct {
+	n      [countOfCounts]atomic.Uint64
+	faults map[mcpwire.Fault]*atomic.Uint64 // overlooked; made once
+}
 
 func (c *counts) add(what count) { c.n[what].Add(1) }
 
@@ -38,7 +44,10 @@ func (c *counts) addAll(what count, n int) { c.n[what].Add(uint64(n)) }
 
 // Counts tells what went by without an answer since the start, by name.
 func (f *Face) Counts() map[string]uint64 {
-	all := make(map[string]uint64, countOfCounts)
+	all := make(map[string]uint64, int(countOfCounts)+len(f.counts.faults))
+	for fault, n := range f.counts.faults {
+		all[string(fault)] = n.Load()
+	}
 	for c := range countOfCounts {
 		all[c.name()] = f.counts.n[c].Load()
 	}

@@ -85,6 +85,10 @@ func New(gw Gateway, o Options) *Face {
 	f.base, f.stop = context.WithCancel(context.Background())
 	f.methods = f.table()
 	f.kept.most = f.opts.Kept
+	f.counts.faults = make(map[mcpwire.Fault]*atomic.Uint64)
+	for _, fault := range mcpwire.Faults() {
+		f.counts.faults[fault] = new(atomic.Uint64)
+	}
 	f.talks.live = make(map[string]*conversation)
 	f.links.live = make(map[string]*link)
 	return f

@@ -54,6 +54,9 @@ func (g *stage) Admit(_ context.Context, c *durward.Call) error {
 		return g.refuse(c, &durward.Error{Code: durward.NotFound, Reason: durward.ReasonEndpointUnknown, Message: "There is no endpoint."})
 	}
 	c.Agent, c.KeyID = &durward.Agent{Name: name}, "k-"+name
+	if name == "lax" {
+		c.Agent.Compat = durward.Tolerant
+	}
 	if c.SessionID == "" || c.Session != nil {
 		return nil
 	}

@@ -60,8 +60,10 @@ func (f *Face) admitStream(r *edge.Request) (*durward.Call, *conversation) {
 			sendRejection(r, err)
 			return nil, nil
 		}
-		notAllowed(r, http.MethodPost)
-		return nil, nil
+		if session == "" || c.Agent.Compat != durward.Tolerant {
+			notAllowed(r, http.MethodPost)
+			return nil, nil
+		}
 	}
 	c.SessionID, c.Wire.Revision = session, version
 	conv, err := f.admitSession(r.Context(), c)
@@ -69,7 +71,7 @@ func (f *Face) admitStream(r *edge.Request) (*durward.Call, *conversation) {
 		sendRejection(r, err)
 		return nil, nil
 	}
-	if version != "" && !mcpwire.KnownLegacy(version) {
+	if version != "" && !mcpwire.KnownLegacy(version) && !f.overlook(c, mcpwire.FaultVersionWrong) {
 		sendRefusal(r, http.StatusBadRequest, mcpwire.InvalidRequest("Unsupported MCP-Protocol-Version"))
 		return nil, nil
 	}

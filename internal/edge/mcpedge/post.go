@@ -52,6 +52,12 @@ func (f *Face) post(r *edge.Request) {
 	}
 	d, bad := mcpwire.Classify(r.Header(), &m)
 	p.fill(&m, d)
+	if bad != nil {
+		if !p.admit() {
+			return
+		}
+		d, bad = p.tolerate(&m, d, bad)
+	}
 	switch {
 	case bad != nil:
 		p.refuse(bad.Status, bad.Err)

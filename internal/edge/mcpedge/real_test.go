@@ -82,8 +82,8 @@ func openReal(t *testing.T) (*house, *ledger) {
 	}
 	err = gw.Load(&durward.Snapshot{
 		Revision: 1, Record: "full",
-		Agents:    []durward.Agent{{Name: "alice", Roles: []string{"r"}}, {Name: "bob"}},
-		Keys:      []durward.Key{{ID: "k1", Agent: "alice", Hash: identity.Hash(pepper, keyOf("alice"))}, {ID: "k2", Agent: "bob", Hash: identity.Hash(pepper, keyOf("bob"))}},
+		Agents:    []durward.Agent{{Name: "alice", Roles: []string{"r"}}, {Name: "bob"}, {Name: "lax", Roles: []string{"r"}, Compat: durward.Tolerant}},
+		Keys:      []durward.Key{{ID: "k1", Agent: "alice", Hash: identity.Hash(pepper, keyOf("alice"))}, {ID: "k2", Agent: "bob", Hash: identity.Hash(pepper, keyOf("bob"))}, {ID: "k3", Agent: "lax", Hash: identity.Hash(pepper, keyOf("lax"))}},
 		Roles:     []durward.Role{{Name: "r", Allow: []string{"*"}, Deny: []string{"crm__delete"}}},
 		Upstreams: []durward.Upstream{{Name: "crm", URL: "http://localhost:1"}},
 	})

@@ -51,6 +51,7 @@ func (t *turn) fill(m *mcpwire.Message, d mcpwire.Decision) {
 	t.call.Asked = askedOf(t.call.Method, d.Payload)
 	t.call.Wire.Modern = d.Modern
 	t.call.Wire.Revision = d.Revision
+	t.call.Client = durward.Client{}
 	if d.Modern {
 		t.call.Client = durward.Client{Capabilities: d.Meta.ClientCapabilities, Info: d.Meta.ClientInfo, LogLevel: d.Meta.LogLevel}
 	}
