@@ -130,6 +130,7 @@ func (g *Gateway) decide(context.Context) error {
 		return err
 	}
 	g.face = mcpedge.New(g.pipeline, mcpedge.Options{Server: serverInfo(g.opts.Version), Log: g.opts.Log, Limits: messageLimits(g.cfg)})
+	g.pipeline.OnLoad(g.face.Recheck)
 	g.pipeline.OnSessionClosed(func(s *durward.Session) { g.face.Forget(s) })
 	g.onStop(func(context.Context) error { g.face.Stop(); return nil })
 	return nil

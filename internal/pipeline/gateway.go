@@ -63,6 +63,7 @@ type Gateway struct {
 	declared map[string]time.Time // when each upstream was first seen, see settle
 	watchers map[*watch]struct{}
 	onClosed []func(*durward.Session)
+	onLoad   []func()
 }
 
 // New returns a gateway that refuses everything until [Gateway.Load].
@@ -96,7 +97,21 @@ func (g *Gateway) Load(s *durward.Snapshot) error {
 	g.mu.Unlock()
 	g.endSessions()
 	g.wake()
+	g.mu.Lock()
+	fns := g.onLoad
+	g.mu.Unlock()
+	for _, fn := range fns {
+		fn()
+	}
 	return nil
+}
+
+// OnLoad registers a function that is called after a new snapshot is in force.
+// Register before serving.
+func (g *Gateway) OnLoad(fn func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.onLoad = append(g.onLoad, fn)
 }
 
 // Run follows the upstreams' changes and ends idle sessions until ctx is done.

@@ -71,6 +71,7 @@ type Face struct {
 	kept    budget        // of what sessions remember
 	counts  counts
 
+	rechecks pulse
 	base     context.Context // of calls that outlive their connection
 	stop     context.CancelFunc
 	draining chan struct{}

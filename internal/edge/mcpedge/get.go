@@ -96,9 +96,13 @@ var errWatchEnded = errors.New("the watch has ended")
 func (f *Face) hear(ctx context.Context, events <-chan durward.Event, taken <-chan struct{}, tell func(durward.Event) error, quiet func() error) error {
 	silence := time.NewTicker(f.opts.KeepAlive)
 	defer silence.Stop()
+	again := f.rechecks.wait()
 	for {
 		var err error
 		select {
+		case <-again:
+			again = f.rechecks.wait()
+			err = quiet()
 		case e, ok := <-events:
 			if !ok {
 				return errWatchEnded

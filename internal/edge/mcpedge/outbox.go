@@ -79,13 +79,21 @@ func (o *outbox) take() (msgs [][]byte, closed bool) {
 }
 
 // pour hands what comes to write, until the outbox is closed and empty, stop is
-// closed, or writing fails. When nothing came for a while it calls quiet.
-func (o *outbox) pour(stop <-chan struct{}, every time.Duration, write func(msgs [][]byte) error, quiet func() error) error {
+// closed, or writing fails. When nothing came for a while, and when rechecks
+// beats, it calls quiet.
+func (o *outbox) pour(stop <-chan struct{}, rechecks *pulse, every time.Duration, write func(msgs [][]byte) error, quiet func() error) error {
 	silence := time.NewTicker(every)
 	defer silence.Stop()
+	again := rechecks.wait()
 	for {
 		select {
 		case <-o.wake:
+		case <-again:
+			again = rechecks.wait()
+			if err := quiet(); err != nil {
+				return err
+			}
+			continue
 		case <-silence.C:
 			if err := quiet(); err != nil {
 				return err

@@ -48,7 +48,7 @@ func (h *hearing) resume(stream, after uint64) {
 	out := beginEvents(h.r.Exchange)
 	err := out.quiet() // said at once, so that the agent sees the header
 	if err == nil {
-		err = own.box.pour(h.r.Context().Done(), h.face.opts.KeepAlive, out.send, h.quiet(out))
+		err = own.box.pour(h.r.Context().Done(), &h.face.rechecks, h.face.opts.KeepAlive, out.send, h.quiet(out))
 	}
 	t.leave(own, err == nil && h.r.Context().Err() == nil)
 }

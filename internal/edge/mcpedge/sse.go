@@ -79,7 +79,7 @@ func (f *Face) pourSSE(r *edge.Request, c *durward.Call, l *link, id string) {
 		return
 	}
 	l.begin(func() { l.retire(f.draining) })
-	err := l.out.pour(l.ctx.Done(), f.opts.KeepAlive, out.messages, func() error {
+	err := l.out.pour(l.ctx.Done(), &f.rechecks, f.opts.KeepAlive, out.messages, func() error {
 		if err := f.readmit(r.Context(), l.likeNow(c)); err != nil {
 			return err
 		}

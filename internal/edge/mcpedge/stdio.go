@@ -28,7 +28,7 @@ func (f *Face) ServeStdio(ctx context.Context, r io.Reader, w io.Writer, who Loc
 	l := f.newLink(ctx, who.Agent, like)
 	written := make(chan error, 1)
 	go func() {
-		err := l.out.pour(nil, time.Hour, lineWriter(w), func() error { return nil })
+		err := l.out.pour(nil, &f.rechecks, time.Hour, lineWriter(w), func() error { return f.readmit(ctx, l.likeNow(&like)) })
 		l.cancel(errAgentLeft) // nobody reads any more
 		written <- err
 	}()

@@ -133,7 +133,7 @@ const patience = 2 * time.Second
 func (s *stream) write(w way, r *reader) {
 	defer close(r.done)
 	out := beginEvents(s.x)
-	err := r.box.pour(nil, s.keepAlive, out.send, out.quiet)
+	err := r.box.pour(nil, nil, s.keepAlive, out.send, out.quiet)
 	w.leave(r, err == nil)
 	if err != nil {
 		s.lost()
