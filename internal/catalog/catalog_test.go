@@ -191,6 +191,21 @@ func TestTroubleIsVisibleAndHidesNothingElse(t *testing.T) {
 	}
 }
 
+func TestANameOfAnUpstreamInTroubleIsNotCalledUnknown(t *testing.T) {
+	c := catalog.Compile([]catalog.Source{{Upstream: "dead", Trouble: "cannot be reached"}, {Upstream: "well", Tools: tools("t")}})
+	v := c.View("", viewer{allow: func(op *durward.Operation) bool { return op.Name != "hidden" }})
+	for asked, want := range map[string]durward.Reason{
+		"dead__t":      durward.ReasonUpstreamUnavailable,
+		"dead__hidden": durward.ReasonOperationUnknown,
+		"well__x":      durward.ReasonOperationUnknown,
+		"t2":           durward.ReasonOperationUnknown,
+	} {
+		if _, err := v.Named(durward.KindTool, asked); durward.AsError(err).Reason != want {
+			t.Errorf("Named(%s) = %v, want %s", asked, err, want)
+		}
+	}
+}
+
 func TestPagesAndCursors(t *testing.T) {
 	var names []string
 	for i := range 4500 {

@@ -130,12 +130,32 @@ func (v *View) Named(kind durward.Kind, asked string) (*durward.Operation, error
 	e, ok := v.names[name{kind, asked}]
 	switch {
 	case !ok:
-		return nil, Unknown(kind, asked)
+		return nil, v.missing(kind, asked)
 	case e.op == nil:
 		return nil, &durward.Error{Code: durward.NotFound, Reason: durward.ReasonOperationAmbiguous,
 			Message: "The name " + asked + " means several; use " + strings.Join(e.also, " or ") + "."}
 	}
 	return e.op, nil
+}
+
+// missing tells what cannot be known while an upstream cannot be reached from
+// what does not exist, for names that the viewer may use.
+func (v *View) missing(kind durward.Kind, asked string) error {
+	for _, s := range v.sections {
+		own, ok := strings.CutPrefix(asked, s.Upstream+separator)
+		if v.bare {
+			own, ok = asked, true
+		}
+		if s.Trouble == "" || !ok {
+			continue
+		}
+		if v.ask.Decide(&durward.Operation{Kind: kind, Upstream: s.Upstream, Name: own, PolicyName: policyName(s.Upstream, own)}).Denies() {
+			continue
+		}
+		return &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonUpstreamUnavailable, Retry: troubleTTL,
+			Message: "The upstream " + s.Upstream + " cannot be asked at the moment whether it has " + asked + ": " + s.Trouble}
+	}
+	return Unknown(kind, asked)
 }
 
 // Resource finds who serves a URI: who listed it, else whose template covers

@@ -75,7 +75,10 @@ func (t *transit) meant(upstream string) bool {
 // not read yet; it has then waited, and the call may be looked at afresh.
 func (g *Gateway) tooSoon(ctx context.Context, t *transit, err error) bool {
 	var e *durward.Error
-	if !errors.As(err, &e) || e.Reason != durward.ReasonOperationUnknown || len(t.plan.unread) == 0 {
+	if !errors.As(err, &e) || len(t.plan.unread) == 0 || t.asked {
+		return false
+	}
+	if e.Reason != durward.ReasonOperationUnknown && e.Reason != durward.ReasonUpstreamUnavailable {
 		return false
 	}
 	return g.settle(ctx, t, t.meant)
