@@ -3,11 +3,12 @@ package identity
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"durward"
 	"errors"
 	"hash"
 	"sync"
 	"time"
+
+	"durward"
 )
 
 // Index finds the agent of a credential. It never changes after [Compile] and

@@ -10,13 +10,14 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"durward"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"math/big"
 	"strings"
 	"time"
+
+	"durward"
 )
 
 const (

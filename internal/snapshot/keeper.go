@@ -9,13 +9,14 @@ package snapshot
 
 import (
 	"context"
-	"durward"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"durward"
 )
 
 // Source is where the stored state comes from and file marks go to.
