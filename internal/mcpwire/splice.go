@@ -158,6 +158,13 @@ func AppendResult(dst, id, result []byte) []byte {
 	return append(dst, '}')
 }
 
+// ResultParts returns a JSON-RPC response with a result in parts that are sent
+// one after the other, so that a large result is not copied.
+func ResultParts(id, result []byte) [][]byte {
+	head := append(append(make([]byte, 0, len(id)+40), `{"jsonrpc":"2.0","id":`...), id...)
+	return [][]byte{append(head, `,"result":`...), result, {'}'}}
+}
+
 // AppendError appends a JSON-RPC error response. A nil id is left out, which
 // the MCP schemas ask for where JSON-RPC itself would write null.
 func AppendError(dst, id []byte, e *durward.RPCError) []byte {

@@ -246,7 +246,7 @@ func (p *post) send(a answer) {
 		status = http.StatusOK
 	}
 	if a.err != nil {
-		_ = p.r.Answer(status, typeJSON, a.message(p.id)) // an agent that left needs no answer
+		_ = p.r.Answer(status, typeJSON, a.parts(p.id)...) // an agent that left needs no answer
 		return
 	}
 	head := make([]byte, 0, 40+len(p.id))

@@ -43,6 +43,14 @@ func (a answer) message(id []byte) []byte {
 	return mcpwire.AppendResult(make([]byte, 0, len(a.result)+len(id)+40), id, a.result)
 }
 
+// parts is the same, not copied together.
+func (a answer) parts(id []byte) [][]byte {
+	if a.err != nil {
+		return [][]byte{a.message(id)}
+	}
+	return mcpwire.ResultParts(id, a.result)
+}
+
 // fill makes the call of a message that was classified.
 func (t *turn) fill(m *mcpwire.Message, d mcpwire.Decision) {
 	t.id = m.ID
