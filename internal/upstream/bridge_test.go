@@ -203,8 +203,10 @@ func TestRoundsAreBounded(t *testing.T) {
 func TestRefusedQuestions(t *testing.T) {
 	refuse := func(string, []byte) ([]byte, error) { return nil, &durward.RPCError{Code: -1, Message: "user said no"} }
 	for name, answer := range map[string]func(string, []byte) ([]byte, error){
-		"refused":  refuse,
-		"no time":  func(string, []byte) ([]byte, error) { return nil, &durward.Error{Code: durward.Timeout, Message: "no answer"} },
+		"refused": refuse,
+		"no time": func(string, []byte) ([]byte, error) {
+			return nil, &durward.Error{Code: durward.Timeout, Message: "no answer"}
+		},
 		"nonsense": func(string, []byte) ([]byte, error) { return []byte(`7`), nil },
 	} {
 		r := &rounds{turns: []string{fmt.Sprintf(askForm, ""), done}}
