@@ -52,6 +52,10 @@ type Call struct {
 	// Params are the Mcp-Param-* headers as sent (MCP 2026-07-28 over HTTP); edge.
 	// They must agree with Input, which is checked once Target is known.
 	Params []ParamValue
+	// Via are the gateways that the call came through before it reached us, as
+	// the Durward-Via header has them; "" for none. The edge writes it and the
+	// upstream side passes it on, so that a circle of gateways is found out.
+	Via string
 	// Findings are what the edge overlooked of a tolerated agent; edge.
 	Findings []Finding
 	Agent    *Agent     // identity

@@ -25,6 +25,7 @@ const (
 	Cancelled
 	Conflict       // the state moved on, or the name is taken
 	HeaderMismatch // a header of an MCP request disagrees with its body (MCP 2026-07-28, -32020)
+	LoopDetected   // the request came through this gateway before
 )
 
 // Error is all that an edge ever shows; anything else becomes Internal.

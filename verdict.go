@@ -73,6 +73,8 @@ const (
 	ReasonArgumentsInvalid    Reason = "arguments_invalid"
 	ReasonSchemaUnusable      Reason = "schema_unusable" // the tool's own schema cannot be used to check
 	ReasonRequestInvalid      Reason = "request_invalid"
+	ReasonBodyTooLarge        Reason = "body_too_large"
+	ReasonLoopDetected        Reason = "loop_detected" // the request came through this gateway before
 	ReasonStateInvalid        Reason = "state_invalid"
 	ReasonInputRequired       Reason = "input_required" // not refused: the caller is asked something
 	ReasonRecordUnavailable   Reason = "record_unavailable"

@@ -5,6 +5,7 @@ package boot
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,6 +50,7 @@ type Gateway struct {
 	keeper    *snapshot.Keeper
 	control   *control.Control
 	face      *mcpedge.Face
+	instance  string // of this process, in Durward-Via
 	dataURL   string
 	adminURL  string
 
@@ -65,7 +67,7 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{cfg: cfg, opts: o}
+	g := &Gateway{cfg: cfg, opts: o, instance: rand.Text()}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	g.jobs, run = errgroup.WithContext(run)
 	g.cancel, g.failed = cancel, run.Done()
@@ -112,7 +114,7 @@ func (g *Gateway) openRecords(context.Context) error {
 // connect makes the upstreams' side; nothing is contacted yet.
 func (g *Gateway) connect(context.Context) error {
 	g.upstreams = upstream.New(upstream.Options{
-		Log: g.opts.Log, Eras: g.store, Version: g.opts.Version, Watchdog: watchdog(),
+		Log: g.opts.Log, Eras: g.store, Version: g.opts.Version, Instance: g.instance, Watchdog: watchdog(),
 	})
 	g.onStop(g.upstreams.Close)
 	return nil

@@ -43,6 +43,8 @@ func (m *mirror) serve(r *edge.Request) {
 		panic("a bug")
 	case "refuse":
 		edge.Refuse(r.Exchange, r.Credential, errors.New("secret"))
+	case "via":
+		_ = r.Answer(http.StatusOK, "text/plain", []byte(r.Via))
 	case "stall":
 		<-r.Context().Done()
 	default:
@@ -306,6 +308,7 @@ func TestErrors(t *testing.T) {
 		durward.Cancelled:       {499, 200, -32603},
 		durward.Conflict:        {409, 200, -32603},
 		durward.HeaderMismatch:  {400, 400, -32020},
+		durward.LoopDetected:    {508, 508, 508},
 		durward.Code(200):       {500, 200, -32603},
 	} {
 		e := &durward.Error{Code: code, Message: "m"}

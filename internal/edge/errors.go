@@ -44,6 +44,8 @@ func answerTo(c durward.Code) answer {
 		return answer{http.StatusConflict, http.StatusOK, -32603}
 	case durward.HeaderMismatch:
 		return answer{http.StatusBadRequest, http.StatusBadRequest, -32020}
+	case durward.LoopDetected:
+		return answer{http.StatusLoopDetected, http.StatusLoopDetected, http.StatusLoopDetected}
 	case durward.Internal:
 	}
 	return answer{http.StatusInternalServerError, http.StatusOK, -32603}

@@ -19,9 +19,11 @@ type Options struct {
 	// Origins are the web origins whose pages may call, as https://app.example.
 	// Pages of Names, and of this machine when we listen on loopback, always may.
 	Origins []string
-	Body    httpwire.BodyOptions
-	HTTP    httpwire.ServerOptions
-	Log     *slog.Logger // nil is silent
+	// Instance is the id of this process in the Durward-Via header; "" for none.
+	Instance string
+	Body     httpwire.BodyOptions
+	HTTP     httpwire.ServerOptions
+	Log      *slog.Logger // nil is silent
 }
 
 // Request is an exchange that passed the checks of the edge.
@@ -29,6 +31,7 @@ type Request struct {
 	*httpwire.Exchange
 	Credential durward.Credential // zero when none was presented
 	Name       string             // what {name} of the route's path stands for
+	Via        string             // the gateways that it came through
 }
 
 // Route is a path and who answers it, whatever the method. A path may end in
@@ -143,7 +146,12 @@ func (s *Server) serve(x *httpwire.Exchange) {
 		refuse(x, route, durward.NewCredential(x.Get("Authorization")), err)
 		return
 	}
-	route.serve(&Request{Exchange: x, Credential: c, Name: name})
+	via, err := s.viaOf(x)
+	if err != nil {
+		refuse(x, route, c, err)
+		return
+	}
+	route.serve(&Request{Exchange: x, Credential: c, Name: name, Via: via})
 }
 
 // refuse answers with an error and lets the lane know.

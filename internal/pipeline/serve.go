@@ -335,7 +335,7 @@ func (t *transit) request() *upstream.Request {
 	r := &upstream.Request{
 		Upstream: c.Target.Upstream, Method: c.Method, Payload: &c.Input,
 		Client: c.Client, Modern: c.Wire.Modern, Revision: c.Wire.Revision,
-		Agent: c.Agent.Name, Session: c.SessionID, ParamHeaders: c.Target.ParamHeaders, Safe: c.Target.ReadOnly,
+		Agent: c.Agent.Name, Session: c.SessionID, Via: c.Via, ParamHeaders: c.Target.ParamHeaders, Safe: c.Target.ReadOnly,
 	}
 	switch c.Target.Kind {
 	case durward.KindTool, durward.KindPrompt:

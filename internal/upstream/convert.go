@@ -10,7 +10,7 @@ import (
 // prepareCall makes the call for a line of a request. What need not change
 // keeps its bytes.
 func (s *server) prepareCall(r *Request, l *line, p durward.Peer) *link.Call {
-	c := &link.Call{ID: s.set.nextID(), Method: r.Method, Peer: p}
+	c := &link.Call{ID: s.set.nextID(), Method: r.Method, Peer: p, Via: s.set.via(r.Via)}
 	rewrite := mcpwire.Rewrite{Name: r.Name, URI: r.URI}
 	// On a stream of its own a call's token stays as it is.
 	if p != nil && (l.shared || !l.modern) {

@@ -17,6 +17,7 @@ type Request struct {
 	Revision string           // the agent's revision
 	Agent    string           // who calls, part of the session's key
 	Session  string           // the agent's session, part of the session's key
+	Via      string           // the gateways that the call came through before this one
 	// ParamHeaders are the arguments that travel as headers too.
 	ParamHeaders []durward.ParamHeader
 	// Answers tells that the peer puts a server's requests to the client although

@@ -91,7 +91,7 @@ func (s *server) prepare() error {
 		h.Set(name, value)
 	}
 	s.endpoint = mcphttp.Endpoint{
-		Client: s.set.client, URL: u, Header: h, Agent: "durward/" + s.set.o.Version,
+		Client: s.set.client, URL: u, Header: h, Agent: "durward/" + s.set.o.Version, Via: s.set.o.Instance,
 		Limits: s.set.o.Limits, Counters: &s.counters, Log: s.log,
 	}
 	return nil

@@ -25,6 +25,10 @@ type Options struct {
 	Log     *slog.Logger // discards
 	Eras    EraCache     // remembers nothing beyond this run
 	Version string       // of the gateway, told to servers
+	// Instance is the id of this process, told to servers over HTTP as
+	// Durward-Via, so that a gateway among them knows a call that comes back;
+	// none tells nothing.
+	Instance string
 	// Watchdog is the command that becomes the watchdog of stdio servers, see
 	// [stdio.GuardOptions]; none leaves it out.
 	Watchdog []string
@@ -232,6 +236,15 @@ func (s *Set) Status() []durward.UpstreamStatus {
 		out = append(out, srv.status())
 	}
 	return out
+}
+
+// via is the chain of gateways with this one at its end; "" when there is no
+// gateway before us, because a connection says our own name by itself.
+func (s *Set) via(before string) string {
+	if before == "" || s.o.Instance == "" {
+		return before
+	}
+	return before + ", " + s.o.Instance
 }
 
 func (s *Set) nextID() uint64 { return s.ids.Add(1) }

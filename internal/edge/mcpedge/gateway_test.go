@@ -197,7 +197,7 @@ func progressToken(c *durward.Call) string {
 
 // errorNamed makes the error that a test asks for by its code.
 func errorNamed(code string) error {
-	for c := durward.Internal; c <= durward.HeaderMismatch; c++ {
+	for c := durward.Internal; c <= durward.LoopDetected; c++ {
 		if fmt.Sprint(uint8(c)) == code {
 			return &durward.Error{Code: c, Reason: "test", Message: "As asked.", Err: errors.New("secret cause")}
 		}

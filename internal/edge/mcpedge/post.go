@@ -75,6 +75,7 @@ func (f *Face) describe(c *durward.Call, r *edge.Request) {
 	c.Wire = durward.Wire{Lane: durward.LaneMCP, Transport: "http", Remote: r.Remote()}
 	c.Credential = r.Credential
 	c.Endpoint = r.Name
+	c.Via = r.Via
 }
 
 // receive reads the body; a stranger's only while it is small.

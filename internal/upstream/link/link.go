@@ -22,6 +22,9 @@ type Call struct {
 	// Name and Headers are what travels beside the body in the modern era over HTTP.
 	Name    string
 	Headers []mcpwire.HeaderField
+	// Via are the gateways that the call came through, this one the last, where
+	// there was one before it. It travels over HTTP.
+	Via string
 	// Peer hears what the server says meanwhile; nil when nobody listens.
 	Peer durward.Peer
 	// Own marks a call of our own, such as a listing: what arrives without a

@@ -26,6 +26,9 @@ const (
 	acceptBoth  = mediaJSON + ", " + mediaEvents
 )
 
+// headerVia tells a gateway among the servers which gateways a request came through.
+const headerVia = "Durward-Via"
+
 // refusalMost bounds what is read of an HTTP error.
 const refusalMost = 64 << 10
 
@@ -35,6 +38,7 @@ type Endpoint struct {
 	URL      *url.URL
 	Header   http.Header // what the operator declared, credentials among it
 	Agent    string      // User-Agent
+	Via      string      // what we are called in Durward-Via; "" leaves it out
 	Limits   link.Limits
 	Counters *link.Counters
 	Log      *slog.Logger
@@ -49,6 +53,9 @@ func (e Endpoint) prepared() Endpoint {
 	}
 	if e.Agent != "" && e.Header.Get("User-Agent") == "" {
 		e.Header.Set("User-Agent", e.Agent)
+	}
+	if e.Via != "" {
+		e.Header[headerVia] = []string{e.Via}
 	}
 	u := *e.URL
 	if u.User != nil && e.Header.Get("Authorization") == "" {

@@ -7,6 +7,7 @@ import (
 	"durward/internal/upstream/link"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -130,6 +131,10 @@ func (l *Legacy) Do(ctx context.Context, c *link.Call) (link.Answer, error) {
 }
 
 func (l *Legacy) exchange(ctx context.Context, post http.Header, c *link.Call, t *link.Turn) (link.Answer, error) {
+	if c.Via != "" {
+		post = maps.Clone(post)
+		post[headerVia] = []string{c.Via}
+	}
 	res, err := l.e.send(ctx, http.MethodPost, l.e.URL, post, c.Pieces())
 	if err != nil {
 		return link.Answer{}, err

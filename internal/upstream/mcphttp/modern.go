@@ -38,13 +38,16 @@ func (m *Modern) Do(ctx context.Context, c *link.Call) (link.Answer, error) {
 // headers mirrors the body, as the specification demands: a server answers a
 // mismatch with -32020.
 func (m *Modern) headers(c *link.Call) http.Header {
-	h := make(http.Header, len(m.e.Header)+2+len(c.Headers))
+	h := make(http.Header, len(m.e.Header)+3+len(c.Headers))
 	for k, v := range m.e.Header {
 		h[k] = v // shared: nobody writes into it
 	}
 	h[mcpwire.HeaderMethod] = []string{c.Method}
 	if c.Name != "" {
 		h[mcpwire.HeaderName] = []string{mcpwire.EncodeHeader(c.Name)}
+	}
+	if c.Via != "" {
+		h[headerVia] = []string{c.Via}
 	}
 	for _, f := range c.Headers {
 		h[http.CanonicalHeaderKey(f.Name)] = []string{f.Value}

@@ -1,0 +1,30 @@
+package hostile
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"durward"
+	"durward/internal/durwardtest"
+)
+
+// A gateway that is its own upstream would add its tools to its tools, again
+// and again.
+func TestAGatewayBehindItself(t *testing.T) {
+	g := durwardtest.Serve(t, "{}", "")
+	text, err := os.ReadFile(g.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self := fmt.Sprintf("upstreams:\n  self: {url: %s, headers: {Authorization: Bearer %s}}\n", g.Endpoint(), durwardtest.Key)
+	if err := os.WriteFile(g.Config, []byte(strings.Replace(string(text), "upstreams:\n  {}\n", self, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.Record(t, "a refused loop", func(r durward.Record) bool { return r.Reason == durward.ReasonLoopDetected })
+	out, _, _ := g.Run(t, "upstream", "list", "--data", g.Data, "-o", "json")
+	if !strings.Contains(out, "leads back to it") {
+		t.Errorf("upstream list does not tell of the loop: %s", out)
+	}
+}
