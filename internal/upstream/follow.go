@@ -57,29 +57,37 @@ func (f *follower) set(ctx context.Context, uris []string) {
 	}
 	for _, uri := range uris {
 		if !slices.Contains(f.uris, uri) {
-			f.ask(ctx, mcpwire.MethodSubscribe, uri)
+			if !f.ask(ctx, mcpwire.MethodSubscribe, uri) {
+				return // what is left is tried again
+			}
+			f.uris = append(f.uris, uri)
 		}
 	}
-	for _, uri := range f.uris {
+	for _, uri := range slices.Clone(f.uris) {
 		if !slices.Contains(uris, uri) {
-			f.ask(ctx, mcpwire.MethodUnsubscribe, uri)
+			if !f.ask(ctx, mcpwire.MethodUnsubscribe, uri) {
+				return
+			}
+			f.uris = slices.DeleteFunc(f.uris, func(u string) bool { return u == uri })
 		}
 	}
-	f.uris = uris
 }
 
-// ask subscribes or unsubscribes. A refusal is the server's last word on it.
-func (f *follower) ask(ctx context.Context, method, uri string) {
+// ask subscribes or unsubscribes. A refusal is the server's last word on it;
+// false means that the server did not answer.
+func (f *follower) ask(ctx context.Context, method, uri string) bool {
 	ctx, cancel := context.WithTimeout(ctx, followTime)
 	defer cancel()
 	params := append(mcpwire.AppendQuote([]byte(`{"uri":`), uri), '}')
 	a, err := f.line.conn.Do(ctx, &link.Call{ID: f.server.set.nextID(), Method: method, Params: params, Own: true, Peer: hermit{}})
-	if err == nil && a.Error != nil {
+	answered := err == nil
+	if answered && a.Error != nil {
 		err = a.Error
 	}
 	if err != nil {
 		f.server.log.Info("subscription to a resource of upstream failed", "method", method, "uri", uri, "err", err)
 	}
+	return answered
 }
 
 // setModern opens a listen with the union before it closes the one it replaces.

@@ -38,6 +38,8 @@ type keeper struct {
 	swept time.Time
 	retry gate // paces readings that fail
 	base  *lists
+
+	dropped [4]int64 // counted when last told
 }
 
 // ear is a conversation on which changes are heard.
@@ -95,6 +97,7 @@ func (k *keeper) step(ctx context.Context) time.Duration {
 	if now := time.Now(); now.Sub(k.swept) >= k.sweepTime() {
 		k.swept = now
 		k.server.pool.sweep()
+		k.server.tally(&k.dropped)
 	}
 	if k.readingDue() {
 		k.readNow(ctx)

@@ -112,14 +112,6 @@ func transportOf(up *durward.Upstream) string {
 // start lets the keeper begin.
 func (s *server) start() { go s.keeper.run(s.ctx) }
 
-// drain waits for the calls in flight and lets no more in.
-func (s *server) drain(ctx context.Context) {
-	select {
-	case <-s.calls.close():
-	case <-ctx.Done():
-	}
-}
-
 // close ends the keeper, the connections and the processes.
 func (s *server) close(ctx context.Context) {
 	s.calls.close()
@@ -140,6 +132,18 @@ func (s *server) become(state string, err error) {
 	if err != nil {
 		s.health.err = err.Error()
 	}
+}
+
+// tally logs what was dropped since the last time.
+func (s *server) tally(last *[4]int64) {
+	c := &s.counters
+	now := [4]int64{c.Foreign.Load(), c.Garbage.Load(), c.Unattributed.Load(), c.Overflow.Load()}
+	if now == *last {
+		return
+	}
+	s.log.Info("messages of upstream dropped", "foreign", now[0]-last[0], "garbage", now[1]-last[1],
+		"unattributed", now[2]-last[2], "overflow", now[3]-last[3])
+	*last = now
 }
 
 // met notes what a server said of itself.

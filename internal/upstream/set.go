@@ -37,7 +37,7 @@ type Options struct {
 	Processes int           // of one stdio upstream at once: 32
 	Sessions  int           // of one HTTP upstream at once: 1000
 	Waiting   int           // calls that wait for one exclusive session: 64
-	Idle      time.Duration // after which an unused session or process is closed: 5 minutes
+	Idle      time.Duration // after which an unused session or process is closed: 15 minutes
 	Connect   time.Duration // for a connection with its handshakes: 60 s
 	Patience  time.Duration // with a stdio server that does not say which era it speaks: 5 s
 	Timeout   time.Duration // for one call, unless the upstream says otherwise: 5 minutes
@@ -50,7 +50,7 @@ func (o Options) orDefault() Options {
 	o.Processes = or(o.Processes, 32)
 	o.Sessions = or(o.Sessions, 1000)
 	o.Waiting = or(o.Waiting, 64)
-	o.Idle = or(o.Idle, 5*time.Minute)
+	o.Idle = or(o.Idle, 15*time.Minute)
 	o.Connect = or(o.Connect, time.Minute)
 	o.Patience = or(o.Patience, 5*time.Second)
 	o.Timeout = or(o.Timeout, 5*time.Minute)
@@ -66,6 +66,7 @@ type Set struct {
 	ids     atomic.Uint64
 	changed chan struct{}
 	plan    atomic.Pointer[plan]
+	closing chan struct{} // closed by Close
 
 	mu       sync.Mutex // held while the plan changes; guards closed
 	closed   bool
@@ -86,7 +87,7 @@ func New(o Options) *Set {
 	o = o.orDefault()
 	info, _ := json.Marshal(map[string]string{"name": "durward", "version": o.Version}) // cannot fail
 	s := &Set{
-		o: o, info: info, changed: make(chan struct{}, 1),
+		o: o, info: info, changed: make(chan struct{}, 1), closing: make(chan struct{}),
 		client: httpwire.NewClient(httpwire.ClientOptions{HeaderTimeout: headerTime}),
 		guard:  stdio.NewGuard(stdio.GuardOptions{Log: o.Log, Watchdog: o.Watchdog}),
 	}
@@ -130,14 +131,24 @@ func (s *Set) Apply(ups []durward.Upstream) {
 	s.wake()
 }
 
-// drainTime is how long calls in flight may hold up the end of their upstream.
-const drainTime = 30 * time.Second
+// How long calls in flight may hold up the end of their upstream, and it the
+// end of what it has open.
+const (
+	drainTime = 30 * time.Second
+	leaveTime = 10 * time.Second
+)
 
 func (s *Set) retire(srv *server) {
 	s.retiring.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		drained := time.NewTimer(drainTime)
+		defer drained.Stop()
+		select {
+		case <-srv.calls.close():
+		case <-drained.C:
+		case <-s.closing:
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
 		defer cancel()
-		srv.drain(ctx)
 		srv.close(ctx)
 	})
 }
@@ -146,16 +157,17 @@ func (s *Set) retire(srv *server) {
 // then by force. It returns when nothing of them is left.
 func (s *Set) Close(ctx context.Context) error {
 	s.mu.Lock()
-	s.closed = true
+	if !s.closed {
+		s.closed = true
+		close(s.closing)
+	}
 	old := s.plan.Swap(&plan{})
 	s.mu.Unlock()
 	stop := context.AfterFunc(ctx, s.guard.Close) // whatever is still being polite
 	defer stop()
-	var closing sync.WaitGroup
 	for _, srv := range old.servers {
-		closing.Go(func() { srv.close(ctx) })
+		s.retiring.Go(func() { srv.close(ctx) })
 	}
-	closing.Wait()
 	s.retiring.Wait()
 	s.guard.Close()
 	s.client.Close()
