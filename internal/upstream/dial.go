@@ -32,8 +32,8 @@ func (s *server) dial(ctx context.Context, w *wish) (*line, error) {
 	l, err := s.dialAs(ctx, w, s.pinned(known))
 	if err != nil && known != eraUnknown && s.pinned(eraUnknown) == eraUnknown && assumedWrong(err) {
 		s.log.Info("upstream speaks another era than remembered", "era", known, "err", err)
-		s.forget()
-		l, err = s.dialAs(ctx, w, eraUnknown)
+		s.forget(known)
+		l, err = s.dialAs(ctx, w, s.era.now())
 	}
 	if err != nil {
 		return nil, err
@@ -68,9 +68,23 @@ func isWrongEra(err error) bool {
 	return ok && kind == link.WrongEra
 }
 
-func (s *server) forget() {
-	s.modern.Store(nil)
-	s.era.set(eraUnknown)
+// forget forgets an era that turned out wrong.
+func (s *server) forget(wrong era) {
+	if wrong == eraModern {
+		s.modern.Store(nil)
+	}
+	s.era.forget(wrong)
+}
+
+// eraOf is the era that a line was opened in.
+func (s *server) eraOf(l *line) era {
+	switch {
+	case l.modern:
+		return eraModern
+	case l.shared && !s.isStdio():
+		return eraSSE
+	}
+	return eraLegacy
 }
 
 func (s *server) dialAs(ctx context.Context, w *wish, e era) (*line, error) {

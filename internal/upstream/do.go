@@ -177,7 +177,7 @@ func (s *server) mend(ctx context.Context, r *Request, f *flaw) *Request {
 			return nil
 		}
 		s.log.Info("upstream no longer speaks the era it spoke")
-		s.forget()
+		s.forget(s.eraOf(f.line))
 		s.keeper.refresh()
 		return r
 	case f.rpc != nil:

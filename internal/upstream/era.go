@@ -60,7 +60,7 @@ func (e *eras) now() era {
 	return e.found
 }
 
-// set remembers an era; eraUnknown forgets it.
+// set remembers an era.
 func (e *eras) set(found era) {
 	e.mu.Lock()
 	same := e.found == found
@@ -68,5 +68,15 @@ func (e *eras) set(found era) {
 	e.mu.Unlock()
 	if !same && e.cache != nil {
 		e.cache.SetEra(e.key, string(found))
+	}
+}
+
+// forget forgets an era that turned out wrong, unless somebody else found
+// another in the meantime.
+func (e *eras) forget(wrong era) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.found == wrong {
+		e.found = eraUnknown
 	}
 }

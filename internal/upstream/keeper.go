@@ -178,7 +178,7 @@ func (k *keeper) readAll(ctx context.Context) error {
 	l, err := k.server.fetch(ctx, k.own.line)
 	if err != nil && ctx.Err() == nil && (k.own.line.dead() || isWrongEra(err)) {
 		if isWrongEra(err) && k.server.pinned(eraUnknown) == eraUnknown {
-			k.server.forget()
+			k.server.forget(k.server.eraOf(k.own.line))
 		}
 		k.hangUp()
 		if err = k.connect(ctx); err != nil {
