@@ -71,12 +71,7 @@ func (s *server) attempt(ctx context.Context, r *Request, p durward.Peer) (durwa
 		return s.exchange(ctx, r, l, "", p)
 	}
 	k := s.keyOf(r)
-	sl, err := s.pool.acquire(ctx, k)
-	if err != nil {
-		return durward.Reply{}, nil, err
-	}
-	defer s.pool.release(sl)
-	release, err := sl.line.take(ctx, s)
+	sl, release, err := s.pool.take(ctx, k, ownerOf(r))
 	if err != nil {
 		return durward.Reply{}, nil, err
 	}
@@ -86,6 +81,15 @@ func (s *server) attempt(ctx context.Context, r *Request, p durward.Peer) (durwa
 		s.pool.drop(sl)
 	}
 	return reply, f, err
+}
+
+// ownerOf names the session whose calls may wait for each other; a call of a
+// modern client has none and waits for no other.
+func ownerOf(r *Request) string {
+	if r.Modern || r.Session == "" {
+		return ""
+	}
+	return r.Agent + " " + r.Session
 }
 
 // exchange sends a request on a line.

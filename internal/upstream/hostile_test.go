@@ -112,6 +112,12 @@ func misbehave(kind string, _ []string, m *mcpwire.Message) {
 		put(string(mcpwire.AppendResult(nil, m.ID, fmt.Appendf(nil, `{"content":[{"type":"text","text":"call %d"}]}`, callCount))))
 	case "by capability":
 		put(string(mcpwire.AppendResult(nil, m.ID, append(mcpwire.AppendQuote([]byte(`{"content":[{"type":"text","text":`), promises), "}]}"...))))
+	case "lanes":
+		if !strings.Contains(string(m.Params), "hang") {
+			put(string(mcpwire.AppendResult(nil, m.ID, fmt.Appendf(nil, `{"content":[{"type":"text","text":"pid %d"}]}`, os.Getpid()))))
+			return
+		}
+		put(fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":%d}}`, os.Getpid()))
 	case "overlaps":
 		go overlap(string(m.ID))
 	case "asker":

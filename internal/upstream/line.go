@@ -2,11 +2,11 @@ package upstream
 
 import (
 	"context"
+	"sync"
+	"time"
+
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
-	"sync"
-	"sync/atomic"
-	"time"
 )
 
 // line is one conversation with an upstream and what was agreed on it.
@@ -17,10 +17,9 @@ type line struct {
 	welcome link.Welcome
 	opened  time.Time
 
-	// turn is held by the only call that may be in flight while the server may
-	// ask its client something; nil where calls may run side by side.
-	turn    chan struct{}
-	waiting atomic.Int32
+	// exclusive tells that only one call may be in flight, since the server may
+	// ask its client something and nobody could tell for which call.
+	exclusive bool
 
 	mu    sync.Mutex // guards level
 	level int        // rank of the log level that was set; -1 for none
@@ -39,28 +38,12 @@ func (l *line) dead() bool {
 	}
 }
 
-// take waits for the turn where there is one. release is to be called, also
-// after an error.
-func (l *line) take(ctx context.Context, s *server) (release func(), err error) {
-	if l.turn == nil {
-		return nothing, nil
-	}
-	if int(l.waiting.Add(1)) > s.set.o.Waiting {
-		l.waiting.Add(-1)
-		return nothing, s.overloaded("has too many calls waiting for one session.")
-	}
-	defer l.waiting.Add(-1)
-	select {
-	case l.turn <- struct{}{}:
-		return func() { <-l.turn }, nil
-	case <-l.conn.Done():
-		return nothing, l.conn.Err()
-	case <-ctx.Done():
-		return nothing, ctx.Err()
-	}
+// heardFrom is the rank of the level that the session was set to; -1 for none.
+func (l *line) heardFrom() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.level
 }
-
-func nothing() {}
 
 // hearFrom makes the session send log messages from a level on, if it sends
 // fewer now. Sessions of older revisions have one level for all their calls.

@@ -10,7 +10,10 @@ import (
 
 // key tells which calls may share a session or a process: those in one scope,
 // for clients that can do the same, in the same revision.
-type key struct{ scope, profile, revision string }
+type key struct {
+	scope, profile, revision string
+	lane                     int // see lanes.go
+}
 
 // keyOf returns the key of a call. Sessions of an agent's own are the rule:
 // what a session gathers belongs to who filled it. A server without sessions
@@ -38,9 +41,10 @@ type pool struct {
 	server *server
 	most   int
 
-	mu     sync.Mutex // guards the rest
-	slots  map[key]*slot
-	closed bool
+	mu      sync.Mutex // guards the rest
+	slots   map[key]*slot
+	waiting map[key][]*waiter // for a lane of the key
+	closed  bool
 
 	tasks drain // what opens and closes lines
 }
@@ -51,8 +55,12 @@ type slot struct {
 	ready chan struct{} // closed when line or err is set
 	line  *line
 	err   error
-	users int       // guarded by the pool
-	used  time.Time // guarded by the pool
+
+	// Guarded by the pool.
+	users int
+	used  time.Time
+	held  bool   // by the one call that may use it
+	owner string // the session that used it last, if it is for one call at a time
 }
 
 // acquire returns the line of a key, opening it if need be; the slot is to be released.
@@ -144,9 +152,7 @@ func (p *pool) open(sl *slot) {
 		close(sl.ready)
 		return
 	}
-	if l.shared && !l.modern && sl.key.profile != "" {
-		l.turn = make(chan struct{}, 1)
-	}
+	l.exclusive = l.shared && !l.modern && sl.key.profile != ""
 	s.gate.pass()
 	s.become("ready", nil)
 	sl.line = l
@@ -242,13 +248,14 @@ func (p *pool) idle() (out []*slot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before := time.Now().Add(-p.server.set.o.Idle)
+	lanes := time.Now().Add(-min(p.server.set.o.Idle, laneIdle))
 	for k, sl := range p.slots {
 		select {
 		case <-sl.ready:
 		default:
 			continue
 		}
-		if sl.line != nil && sl.users == 0 && (sl.line.dead() || sl.used.Before(before)) {
+		if sl.line != nil && sl.users == 0 && (sl.line.dead() || sl.used.Before(before) || k.lane > 0 && sl.used.Before(lanes)) {
 			delete(p.slots, k)
 			out = append(out, sl)
 		}

@@ -29,8 +29,12 @@ func newRelay(r *Request, l *line, profile string, p durward.Peer) *relay {
 		peer: p, modern: r.Modern, crossing: r.Modern && !l.modern && !r.Answers, profile: profile,
 		foreign: r.Modern && !l.modern, revision: l.welcome.Revision, level: mcpwire.LogRank(r.Client.LogLevel),
 	}
-	if y.level < 0 && r.Modern {
+	switch {
+	case y.level >= 0:
+	case r.Modern:
 		y.level = quiet // nothing unless asked for (MCP 2026-07-28, logging)
+	case l.heardFrom() >= 0:
+		y.level = mcpwire.LogRank(logLevelUnsaid) // another call of the session asked for more
 	}
 	if l.modern && !r.Modern {
 		y.profile = string(crossing(r))

@@ -61,7 +61,7 @@ func newServer(set *Set, up durward.Upstream) *server {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.health = health{state: "idle", since: time.Now()}
 	s.listing.Store(&Listing{Upstream: up.Name})
-	s.pool = pool{server: s, slots: map[key]*slot{}, most: set.o.Sessions, tasks: newDrain()}
+	s.pool = pool{server: s, slots: map[key]*slot{}, waiting: map[key][]*waiter{}, most: set.o.Sessions, tasks: newDrain()}
 	if s.isStdio() {
 		s.pool.most = set.o.Processes
 	}
