@@ -80,6 +80,7 @@ type Payload struct {
 	Cursor         Span
 	InputResponses Span
 	RequestState   Span
+	Task           Span // augments a request to a task (MCP 2025-11-25)
 }
 
 // Span is a half-open range of bytes; the zero Span means that the field is absent.

@@ -43,7 +43,9 @@ func ModernParams(p *durward.Payload, r Rewrite, m RequestMeta) []byte {
 
 // LegacyParams returns params for an upstream before 2026-07-28: rewritten,
 // without what requests of that revision say of themselves in _meta, and
-// without inputResponses and requestState. nil stays nil.
+// without inputResponses and requestState, and without task: nobody was
+// promised tasks, so a request that asks to be one is served as any other (MCP
+// 2025-11-25, tasks). nil stays nil.
 func LegacyParams(p *durward.Payload, r Rewrite) []byte {
 	if p == nil || p.Raw == nil {
 		return nil
@@ -59,8 +61,8 @@ func LegacyParams(p *durward.Payload, r Rewrite) []byte {
 		}
 	}
 	out := Splice(p.Raw, edits...)
-	if p.InputResponses.Present() || p.RequestState.Present() {
-		out = DropFields(out, "inputResponses", "requestState")
+	if p.InputResponses.Present() || p.RequestState.Present() || p.Task.Present() {
+		out = DropFields(out, "inputResponses", "requestState", "task")
 	}
 	if emptied {
 		out = DropFields(out, "_meta")

@@ -142,6 +142,7 @@ func TestLegacyParams(t *testing.T) {
 		"a _meta that gets empty":   {`{"name":"a","_meta":{` + triple + `}}`, mcpwire.Rewrite{Name: "b"}, `{"name":"b"}`},
 		"other _meta stays":         {`{"_meta":{"v/x":1.0,` + triple + `,"progressToken":7},"name":"a"}`, mcpwire.Rewrite{ProgressToken: []byte(`12`)}, `{"_meta":{"v/x":1.0,"progressToken":12},"name":"a"}`},
 		"answers of another era go": {`{"name":"a","inputResponses":{"k":{}},"requestState":"s","arguments":{}}`, mcpwire.Rewrite{Name: "b"}, `{"name":"b","arguments":{}}`},
+		"a task of nobody":          {`{"name":"a","task":{"ttl":1},"arguments":{}}`, mcpwire.Rewrite{}, `{"name":"a","arguments":{}}`},
 		"a completion for a URI":    {`{"ref":{"type":"ref/resource","uri":"a"},"argument":{"name":"q","value":""}}`, mcpwire.Rewrite{URI: "b"}, `{"ref":{"type":"ref/resource","uri":"b"},"argument":{"name":"q","value":""}}`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -68,6 +68,8 @@ func spanOf(p *durward.Payload, k slot) *durward.Span {
 		return &p.InputResponses
 	case slotRequestState:
 		return &p.RequestState
+	case slotTask:
+		return &p.Task
 	}
 	return nil
 }

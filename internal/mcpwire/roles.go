@@ -37,6 +37,7 @@ const (
 	slotCursor
 	slotInputResponses
 	slotRequestState
+	slotTask
 	slotCount
 )
 
@@ -96,6 +97,8 @@ func routeParams(key []byte) (slot, role) {
 		return slotInputResponses, roleStrict
 	case "requestState":
 		return slotRequestState, roleStrict
+	case "task":
+		return slotTask, roleStrict
 	}
 	return slotNone, roleStrict
 }

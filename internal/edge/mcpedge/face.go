@@ -23,7 +23,7 @@ type Options struct {
 	Calls        int           // under way at a time, of all agents; default 4096
 	SessionCalls int           // under way at a time in one session or connection; default 64
 	Batch        int           // messages in a batch (MCP 2025-03-26); default 64
-	Questions    int           // of servers that wait for one agent; default 16
+	Questions    int           // of servers that wait for one agent in one session; default 64
 	AnswerTime   time.Duration // for the agent to answer one; default 5 min
 	CallTime     time.Duration // for a call whose agent may have left; default 30 min
 	KeepAlive    time.Duration // how long a stream is silent at most; default 15 s
@@ -39,7 +39,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.Calls, 4096)
 	setDefault(&o.SessionCalls, 64)
 	setDefault(&o.Batch, 64)
-	setDefault(&o.Questions, 16)
+	setDefault(&o.Questions, 64)
 	setDefault(&o.AnswerTime, 5*time.Minute)
 	setDefault(&o.CallTime, 30*time.Minute)
 	setDefault(&o.KeepAlive, 15*time.Second)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -108,6 +109,15 @@ func (g *stage) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (dur
 			p.Notify(mcpwire.NotifyProgress, fmt.Appendf(nil, `{"progressToken":%s,"progress":%d}`, progressToken(c), i))
 		}
 		return text("done")
+	case "asks": // several at once, as a modern server's input_required
+		n, _ := strconv.Atoi(arg)
+		answers := make([]string, n)
+		var group sync.WaitGroup
+		for i := range n {
+			group.Go(func() { answers[i] = g.put(ctx, p, i) })
+		}
+		group.Wait()
+		return text(strings.Join(answers, "; "))
 	case "steps": // waits before the last
 		for i := range 5 {
 			if i == 4 {
@@ -177,6 +187,20 @@ func (g *stage) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (dur
 		panic("a bug of ours")
 	}
 	return durward.Reply{}, &durward.Error{Code: durward.NotFound, Reason: durward.ReasonOperationUnknown, Message: "Unknown tool: " + c.Asked}
+}
+
+// put asks one question and tells its answer.
+func (g *stage) put(ctx context.Context, p durward.Peer, i int) string {
+	a, err := p.Ask(ctx, mcpwire.MethodElicit, fmt.Appendf(nil, `{"message":"%d","requestedSchema":{"type":"object","properties":{}}}`, i))
+	var rpc *durward.RPCError
+	switch {
+	case errors.As(err, &rpc):
+		return fmt.Sprintf("%d refused with %d", i, rpc.Code)
+	case err != nil:
+		return fmt.Sprintf("%d failed: %v", i, err)
+	}
+	action, _ := mcpwire.FieldText(a, "action")
+	return fmt.Sprintf("%d %s", i, action)
 }
 
 // hold waits until the test lets go.

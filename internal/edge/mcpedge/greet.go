@@ -108,20 +108,16 @@ func clientOf(params []byte, r mcpwire.Revision) (durward.Client, error) {
 }
 
 // narrow leaves of a client's capabilities what its revision can do: what is
-// promised to servers has to be kept. Tasks on the client's side are not
-// carried.
+// promised to servers has to be kept. Extensions belong to no revision.
 func narrow(capabilities []byte, r mcpwire.Revision) []byte {
-	capabilities = mcpwire.DropFields(capabilities, "tasks")
-	if !r.Elicitation() {
-		capabilities = mcpwire.DropFields(capabilities, "elicitation")
+	if capabilities == nil {
+		return nil
 	}
-	if forms, ok := mcpwire.Field(capabilities, "elicitation"); ok && !r.URLElicitation() {
-		capabilities = mcpwire.SetField(capabilities, "elicitation", mcpwire.DropFields(forms, "url"))
+	limited := mcpwire.LimitCapabilities(string(r), capabilities)
+	if extensions, ok := mcpwire.Field(capabilities, "extensions"); ok {
+		limited = mcpwire.SetField(limited, "extensions", extensions)
 	}
-	if sampling, ok := mcpwire.Field(capabilities, "sampling"); ok && !r.SamplingTools() {
-		capabilities = mcpwire.SetField(capabilities, "sampling", mcpwire.DropFields(sampling, "tools"))
-	}
-	return capabilities
+	return limited
 }
 
 func clip(s string) string { return s[:min(len(s), maxName)] }

@@ -179,69 +179,6 @@ func TestResultsAreConvertedBetweenEras(t *testing.T) {
 	}
 }
 
-func TestQuestionsOfTheServer(t *testing.T) {
-	h := open(t, mcpedge.Options{})
-	s := h.session(t, "2025-11-25")
-	w := h.stream(t, "POST", "/mcp", call("1", "ask"), s)
-	question := w.next(t)
-	id, _ := mcpwire.Field([]byte(question), "id")
-	if method, _ := mcpwire.FieldText([]byte(question), "method"); method != "elicitation/create" {
-		t.Fatalf("question = %s", question)
-	}
-	answer := `{"jsonrpc":"2.0","id":` + string(id) + `,"result":{"action":"accept","content":{"b":"main"}}}`
-	bob := []string{h.session(t, "2025-11-25", "Authorization:", "Authorization: Bearer "+keyOf("bob")), "Authorization:", "Authorization: Bearer " + keyOf("bob")}
-	if r := h.post(t, answer, bob...); r.StatusCode != 202 { // another session: nobody waits there
-		t.Errorf("foreign answer = %d, want 202", r.StatusCode)
-	}
-	if r := h.post(t, answer, s); r.StatusCode != 202 {
-		t.Errorf("answer = %d %s, want 202", r.StatusCode, r.body)
-	}
-	w.wants(t, `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"answer: {\"action\":\"accept\",\"content\":{\"b\":\"main\"}}"}]}}`)
-	w.wants(t, "EOF")
-	if r := h.post(t, answer, s); r.StatusCode != 202 { // late and twice: dropped
-		t.Errorf("second answer = %d, want 202", r.StatusCode)
-	}
-}
-
-func TestQuestionsThatCannotBeAsked(t *testing.T) {
-	h := open(t, mcpedge.Options{})
-	s := h.session(t, "2025-11-25")
-	none := "no answer: " + durward.ErrCannotAsk.Error()
-	for tool, hs := range map[string]header{
-		"ask:sampling/createMessage": {s}, // not declared
-		"ask:no/such":                {s},
-		"ask":                        {s, "Accept:", "Accept: application/json"},
-	} {
-		if r := h.post(t, call("1", tool), hs...); !strings.Contains(r.body, none) {
-			t.Errorf("%s = %s, want %q", tool, r.body, none)
-		}
-	}
-	body, hs := modern("1", "tools/call", `"name":"ask"`)
-	if r := h.post(t, body, hs...); !strings.Contains(r.body, none) {
-		t.Errorf("modern = %s, want %q", r.body, none)
-	}
-}
-
-func TestQuestionRefusedAndUnanswered(t *testing.T) {
-	h := open(t, mcpedge.Options{AnswerTime: 30 * time.Millisecond})
-	s := h.session(t, "2025-11-25")
-	w := h.stream(t, "POST", "/mcp", call("1", "ask"), s)
-	question := []byte(w.next(t))
-	id, _ := mcpwire.Field(question, "id")
-	h.post(t, `{"jsonrpc":"2.0","id":`+string(id)+`,"error":{"code":-1,"message":"user said no"}}`, s)
-	if got := w.next(t); !strings.Contains(got, "user said no") {
-		t.Errorf("answer = %s", got)
-	}
-	w = h.stream(t, "POST", "/mcp", call("1", "ask"), s)
-	w.next(t)
-	if got := w.next(t); !strings.Contains(got, "notifications/cancelled") {
-		t.Errorf("unanswered question was followed by %s, want its withdrawal", got)
-	}
-	if got := w.next(t); !strings.Contains(got, "no answer in time") {
-		t.Errorf("answer = %s", got)
-	}
-}
-
 func TestModernDisconnectCancels(t *testing.T) {
 	h := open(t, mcpedge.Options{})
 	body, hs := modern("1", "tools/call", `"name":"wait"`)
@@ -458,7 +395,7 @@ func TestCapabilitiesAreThoseOfTheRevision(t *testing.T) {
 	const all = `{"roots":{},"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"tasks":{},"x":1.0}`
 	for revision, want := range map[string]string{
 		"2025-11-25": `{"roots":{},"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"x":1.0}`,
-		"2025-06-18": `{"roots":{},"elicitation":{"form":{}},"sampling":{},"x":1.0}`,
+		"2025-06-18": `{"roots":{},"elicitation":{},"sampling":{},"x":1.0}`,
 		"2025-03-26": `{"roots":{},"sampling":{},"x":1.0}`,
 	} {
 		init := strings.Replace(initialize, `{"roots":{},"elicitation":{}}`, all, 1)
