@@ -30,14 +30,18 @@ func inventoryCommand(a *app) *cobra.Command {
 }
 
 func (a *app) lookAround(files []string) (boot.Found, error) {
+	var own []string
+	if cfg, err := a.settings(listenFlags{}); err == nil { // a broken configuration is no reason not to look
+		own = boot.OwnAddresses(cfg)
+	}
 	if len(files) > 0 {
-		return boot.ReadClients(files, nil)
+		return boot.ReadClients(files, own)
 	}
 	here, err := os.Getwd()
 	if err != nil {
 		return boot.Found{}, fmt.Errorf("find this folder: %w", err)
 	}
-	return boot.FindClients(here, nil)
+	return boot.FindClients(here, own)
 }
 
 // foundServer is a server as it may be shown: without the values of its

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -157,13 +156,4 @@ func (s *upState) tour(ctx context.Context, op *admin.Client, run admin.Run) err
 		return err
 	}
 	return s.show()
-}
-
-// listeners are the addresses under which clients may know us already.
-func listeners(cfg *config.Config) []string {
-	own := []string{cfg.Listen}
-	if _, port, err := net.SplitHostPort(cfg.Listen); err == nil && port == "0" {
-		own = nil
-	}
-	return own
 }

@@ -17,7 +17,7 @@ import (
 // named files count: what is there was chosen before.
 func (a *app) toImport(lines *bufio.Scanner, f upFlags, cfg *config.Config, fresh bool) (boot.Found, error) {
 	if len(f.imports) > 0 {
-		found, err := boot.ReadClients(f.imports, listeners(cfg))
+		found, err := boot.ReadClients(f.imports, boot.OwnAddresses(cfg))
 		if err != nil {
 			return found, err
 		}
@@ -39,7 +39,7 @@ func (a *app) agreed(lines *bufio.Scanner, f upFlags, cfg *config.Config) (boot.
 	if err != nil {
 		return boot.Found{}, fmt.Errorf("find this folder: %w", err)
 	}
-	found, err := boot.FindClients(here, listeners(cfg))
+	found, err := boot.FindClients(here, boot.OwnAddresses(cfg))
 	if err != nil || len(found.Proposals) == 0 {
 		return boot.Found{}, err
 	}

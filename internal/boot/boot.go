@@ -146,7 +146,7 @@ func (g *Gateway) take(ctx context.Context) error {
 		Check: func(s *durward.Snapshot) error { _, err := pipeline.Compile(pepper, s); return err },
 	})
 	g.control = control.New(control.Options{
-		Store: g.store, Pepper: pepper, Settle: g.keeper.Settle, Status: g.upstreams.Status,
+		Own: func() []string { return ownAddresses(g.cfg, g.dataURL, g.adminURL) }, Store: g.store, Pepper: pepper, Settle: g.keeper.Settle, Status: g.upstreams.Status,
 		File:  func() (*durward.Snapshot, string) { return g.keeper.File(), g.cfg.Path },
 		Check: func(s *durward.Snapshot) error { _, err := pipeline.Compile(pepper, s); return err },
 	})

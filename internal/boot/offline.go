@@ -28,7 +28,7 @@ func Offline(cfg *config.Config) (*admin.Direct, func() error, error) {
 	pepper := db.Pepper()
 	file := cfg.Declared(func(secret string) [32]byte { return identity.Hash(pepper, secret) })
 	c := control.New(control.Options{
-		Store: db, Pepper: pepper,
+		Store: db, Pepper: pepper, Own: func() []string { return ownAddresses(cfg) },
 		File:  func() (*durward.Snapshot, string) { return file, cfg.Path },
 		Check: func(s *durward.Snapshot) error { _, err := pipeline.Compile(pepper, s); return err },
 	})

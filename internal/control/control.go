@@ -36,6 +36,9 @@ type Options struct {
 	Settle func(context.Context, durward.Revision) error
 	// Status is how the upstreams are; nil when no data plane runs.
 	Status func() []durward.UpstreamStatus
+	// Own are the addresses (host:port) at which agents and operators reach this
+	// gateway, so that it is not put behind itself; nil knows none.
+	Own func() []string
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }
@@ -56,6 +59,9 @@ func New(o Options) *Control {
 	}
 	if o.Status == nil {
 		o.Status = func() []durward.UpstreamStatus { return nil }
+	}
+	if o.Own == nil {
+		o.Own = func() []string { return nil }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -52,6 +52,7 @@ func open(t *testing.T) *house {
 		Check:  func(*durward.Snapshot) error { return h.refuse },
 		Settle: func(_ context.Context, r durward.Revision) error { h.settled = append(h.settled, r); return nil },
 		Now:    func() time.Time { return h.now },
+		Own:    func() []string { return []string{"127.0.0.1:4711"} },
 	})
 	return h
 }
@@ -239,6 +240,35 @@ func TestShapes(t *testing.T) {
 	}
 	if a, err := h.Agent(ctx, operator, "quiet"); err != nil || len(a.Keys) != 0 {
 		t.Errorf("an agent without a key = %+v, %v", a, err)
+	}
+}
+
+func TestAGatewayIsNotPutBehindItself(t *testing.T) {
+	h := open(t)
+	ctx := t.Context()
+	m, err := h.CreateAgent(ctx, operator, control.NewAgent{Name: "bot"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range []durward.Upstream{
+		{Name: "x", URL: "http://localhost:4711/mcp"},
+		{Name: "x", Command: "npx", Args: []string{"mcp-remote", "http://127.0.0.1:4711/mcp/files"}},
+		{Name: "x", URL: "https://gw.example/mcp", Headers: map[string]string{"Authorization": "Bearer " + m.Secret}},
+		{Name: "x", Command: "bridge", Env: map[string]string{"KEY": m.Secret}},
+	} {
+		err := h.AddUpstream(ctx, operator, u)
+		wantError(t, err, durward.BadRequest, durward.ReasonRequestInvalid, "this gateway itself")
+		if err != nil && strings.Contains(err.Error(), m.Secret) {
+			t.Errorf("the refusal shows the key: %v", err)
+		}
+	}
+	for _, u := range []durward.Upstream{
+		{Name: "a", URL: "http://localhost:4712/mcp"},
+		{Name: "b", URL: "https://gw.example/mcp", Headers: map[string]string{"Authorization": "Bearer dwk_of_another_gateway"}},
+	} {
+		if err := h.AddUpstream(ctx, operator, u); err != nil {
+			t.Errorf("AddUpstream(%s) = %v", u.URL, err)
+		}
 	}
 }
 

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"durward"
+	"durward/internal/identity"
+	"durward/internal/inventory"
 )
 
 // maxUpstreams bounds what one gateway aggregates.
@@ -60,6 +63,9 @@ func (c *Control) AddUpstream(ctx context.Context, by durward.Actor, u durward.U
 		if err := checkUpstream(&u); err != nil {
 			return nil, err
 		}
+		if err := c.notSelf(m, &u); err != nil {
+			return nil, err
+		}
 		if len(m.all.Upstreams) >= maxUpstreams {
 			return nil, conflict(fmt.Sprintf("There are %d upstreams already.", maxUpstreams), nil)
 		}
@@ -75,6 +81,21 @@ func (c *Control) AddUpstream(ctx context.Context, by durward.Actor, u durward.U
 		u.Origin = durward.FromStore
 		return []durward.Change{{PutUpstream: &u}}, nil
 	})
+}
+
+// notSelf refuses an upstream that is this gateway: it would list its own
+// tools as new ones.
+func (c *Control) notSelf(m *moment, u *durward.Upstream) error {
+	if why := inventory.Self(*u, c.o.Own()); why != "" {
+		return bad("Upstream %s is this gateway itself: %s.", u.Name, why)
+	}
+	for _, secret := range inventory.Keys(*u) {
+		hash := identity.Hash(c.o.Pepper, secret)
+		if slices.ContainsFunc(m.all.Keys, func(k durward.Key) bool { return k.Hash == hash }) {
+			return bad("Upstream %s is this gateway itself: it is called with one of its keys.", u.Name)
+		}
+	}
+	return nil
 }
 
 func checkUpstream(u *durward.Upstream) error {

@@ -206,8 +206,8 @@ func (c *collector) entry(p place, e entry) {
 		c.note(p.path, at, "left out: %v", err)
 		return
 	}
-	if isSelf(u, c.o.Self) {
-		c.note(p.path, at, "is this gateway, left out")
+	if why := isSelf(u, c.o.Self); why != "" {
+		c.note(p.path, at, "%s", why)
 		return
 	}
 	for _, r := range remarks {

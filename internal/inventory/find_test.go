@@ -260,10 +260,25 @@ func TestOurselvesAreLeftOut(t *testing.T) {
 		"bridge": {"command": "npx", "args": ["mcp-remote", "http://127.0.0.1:8080/mcp/files"]},
 		"stdio":  {"command": "/opt/bin/durward", "args": ["stdio"]},
 		"win":    {"command": "C:\\Tools\\Durward.EXE"},
+		"upper":  {"url": "HTTP://LOCALHOST.:8080/mcp"},
+		"six":    {"url": "http://[::1]:8080/mcp"},
+		"mapped": {"url": "http://[::ffff:127.0.0.1]:8080/sse"},
+		"any":    {"url": "http://0.0.0.0:8080/mcp"},
+		"named":  {"url": "http://mcp.localhost:8080/mcp"},
+		"moved":  {"url": "http://127.0.0.9:18080/mcp"},
+		"keyed":  {"url": "http://gw.example/mcp", "headers": {"Authorization": "Bearer dwk_abc"}},
+		"remote": {"command": "npx", "args": ["mcp-remote", "https://gw.example/mcp", "--header", "X-API-Key:dwk_abc"]},
 		"other":  {"type": "http", "url": "http://localhost:9090/mcp"}}}`})
+	o.Self = append(o.Self, "[::]:18080")
 	r := inventory.Find(o)
 	want(t, r, durward.Upstream{Name: "other", URL: "http://localhost:9090/mcp", Transport: "http"})
 	noted(t, r, "bridge", "this gateway")
+	noted(t, r, "keyed", "a Durward gateway already")
+	for _, n := range r.Notes {
+		if strings.Contains(n.Text, "dwk_abc") {
+			t.Errorf("a note holds a key: %s", n)
+		}
+	}
 }
 
 func TestTheSameServerIsProposedOnce(t *testing.T) {

@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"net"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -60,50 +58,4 @@ func definition(u durward.Upstream) string {
 	}
 	raw, _ := json.Marshal(u) // strings, maps and numbers only: cannot fail
 	return string(raw)
-}
-
-// isSelf reports whether a server is a gateway of ours: our binary, or one of
-// our addresses in its URL or in the arguments of a bridge.
-func isSelf(u durward.Upstream, self []string) bool {
-	base := strings.TrimSuffix(strings.ToLower(u.Command[1+strings.LastIndexAny(u.Command, `/\`):]), ".exe")
-	if base == "durward" {
-		return true
-	}
-	return slices.ContainsFunc(append([]string{u.URL}, u.Args...), func(s string) bool { return isOurs(s, self) })
-}
-
-func isOurs(s string, self []string) bool {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return false
-	}
-	return slices.ContainsFunc(self, func(addr string) bool { return sameAddress(u, addr) })
-}
-
-func sameAddress(u *url.URL, addr string) bool {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil || port != portOf(u) {
-		return false
-	}
-	return u.Hostname() == host || isLoopback(u.Hostname()) && (isLoopback(host) || isAny(host))
-}
-
-func portOf(u *url.URL) string {
-	switch {
-	case u.Port() != "":
-		return u.Port()
-	case u.Scheme == "https":
-		return "443"
-	}
-	return "80"
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func isAny(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "" || ip != nil && ip.IsUnspecified()
 }

@@ -48,14 +48,16 @@ func TestRecipesAreReadBack(t *testing.T) {
 	for client, file := range map[inventory.Client]string{
 		inventory.Cursor: ".cursor/mcp.json", inventory.VSCode: ".config/Code/User/mcp.json", inventory.Windsurf: ".codeium/windsurf/mcp_config.json",
 	} {
-		r, err := inventory.NewRecipe(string(client), connection())
+		c := connection()
+		c.Key = "an-operators-own" // one that we minted is known by its prefix, and left out
+		r, err := inventory.NewRecipe(string(client), c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		o := home(t, map[string]string{file: r.Text})
 		o.Self = nil
 		got := byName(t, inventory.Find(o))["durward"]
-		if got.URL != "http://127.0.0.1:8080/mcp" || got.Headers["Authorization"] != "Bearer dwk_example" {
+		if got.URL != "http://127.0.0.1:8080/mcp" || got.Headers["Authorization"] != "Bearer an-operators-own" {
 			t.Errorf("%s: read back as %+v", client, got)
 		}
 	}
