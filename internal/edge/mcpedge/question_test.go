@@ -68,19 +68,23 @@ func TestQuestionsSideBySide(t *testing.T) {
 	}
 }
 
-// Questions are bounded, and what cannot be asked any more is told.
+// Questions are bounded, and what cannot be asked is told.
 func TestTooManyQuestions(t *testing.T) {
-	h := open(t, mcpedge.Options{Questions: 3})
-	s := h.session(t, "2025-11-25")
-	w := h.stream(t, "POST", "/mcp", call("1", "asks:5"), s)
-	var got string
-	for got = w.next(t); strings.Contains(got, `"method"`); got = w.next(t) { // those that were put late have room again
-		id, _ := mcpwire.Field([]byte(got), "id")
-		h.post(t, accepting(string(id)), s)
-	}
-	if strings.Count(got, "accept") < 3 || strings.Count(got, "accept")+strings.Count(got, "failed") != 5 {
-		t.Errorf("answer = %s", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p := connect(t, t.Context(), mcpedge.Options{Questions: 3})
+		p.send(t, initializeLine)
+		p.wants(t, greeting)
+		p.send(t, call("1", "asks:5"))
+		ids := []string{p.asked(t), p.asked(t), p.asked(t)}
+		synctest.Wait() // the others were put by now
+		for _, id := range ids {
+			p.send(t, accepting(id))
+		}
+		if !p.lines.Scan() || strings.Count(p.lines.Text(), "accept") != 3 || strings.Count(p.lines.Text(), "failed") != 2 {
+			t.Errorf("answer = %s, want 3 of 5 accepted", p.lines.Text())
+		}
+		p.end(t)
+	})
 }
 
 // Over a connection that carries everything the same holds.
