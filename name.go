@@ -38,6 +38,11 @@ func CheckPattern(p string) error {
 	if strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0xFFFD }) {
 		return errors.New("a pattern has no control characters and is valid UTF-8")
 	}
+	// A mistyped kind would be a name that nothing has.
+	if word, _, found := strings.Cut(p, ":"); found && !strings.Contains(word, "__") && !strings.Contains(word, "*") &&
+		word != "tool" && word != "prompt" && word != "resource" {
+		return fmt.Errorf("%q is no kind: a pattern begins with tool:, prompt: or resource:, or with the name of an upstream and __", word)
+	}
 	// Elsewhere these are wildcards, and a deny that quietly never matches is worse
 	// than none. Only resources' URIs have them in earnest.
 	if i := strings.IndexAny(p, "?[]{}"); i >= 0 && !strings.HasPrefix(p, "resource:") {

@@ -36,8 +36,9 @@ func (k Keep) Valid() error {
 }
 
 // Fill puts into r what k keeps of the arguments of a call, as they came.
-// canonical appends the canonical form of a JSON value (RFC 8785); its error is
-// returned, and then nothing is kept. Without arguments there is nothing to
+// canonical appends the canonical form of a JSON value (RFC 8785). Arguments
+// without one, such as a number beyond any double, are digested as they came,
+// and the error that is returned says so. Without arguments there is nothing to
 // keep. An unknown policy keeps the digest only.
 func (k Keep) Fill(r *durward.Record, args []byte, canonical func(dst, value []byte) ([]byte, error)) error {
 	r.ArgsSHA256, r.Args = "", nil
@@ -46,7 +47,7 @@ func (k Keep) Fill(r *durward.Record, args []byte, canonical func(dst, value []b
 	}
 	sum, err := digest(args, canonical)
 	if err != nil {
-		return fmt.Errorf("digest of the arguments: %w", err)
+		sum, err = sha256.Sum256(args), fmt.Errorf("the digest is of the bytes as they came: %w", err)
 	}
 	r.ArgsSHA256 = hex.EncodeToString(sum[:])
 	switch k {
@@ -55,7 +56,7 @@ func (k Keep) Fill(r *durward.Record, args []byte, canonical func(dst, value []b
 	case KeepFull:
 		r.Args = appendArgs(nil, args)
 	}
-	return nil
+	return err
 }
 
 // forms holds buffers for canonical forms, which live as long as it takes to

@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -40,8 +42,9 @@ type Options struct {
 
 // Gateway is a running gateway. Stop it with [Gateway.Shutdown].
 type Gateway struct {
-	cfg  *config.Config
-	opts Options
+	cfg     *config.Config                // that the gateway was started with
+	applied atomic.Pointer[config.Config] // the last one that was put in force
+	opts    Options
 
 	store     *store.DB
 	records   *audit.Log
@@ -68,6 +71,7 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{cfg: cfg, opts: o, instance: rand.Text()}
+	g.applied.Store(cfg)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	g.jobs, run = errgroup.WithContext(run)
 	g.cancel, g.failed = cancel, run.Done()
@@ -164,9 +168,13 @@ func (g *Gateway) watchFile(ctx context.Context) error {
 	w := config.Watcher{
 		Current: g.cfg, Options: g.opts.Config, Now: g.opts.Reload,
 		Apply: func(ctx context.Context, c *config.Config) error {
+			if err := g.mayBeAnonymous(c); err != nil {
+				return err
+			}
 			if err := g.keeper.SetFile(ctx, c.Path, g.declared(c)); err != nil {
 				return err
 			}
+			g.applied.Store(c)
 			g.opts.Log.Info("configuration reloaded", "file", c.Path)
 			if keys := config.NeedsRestart(g.cfg, c); len(keys) > 0 {
 				g.opts.Log.Warn("part of the configuration needs a restart", "file", c.Path, "keys", keys)
@@ -179,6 +187,19 @@ func (g *Gateway) watchFile(ctx context.Context) error {
 		},
 	}
 	return w.Run(ctx)
+}
+
+// mayBeAnonymous holds a new file against the listeners that are open: they do
+// not move before a restart, whatever the file says of them by now.
+func (g *Gateway) mayBeAnonymous(c *config.Config) error {
+	anonymous := slices.ContainsFunc(c.Agents, func(a durward.Agent) bool { return a.Anonymous })
+	if !anonymous || (c.Listen == g.cfg.Listen && c.AdminListen == g.cfg.AdminListen) {
+		return nil // the file was judged by these very addresses
+	}
+	if config.Loopback(g.cfg.Listen) && config.Loopback(g.cfg.AdminListen) {
+		return nil
+	}
+	return fmt.Errorf("an anonymous agent may call only where every listener is loopback, and this gateway still listens on %s and %s: restart it", g.cfg.Listen, g.cfg.AdminListen)
 }
 
 // onStop remembers what undoes a step; the last step is undone first.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -40,6 +41,12 @@ type localSocket struct {
 const maxLocal = 256
 
 func listenLocal(path string, face *mcpedge.Face, log *slog.Logger) (*localSocket, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the local socket: %w", err)
+	}
+	if err := onlyOurs(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("open the local socket: %w", err)
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove the old socket: %w", err) // we hold the database, so nobody uses it
 	}
@@ -121,9 +128,13 @@ func (s *localSocket) close(context.Context) error {
 // an agent, until either side ends. It returns os.ErrNotExist or a refused
 // connection when no gateway is running there.
 func JoinLocal(ctx context.Context, data, agent, endpoint string, in io.Reader, out io.Writer) error {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", SocketPath(data))
+	path := SocketPath(data)
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
 	if err != nil {
 		return fmt.Errorf("join the gateway of %s: %w", data, err)
+	}
+	if err := onlyOurs(filepath.Dir(path)); err != nil { // else anybody may be listening there
+		return errors.Join(fmt.Errorf("join the gateway of %s: %w", data, err), conn.Close())
 	}
 	defer conn.Close()
 	greeting, err := json.Marshal(hello{Agent: agent, Endpoint: endpoint})

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -17,7 +18,8 @@ func RecordDir(data string) string { return filepath.Join(data, "audit") }
 
 // SocketPath is where the running gateway of a data folder takes stdio clients.
 // It is in the folder, unless the path is longer than a socket's may be: then
-// a name derived from the folder stands in the folder for temporary files.
+// a name derived from the folder stands in a folder of this user's own among
+// the temporary files.
 func SocketPath(data string) string {
 	abs, err := filepath.Abs(data)
 	if err != nil {
@@ -27,7 +29,7 @@ func SocketPath(data string) string {
 		return path
 	}
 	sum := sha256.Sum256([]byte(abs))
-	return filepath.Join(os.TempDir(), "durward-"+hex.EncodeToString(sum[:8])+".sock")
+	return filepath.Join(os.TempDir(), fmt.Sprintf("durward-%d", os.Getuid()), hex.EncodeToString(sum[:8])+".sock")
 }
 
 const maxSocketPath = 100

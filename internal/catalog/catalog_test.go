@@ -115,7 +115,7 @@ func TestPublicNamesAreUsableEverywhereAndLeadBack(t *testing.T) {
 
 func TestBareNames(t *testing.T) {
 	c := catalog.Compile([]catalog.Source{
-		{Upstream: "a", Tools: tools("find", "only", "b__find")},
+		{Upstream: "a", Tools: tools("find", "only")},
 		{Upstream: "b", Tools: tools("find")},
 	})
 	all := c.View("", viewer{})
@@ -126,7 +126,7 @@ func TestBareNames(t *testing.T) {
 		t.Errorf("an ambiguous bare name: %v", err)
 	}
 	if op, err := all.Named(durward.KindTool, "b__find"); err != nil || op.Upstream != "b" {
-		t.Errorf("a public name must win over another's bare one: %v, %v", op, err)
+		t.Errorf("a public name: %v, %v", op, err)
 	}
 	onlyB := c.View("", viewer{allow: func(op *durward.Operation) bool { return op.Upstream == "b" }})
 	if op, err := onlyB.Named(durward.KindTool, "find"); err != nil || op.Upstream != "b" {
@@ -273,6 +273,32 @@ func TestResources(t *testing.T) {
 	hidden := c.View("", viewer{allow: func(op *durward.Operation) bool { return op.Upstream != "a" }})
 	if got := hidden.Resource("file:///x"); len(got) != 1 || got[0].Upstream != "b" {
 		t.Errorf("a hidden upstream must not shadow another's resource: %v", got)
+	}
+}
+
+func TestUnlistedURIsAreReadInOneWayOnly(t *testing.T) {
+	c := catalog.Compile([]catalog.Source{{Upstream: "files", Capabilities: []byte(`{"resources":{}}`), Resources: resources("file:///odd/../listed")}})
+	v := c.View("", viewer{})
+	for uri, ok := range map[string]bool{
+		"file:///srv/public/a.txt": true, "file:///": true, "file:///srv/": true, "test://template/1/data": true, "https://h/p?q=1&r=a//b": true,
+		"urn:isbn:12": true, "db://t/a%20b": true, "memo:a": true, "file:///odd/../listed": true,
+		"file:///srv/public/../../etc/passwd": false, "file:///srv/./x": false, "file:///srv//x": false, "file:////etc": false,
+		"file:///srv/%70rivate/x": false, "file:///srv/%2e%2e/x": false, "file:///srv%2fprivate": false, "file:///a%5cb": false,
+		"file:///a\\b": false, "file:///%252e": false, "file:///%zz": false, "file:///%2": false, "no-scheme": false, "file:///a b": false, "file:///a\u0000": false,
+	} {
+		if got := len(v.Resource(uri)) > 0; got != ok {
+			t.Errorf("Resource(%q) is served: %v, want %v", uri, got, ok)
+		}
+	}
+}
+
+func TestABareNameDoesNotStandInForAPublicOne(t *testing.T) {
+	c := catalog.Compile([]catalog.Source{{Upstream: "evil", Tools: tools("files__read")}, {Upstream: "files"}})
+	if op, err := c.View("", viewer{}).Named(durward.KindTool, "files__read"); err == nil {
+		t.Errorf("files__read means %s of %s while files has not been read", op.Name, op.Upstream)
+	}
+	if op, err := c.View("", viewer{}).Named(durward.KindTool, "evil__files__read"); err != nil || op.Upstream != "evil" {
+		t.Errorf("its public name: %v, %v", op, err)
 	}
 }
 

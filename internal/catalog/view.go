@@ -92,7 +92,9 @@ func (v *View) show(kind durward.Kind, s *section, op *durward.Operation) {
 // only, among those that the viewer may use. Public names come first.
 func (v *View) addBare(kind durward.Kind, ops []*durward.Operation) {
 	for _, op := range ops {
-		if v.ask.Decide(op).Denies() {
+		// A bare name that looks like a public one would stand in for another
+		// upstream's tool while that one is away.
+		if v.ask.Decide(op).Denies() || (!v.bare && strings.Contains(op.Name, separator)) {
 			continue
 		}
 		key := name{kind, op.Name}
@@ -160,10 +162,14 @@ func (v *View) missing(kind durward.Kind, asked string) error {
 
 // Resource finds who serves a URI: who listed it, else whose template covers
 // it, else the upstreams that have resources at all, in order of alias. All
-// are such that the viewer may use them.
+// are such that the viewer may use them. A URI that nobody listed and that can
+// be read in two ways is served by nobody: rules match its text.
 func (v *View) Resource(uri string) []*durward.Operation {
 	if op := v.byURI[uri]; op != nil {
 		return []*durward.Operation{op}
+	}
+	if !plain(uri) {
+		return nil
 	}
 	var covered, others []*durward.Operation
 	for _, s := range v.sections {

@@ -119,6 +119,14 @@ func (s *schema) validate(values any, size int) (err error) {
 	return s.valid.Validate(values)
 }
 
+// Forget drops what is known by operation, when those of a plan have been
+// replaced; compiled schemas stay.
+func (s *Schemas) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.byOp)
+}
+
 func (s *Schemas) get(op *durward.Operation) *schema {
 	s.mu.RLock()
 	sch := s.byOp[op]

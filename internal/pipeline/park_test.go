@@ -59,7 +59,7 @@ func (l *listener) Ask(context.Context, string, []byte) ([]byte, error) {
 
 func newAsking(t *testing.T) (*house, *asking) {
 	h := newHouse(t)
-	up := &asking{behind: behind{listings: h.up.listings, watched: map[string]func(durward.Event){}}}
+	up := &asking{behind: behind{listings: h.up.listings, watched: map[string]func(durward.Event){}, owner: map[string]int{}}}
 	h.Gateway.Upstreams = up
 	return h, up
 }

@@ -31,6 +31,8 @@ type behind struct {
 	params   []string
 	answer   func(r *upstream.Request) (durward.Reply, error)
 	watched  map[string]func(durward.Event)
+	owner    map[string]int // which subscription a resource's is
+	opened   int            // subscriptions, in all
 }
 
 func (b *behind) Apply([]durward.Upstream)      {}
@@ -51,14 +53,18 @@ func (b *behind) Do(_ context.Context, r *upstream.Request, _ durward.Peer) (dur
 func (b *behind) Watch(_ string, uris []string, fn func(durward.Event)) func() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.opened++
+	mine := b.opened
 	for _, u := range uris {
-		b.watched[u] = fn
+		b.watched[u], b.owner[u] = fn, mine
 	}
 	return func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		for _, u := range uris {
-			delete(b.watched, u)
+			if b.owner[u] == mine {
+				delete(b.watched, u)
+			}
 		}
 	}
 }
@@ -115,7 +121,7 @@ func listing(name string, tools ...string) *upstream.Listing {
 func newHouse(t testing.TB) *house {
 	t.Helper()
 	h := &house{
-		up:     &behind{changed: make(chan struct{}, 1), watched: map[string]func(durward.Event){}, listings: []*upstream.Listing{listing("crm", "get", "add", "delete"), listing("files", "get")}},
+		up:     &behind{changed: make(chan struct{}, 1), watched: map[string]func(durward.Event){}, owner: map[string]int{}, listings: []*upstream.Listing{listing("crm", "get", "add", "delete"), listing("files", "get")}},
 		ledger: &ledger{},
 	}
 	var err error

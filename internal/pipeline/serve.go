@@ -67,7 +67,7 @@ func (g *Gateway) identify(t *transit) error {
 	case c.Local != "": // the operating system vouches for the caller
 		return t.byName(c.Local)
 	}
-	agent, key, err := t.plan.identity.Verify(c.Credential, c.Received)
+	agent, key, err := t.plan.identity.Verify(c.Credential, g.Now())
 	if key != nil {
 		c.KeyID, t.holder = key.ID, key.Agent
 	}
@@ -91,7 +91,7 @@ func (g *Gateway) attach(t *transit) error {
 	if c.Wire.Modern || c.SessionID == "" || c.Session != nil {
 		return nil
 	}
-	s, err := g.Sessions.Attach(c.SessionID, c.Agent.Name, c.Received)
+	s, err := g.Sessions.Attach(c.SessionID, c.Agent.Name, g.Now())
 	if err != nil {
 		return err
 	}
@@ -167,16 +167,22 @@ func (t *transit) resource(uri string) (*durward.Operation, error) {
 // URI or template.
 func (t *transit) reference() (*durward.Operation, error) {
 	ref := t.call.Input.Ref.Of(t.call.Input.Raw)
-	if uri, ok := textField(ref, "uri"); ok {
+	kind, _ := textField(ref, "type")
+	name, named := textField(ref, "name")
+	uri, located := textField(ref, "uri")
+	switch {
+	case kind == "ref/prompt" && named && !located:
+		t.call.Asked = name
+		return t.view.Named(durward.KindPrompt, name)
+	case kind == "ref/resource" && located && !named:
 		t.call.Asked = uri
 		if op := t.view.Template(uri); op != nil {
 			return op, nil
 		}
 		return t.resource(uri)
 	}
-	name, _ := textField(ref, "name")
-	t.call.Asked = name
-	return t.view.Named(durward.KindPrompt, name)
+	return nil, &durward.Error{Code: durward.BadRequest, Reason: durward.ReasonRequestInvalid,
+		Message: "The ref of a completion is a ref/prompt with a name, or a ref/resource with a uri."}
 }
 
 func textField(obj []byte, key string) (string, bool) {
@@ -260,7 +266,12 @@ func toolError(text string) []byte {
 func (g *Gateway) do(ctx context.Context, t *transit, p durward.Peer) (durward.Reply, error) {
 	reply, err := g.ask(ctx, t, p)
 	for i := 1; i < len(t.candidates) && notFound(reply, err); i++ {
+		// A resource that nobody listed may be any candidate's; each is judged by
+		// itself, and the record names the one that answered.
 		t.call.Target = t.candidates[i]
+		if err := t.permit(); err != nil {
+			return durward.Reply{}, err
+		}
 		reply, err = g.ask(ctx, t, p)
 	}
 	return reply, err

@@ -89,6 +89,7 @@ func (g *Gateway) put(p *Plan) {
 	if old := g.plan.Swap(p); old != nil {
 		close(old.replaced)
 	}
+	g.schemas.Forget() // of the operations before; else they would keep whole lists alive
 }
 
 // unread are the enabled upstreams of a plan that were never read, neither

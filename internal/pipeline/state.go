@@ -32,8 +32,8 @@ func (g *Gateway) unseal(t *transit) error {
 	if !ok {
 		return stateInvalid()
 	}
-	own, err := g.sealer.Open(text, c.Received, t.stateBinding()...)
-	if err != nil || len(own) == 0 {
+	own := g.open(t, text)
+	if len(own) == 0 {
 		return stateInvalid()
 	}
 	if own[0] == stateOfParked {
@@ -46,6 +46,23 @@ func (g *Gateway) unseal(t *transit) error {
 		return stateInvalid()
 	}
 	c.Input = payload
+	return nil
+}
+
+// open finds out whose state it is: of a resource that nobody listed it may be
+// any candidate's, which is then the one that goes on.
+func (g *Gateway) open(t *transit, text string) []byte {
+	targets := t.candidates
+	if len(targets) == 0 {
+		targets = []*durward.Operation{t.call.Target}
+	}
+	for _, op := range targets {
+		t.call.Target = op
+		if own, err := g.sealer.Open(text, g.Now(), t.stateBinding()...); err == nil {
+			t.candidates = nil
+			return own
+		}
+	}
 	return nil
 }
 

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -24,8 +25,8 @@ func (g *Gateway) Watch(ctx context.Context, c *durward.Call, topics durward.Top
 	if err != nil {
 		return nil, g.refuse(ctx, t, err)
 	}
-	w := &watch{gateway: g, agent: c.Agent.Name, endpoint: c.Endpoint, events: make(chan durward.Event, watchQueue), seen: versions(view)}
-	if err := w.set(view, topics); err != nil {
+	w := &watch{gateway: g, call: about(c), agent: c.Agent.Name, endpoint: c.Endpoint, events: make(chan durward.Event, watchQueue), seen: versions(view)}
+	if err := w.set(ctx, t.plan, view, topics); err != nil {
 		return nil, err
 	}
 	g.mu.Lock()
@@ -38,6 +39,7 @@ func (g *Gateway) Watch(ctx context.Context, c *durward.Call, topics durward.Top
 // watch is one running subscription.
 type watch struct {
 	gateway         *Gateway
+	call            durward.Call // what is known of who asked, for records
 	agent, endpoint string
 	events          chan durward.Event
 
@@ -45,7 +47,19 @@ type watch struct {
 	closed  bool
 	granted durward.Topics
 	seen    map[durward.Kind]string
-	cancels map[string]func() // by URI
+	follows map[string]follow // by URI
+}
+
+// follow is one resource that is followed, and at which upstream as declared.
+type follow struct {
+	at     *durward.Upstream
+	cancel func()
+}
+
+// about is what records of a watch need of the call that opened it; the call's
+// own bytes are not kept.
+func about(c *durward.Call) durward.Call {
+	return durward.Call{ID: c.ID, Wire: c.Wire, Endpoint: c.Endpoint, SessionID: c.SessionID, Method: c.Method, Agent: c.Agent, KeyID: c.KeyID}
 }
 
 var listTopics = []struct {
@@ -71,7 +85,7 @@ func (w *watch) Granted() durward.Topics {
 func (w *watch) Events() <-chan durward.Event { return w.events }
 
 // Set implements durward.Watch.
-func (w *watch) Set(_ context.Context, t durward.Topics) error {
+func (w *watch) Set(ctx context.Context, t durward.Topics) error {
 	plan := w.gateway.plan.Load()
 	agent, ok := plan.identity.Agent(w.agent)
 	if !ok {
@@ -81,43 +95,78 @@ func (w *watch) Set(_ context.Context, t durward.Topics) error {
 	if view == nil {
 		return &durward.Error{Code: durward.NotFound, Reason: durward.ReasonEndpointUnknown, Message: "There is no endpoint /mcp/" + w.endpoint + "."}
 	}
-	return w.set(view, t)
+	return w.set(ctx, plan, view, t)
 }
 
-// set subscribes to what is new and ends what is no longer wanted.
-func (w *watch) set(view *catalog.View, t durward.Topics) error {
+// set subscribes to what is new and ends what is no longer wanted. Who asks for
+// resources leaves a record: what is not there, or not for this caller, is not
+// granted, and that is a refusal.
+func (w *watch) set(ctx context.Context, plan *Plan, view *catalog.View, t durward.Topics) error {
 	if len(t.URIs) > watchURIs {
-		return &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Message: "Too many resources in one subscription; at most 500."}
+		over := &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Message: "Too many resources in one subscription; at most 500."}
+		return w.record(ctx, t.URIs[0], over)
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	if w.closed {
+		w.mu.Unlock()
 		return nil
 	}
-	next := make(map[string]func(), len(t.URIs))
 	w.granted = durward.Topics{Tools: t.Tools, Prompts: t.Prompts, Resources: t.Resources}
-	for _, uri := range t.URIs {
-		if next[uri] != nil {
+	added, refused := w.follow(plan, view, t.URIs)
+	w.mu.Unlock()
+	switch {
+	case refused != "":
+		_ = w.record(ctx, refused, catalog.Unknown(durward.KindResource, refused)) // told by what is granted
+	case added != "":
+		return w.record(ctx, added, nil)
+	}
+	return nil
+}
+
+// follow makes the URIs, as far as the view has them, the ones that are
+// followed. It tells one that is new and one that is not granted. It is called
+// with mu held.
+func (w *watch) follow(plan *Plan, view *catalog.View, uris []string) (added, refused string) {
+	next := make(map[string]follow, len(uris))
+	for _, uri := range uris {
+		if _, twice := next[uri]; twice {
 			continue
 		}
-		cancel := w.cancels[uri]
-		if cancel == nil {
-			ops := view.Resource(uri)
-			if len(ops) == 0 {
-				continue // not there, or not for this caller: not granted
-			}
-			cancel = w.gateway.Upstreams.Watch(ops[0].Upstream, []string{uri}, w.send)
+		ops := view.Resource(uri)
+		if len(ops) == 0 {
+			refused = uri
+			continue
 		}
-		next[uri] = cancel
+		at := plan.upstreams[ops[0].Upstream]
+		f, known := w.follows[uri]
+		if !known || !reflect.DeepEqual(f.at, at) { // another server has the name now
+			f = follow{at: at, cancel: w.gateway.Upstreams.Watch(at.Name, []string{uri}, w.send)}
+		}
+		if !known {
+			added = uri
+		}
+		next[uri] = f
 		w.granted.URIs = append(w.granted.URIs, uri)
 	}
-	for uri, cancel := range w.cancels {
-		if next[uri] == nil {
-			cancel()
+	for uri, f := range w.follows {
+		if kept, ok := next[uri]; !ok || !reflect.DeepEqual(kept.at, f.at) {
+			f.cancel()
 		}
 	}
-	w.cancels = next
-	return nil
+	w.follows = next
+	return added, refused
+}
+
+// record keeps that resources were asked for, and returns err.
+func (w *watch) record(ctx context.Context, uri string, err error) error {
+	c := w.call
+	c.Asked, c.Received = uri, w.gateway.Now()
+	t := w.gateway.begin(&c)
+	if err == nil {
+		t.verdict = durward.Verdict{Effect: durward.Allow}
+	}
+	_, err = w.gateway.end(ctx, t, durward.Reply{}, err)
+	return err
 }
 
 // Close implements durward.Watch.
@@ -131,8 +180,8 @@ func (w *watch) Close() {
 		return
 	}
 	w.closed = true
-	for _, cancel := range w.cancels {
-		cancel()
+	for _, f := range w.follows {
+		f.cancel()
 	}
 	close(w.events)
 }
@@ -180,6 +229,7 @@ func (w *watch) look(plan *Plan) {
 	}
 	view := plan.view(agent, w.endpoint)
 	if view == nil {
+		w.Close()
 		return
 	}
 	now := versions(view)
@@ -191,6 +241,10 @@ func (w *watch) look(plan *Plan) {
 		}
 	}
 	w.seen = now
+	if uris := w.granted.URIs; len(uris) > 0 { // a role may have lost them, an upstream may be another
+		w.granted.URIs = nil
+		w.follow(plan, view, uris)
+	}
 }
 
 func versions(v *catalog.View) map[durward.Kind]string {

@@ -63,17 +63,16 @@ func compileRules(says string, texts []string) ([]rule, error) {
 	return out, nil
 }
 
-// parseRule reads "[kind:]pattern"; kind is tool, prompt, resource or template.
+// kinds are the words that limit a pattern; templates follow resources.
+var kinds = map[string]durward.Kind{"tool": durward.KindTool, "prompt": durward.KindPrompt, "resource": durward.KindResource}
+
+// parseRule reads "[kind:]pattern".
 func parseRule(text string) (rule, error) {
 	r := rule{pattern: text}
 	if word, rest, found := strings.Cut(text, ":"); found {
-		switch word {
-		case "tool":
-			r.kind, r.pattern = durward.KindTool, rest
-		case "prompt":
-			r.kind, r.pattern = durward.KindPrompt, rest
-		case "resource":
-			r.kind, r.pattern = durward.KindResource, rest
+		r.kind, r.pattern = kinds[word], rest
+		if r.kind == 0 { // no kind: the colon belongs to the name
+			r.pattern = text
 		}
 	}
 	if err := durward.CheckPattern(text); err != nil {

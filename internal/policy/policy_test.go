@@ -67,7 +67,7 @@ func TestReaches(t *testing.T) {
 }
 
 func TestBadRulesAreRefused(t *testing.T) {
-	for _, bad := range []string{"", "tool:", strings.Repeat("a", 513), strings.Repeat("*a", 9), "crm__{a,b}", "crm__[ab]", "crm__?"} {
+	for _, bad := range []string{"", "tool:", strings.Repeat("a", 513), strings.Repeat("*a", 9), "crm__{a,b}", "crm__[ab]", "crm__?", "template:crm__*", "tools:crm__*", "Tool:crm__x"} {
 		if _, err := policy.Compile([]durward.Role{{Name: "r", Allow: []string{bad}}}); err == nil {
 			t.Errorf("Compile accepted the pattern %q", bad)
 		}

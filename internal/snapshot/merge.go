@@ -33,7 +33,7 @@ func Merge(file *durward.Snapshot, state *durward.State) (*durward.Snapshot, []C
 	s.Revision = state.Revision
 	var m merger
 	s.Agents = mergeAgents(&m, file.Agents, state.Agents)
-	s.Keys = mergeKeys(&m, file.Keys, state.Keys)
+	s.Keys = mergeKeys(&m, file.Keys, state.Keys, shadowed(file.Agents, state.Agents))
 	s.Roles = mergeRoles(&m, file.Roles, state.Roles)
 	s.Upstreams = mergeUpstreams(&m, file.Upstreams, state.Upstreams)
 	return &s, m.clashes
@@ -67,7 +67,19 @@ func mergeAgents(m *merger, file, stored []durward.Agent) []durward.Agent {
 	return out
 }
 
-func mergeKeys(m *merger, file, stored []durward.Key) []durward.Key {
+// shadowed are the stored agents that the file declares anew. What was minted
+// for the one must not open the other.
+func shadowed(file, stored []durward.Agent) map[string]bool {
+	out := make(map[string]bool)
+	for _, a := range stored {
+		if slices.ContainsFunc(file, func(f durward.Agent) bool { return strings.EqualFold(f.Name, a.Name) }) {
+			out[a.Name] = true
+		}
+	}
+	return out
+}
+
+func mergeKeys(m *merger, file, stored []durward.Key, shadowed map[string]bool) []durward.Key {
 	out := slices.Clone(file)
 	taken := make(map[[32]byte]string, len(file))
 	for _, k := range file {
@@ -76,6 +88,10 @@ func mergeKeys(m *merger, file, stored []durward.Key) []durward.Key {
 	for _, k := range stored {
 		if other, ok := taken[k.Hash]; ok {
 			m.clash("key", k.ID, "the file declares the same secret (key %s)", other)
+			continue
+		}
+		if shadowed[k.Agent] {
+			m.clash("key", k.ID, "it was minted for the stored agent %s, which the file declares anew; mint another", k.Agent)
 			continue
 		}
 		out = append(out, k)
