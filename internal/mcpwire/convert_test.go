@@ -1,6 +1,7 @@
 package mcpwire_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -218,6 +219,9 @@ func TestReadListLeavesBadItemsOut(t *testing.T) {
 	}
 	if !l.More || l.Cursor != "" || l.Private || string(l.TTL) != "5" {
 		t.Errorf("more %v cursor %q private %v ttl %s", l.More, l.Cursor, l.Private, l.TTL)
+	}
+	if l, err = mcpwire.ReadList("tools/list", []byte(`{"tools":[`+strings.Repeat("{},", 999)+`{}]}`)); err != nil || l.Left != 1000 || len(l.Dropped) > 20 {
+		t.Errorf("a thousand bad items: %d reasons, %d left out, %v; want a few reasons and the number", len(l.Dropped), l.Left, err)
 	}
 	if l, _ := mcpwire.ReadList("tools/list", []byte(`{"tools":[],"nextCursor":null}`)); l.More || !l.Private {
 		t.Errorf("a null cursor means more: %v, private %v", l.More, l.Private)

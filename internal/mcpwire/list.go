@@ -13,13 +13,18 @@ type List struct {
 	More    bool     // there is a next page
 	TTL     []byte   // raw ttlMs; nil when absent
 	Private bool     // cacheScope is not public
-	Dropped []error  // why items were left out
+	Dropped []error  // why items were left out: the first few
+	Left    int      // how many were left out
 }
+
+// droppedMost is of how many items a page tells why they were left out: a
+// server pays two bytes for an item, and an error takes dozens.
+const droppedMost = 20
 
 // ReadList reads a scanned list result. Items that could be read in two ways
 // (duplicate keys at any depth, keys that differ from routed ones only in
-// case) or that lack their identity are left out and told of in Dropped: one
-// bad item must not cost the others.
+// case) or that lack their identity are left out and told of in Dropped and
+// Left: one bad item must not cost the others.
 func ReadList(method string, result []byte) (List, error) {
 	field := ListField(method)
 	items, ok := Field(result, field)
@@ -29,7 +34,7 @@ func ReadList(method string, result []byte) (List, error) {
 	var l List
 	for item := range Elements(items) {
 		if err := CheckItem(method, item); err != nil {
-			l.Dropped = append(l.Dropped, err)
+			l.leave(err)
 			continue
 		}
 		l.Items = append(l.Items, item)
@@ -43,6 +48,12 @@ func ReadList(method string, result []byte) (List, error) {
 	scope, _ := Field(result, "cacheScope")
 	l.Private = !IsText(scope, "public")
 	return l, nil
+}
+
+func (l *List) leave(why error) {
+	if l.Left++; l.Left <= droppedMost {
+		l.Dropped = append(l.Dropped, why)
+	}
 }
 
 // identity is the member that tells items of a list apart.

@@ -13,7 +13,8 @@ import (
 // Bounds of what one upstream may list.
 const (
 	pagesMost = 1000
-	itemsMost = 20_000
+	itemsMost = 20_000 // of one list, those that are left out among them
+	toldMost  = 20     // items of which it is said why they are left out
 	bytesMost = 64 << 20
 	pageTime  = 30 * time.Second
 )
@@ -23,7 +24,8 @@ type lists struct {
 	tools, resources, templates, prompts [][]byte
 
 	ttl     time.Duration // least that was said; 0 when nothing was
-	dropped []error       // items that were left out, and why
+	dropped []error       // why items were left out: the first of them
+	left    int           // how many were left out
 	trouble error         // why a list is missing or cut off
 }
 
@@ -67,6 +69,7 @@ var errTooMuch = errors.New("the list is longer than is allowed, or does not end
 func (s *server) fetchList(ctx context.Context, l *line, method string, out *lists, budget *int) ([][]byte, error) {
 	var items [][]byte
 	var cursor []byte
+	seen := 0
 	for range pagesMost {
 		result, err := s.fetchPage(ctx, l, method, cursor)
 		if err != nil {
@@ -76,11 +79,12 @@ func (s *server) fetchList(ctx context.Context, l *line, method string, out *lis
 		if err != nil {
 			return items, link.Faultf(link.Garbled, "%w", err)
 		}
-		if *budget -= len(result); *budget < 0 || len(items)+len(page.Items) > itemsMost {
+		seen += len(page.Items) + page.Left
+		if *budget -= len(result); *budget < 0 || seen > itemsMost {
 			return items, errTooMuch
 		}
 		items = append(items, page.Items...)
-		out.dropped = append(out.dropped, page.Dropped...)
+		out.leave(page.Left, page.Dropped...)
 		out.hint(page.TTL)
 		next := mcpwire.Quote(page.Cursor)
 		if !page.More {
@@ -92,6 +96,12 @@ func (s *server) fetchList(ctx context.Context, l *line, method string, out *lis
 		cursor = next
 	}
 	return items, errTooMuch
+}
+
+// leave notes that n items are left out, and why as far as that is kept.
+func (l *lists) leave(n int, why ...error) {
+	l.left += n
+	l.dropped = append(l.dropped, why[:min(len(why), toldMost-len(l.dropped))]...)
 }
 
 func (l *lists) hint(raw []byte) {
@@ -148,7 +158,7 @@ func (s *server) usable(l *line, method string, items [][]byte, out *lists) [][]
 	kept := items[:0]
 	for _, item := range items {
 		if err := s.check(l, item); err != nil {
-			out.dropped = append(out.dropped, err)
+			out.leave(1, err)
 			continue
 		}
 		kept = append(kept, item)

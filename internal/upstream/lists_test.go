@@ -145,6 +145,19 @@ func TestWhatCannotBeOfferedIsLeftOut(t *testing.T) {
 	}
 }
 
+// Items that are left out are items: a list of nothing else has its bound, too.
+func TestAListOfBadItemsIsCutOff(t *testing.T) {
+	var pages atomic.Int32
+	page := `{"tools":[` + strings.Repeat("{},", 1999) + `{}],"nextCursor":"`
+	s := newSet(t, nil, script{modern: true, caps: `{"tools":{}}`, answer: func(*mcpwire.Message) string {
+		return page + fmt.Sprint(pages.Add(1)) + `"}`
+	}}.up(t))
+	l, err := s.Listing(brief(t), "up")
+	if err != nil || l.Err == nil || pages.Load() != 11 {
+		t.Errorf("Listing = %v, %d pages; want trouble after 20,000 items", err, pages.Load())
+	}
+}
+
 // A stale listing stays when it cannot be read anew, and says so.
 func TestAStaleListingStays(t *testing.T) {
 	var broken atomic.Bool

@@ -71,12 +71,11 @@ func (k *keeper) publish(err *durward.Error) {
 }
 
 func (k *keeper) complain() {
-	for i, why := range k.base.dropped {
-		if i == 20 {
-			k.server.log.Warn("more items of upstream left out", "items", len(k.base.dropped)-i)
-			return
-		}
+	for _, why := range k.base.dropped {
 		k.server.log.Warn("item of upstream left out", "why", why)
+	}
+	if more := k.base.left - len(k.base.dropped); more > 0 {
+		k.server.log.Warn("more items of upstream left out", "items", more)
 	}
 }
 
