@@ -1,11 +1,13 @@
 package upstream_test
 
 import (
+	"bytes"
 	"context"
 	"durward"
 	"durward/internal/durwardtest"
 	"durward/internal/mcpwire"
 	"durward/internal/upstream"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -393,5 +395,56 @@ func TestALostSessionIsOpenedAgain(t *testing.T) {
 	r.Safe = true
 	if _, err := s.Do(brief(t), r, nil); err != nil {
 		t.Errorf("a safe call over a lost session = %v, want an answer", err)
+	}
+}
+
+// What a server says on a call's own stream about its lists and resources is
+// for the gateway: the caller hears what belongs to its call.
+func TestChangesOnACallsOwnStream(t *testing.T) {
+	for _, modern := range []bool{true, false} {
+		var changed atomic.Bool
+		list := script{modern: modern, caps: `{"tools":{},"resources":{"subscribe":true}}`, answer: func(m *mcpwire.Message) string {
+			switch {
+			case m.Method == mcpwire.MethodSubscribe, m.Method == mcpwire.MethodUnsubscribe:
+				return "{}"
+			case m.Method != mcpwire.MethodToolsList:
+				return ""
+			case changed.Load():
+				return `{"tools":[` + tool("late") + `]}`
+			}
+			return `{"tools":[` + tool("early") + `]}`
+		}}
+		url := serveHTTP(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			m, _ := mcpwire.Scan(body, mcpwire.Limits{})
+			if m.Method != mcpwire.MethodToolsCall {
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				list.ServeHTTP(w, r)
+				return
+			}
+			changed.Store(true)
+			events(w, `{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`,
+				`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:b"}}`,
+				`{"jsonrpc":"2.0","method":"notifications/odd"}`,
+				`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"error","data":"x"}}`, fine(string(m.ID)))
+		}))
+		s := newSet(t, nil, durward.Upstream{Name: "up", URL: url})
+		if _, err := s.Listing(brief(t), "up"); err != nil {
+			t.Fatal(err)
+		}
+		var heard atomic.Int32
+		defer s.Watch("up", []string{"a:b"}, func(durward.Event) { heard.Add(1) })()
+		p := &peer{}
+		a := agent{revision: mcpwire.V20251125, name: "a", session: "s"}
+		if _, err := s.Do(brief(t), a.request(t, "up", mcpwire.MethodToolsCall, `{"name":"early","arguments":{}}`), p); err != nil {
+			t.Fatal(err)
+		}
+		if len(p.notes) != 1 || p.notes[0].method != mcpwire.NotifyMessage {
+			t.Errorf("modern %v: the caller heard %v, want the log message alone", modern, p.notes)
+		}
+		until(t, s, "the list is read again", func() bool { return names(s.Listings()[0].Tools) == "late" })
+		if heard.Load() != 1 {
+			t.Errorf("modern %v: the watcher heard %d updates, want 1", modern, heard.Load())
+		}
 	}
 }

@@ -148,7 +148,7 @@ func (s *server) orSSE(ctx context.Context, w *wish, before error) (*line, era, 
 
 // dialModern asks a modern server what it is.
 func (s *server) dialModern(ctx context.Context, w *wish) (*line, error) {
-	conn := mcphttp.NewModern(s.endpoint)
+	conn := mcphttp.NewModern(s.endpoint, w.event)
 	welcome, err := s.discover(ctx, conn, w)
 	if err != nil {
 		return nil, err

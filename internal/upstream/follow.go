@@ -253,5 +253,7 @@ func (y *listener) Notify(method string, params []byte) {
 		y.acked.Do(func() { close(y.l.acked) })
 		return
 	}
-	y.f.event(method, params)
+	if link.IsEvent(method) {
+		y.f.event(method, params)
+	}
 }

@@ -102,7 +102,7 @@ func (m *Mux) FailCalls(err error) {
 // Do sends a call and waits for its answer.
 func (m *Mux) Do(ctx context.Context, c *Call) (Answer, error) {
 	f := &flight{inbox: make(chan mcpwire.Message, turnQueue), final: make(chan mcpwire.Message, 1), fail: make(chan error, 1)}
-	f.turn = NewTurn(c, m.o.Limits, m.o.Counters, m.aside)
+	f.turn = NewTurn(c, m.o.Limits, m.o.Counters, m.aside, m.o.Event)
 	if err := m.enter(c.ID, f); err != nil {
 		return Answer{}, err
 	}
@@ -326,11 +326,11 @@ func (m *Mux) owner(msg *mcpwire.Message) (f *flight, event bool) {
 	if id, ok := mcpwire.Path(msg.Params, "_meta", mcpwire.MetaSubscriptionID); ok {
 		return m.flight(OwnID(id)), false
 	}
-	switch msg.Method {
-	case mcpwire.NotifyProgress:
+	switch {
+	case msg.Method == mcpwire.NotifyProgress:
 		token, _ := mcpwire.Field(msg.Params, "progressToken")
 		return m.flight(OwnID(token)), false
-	case mcpwire.NotifyToolsChanged, mcpwire.NotifyPromptsChanged, mcpwire.NotifyResourcesChanged, mcpwire.NotifyResourceUpdated:
+	case IsEvent(msg.Method):
 		return nil, true
 	}
 	return m.sole(), false

@@ -257,13 +257,14 @@ func TestSubscriptionsShareTheStream(t *testing.T) {
 		done := s.do(t.Context(), &link.Call{ID: 2, Method: "x", Peer: call})
 		s.Receive([]byte(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":1}}}`))
 		s.Receive([]byte(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`))
+		s.Receive([]byte(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":2}}}`))
 		s.Receive([]byte(`{"jsonrpc":"2.0","method":"notifications/message","params":{}}`))
 		s.Receive([]byte(`{"jsonrpc":"2.0","id":2,"result":{}}`))
 		<-done
 		cancel()
 		<-sub
-		if len(listen.notes) != 1 || len(call.notes) != 1 || len(events) != 1 {
-			t.Errorf("%d, %d, %d notifications; want one for the subscription, the call and the link", len(listen.notes), len(call.notes), len(events))
+		if len(listen.notes) != 1 || len(call.notes) != 1 || len(events) != 2 {
+			t.Errorf("%d, %d, %d notifications; want one for the subscription, one for the call and two for the link", len(listen.notes), len(call.notes), len(events))
 		}
 	})
 }

@@ -19,6 +19,7 @@ type Turn struct {
 	limits   Limits
 	counters *Counters
 	answer   func(message []byte) // sends an answer to a request of the server
+	event    func(method string, params []byte)
 
 	mu       sync.Mutex // guards the rest
 	ctx      context.Context
@@ -32,9 +33,21 @@ type Turn struct {
 }
 
 // NewTurn returns the turn of a call. answer sends our answers to the server's
-// requests and does not wait; it is nil where servers have no requests.
-func NewTurn(c *Call, l Limits, counters *Counters, answer func(message []byte)) *Turn {
-	return &Turn{call: c, limits: l, counters: counters, answer: answer}
+// requests and does not wait; it is nil where servers have no requests. event
+// takes what concerns all of the connection, whichever call it comes with; nil
+// when nobody wants to know.
+func NewTurn(c *Call, l Limits, counters *Counters, answer func(message []byte), event func(method string, params []byte)) *Turn {
+	return &Turn{call: c, limits: l, counters: counters, answer: answer, event: event}
+}
+
+// IsEvent tells the notifications that concern all of a connection, whatever
+// stream they come on: changed lists and resources.
+func IsEvent(method string) bool {
+	switch method {
+	case mcpwire.NotifyToolsChanged, mcpwire.NotifyPromptsChanged, mcpwire.NotifyResourcesChanged, mcpwire.NotifyResourceUpdated:
+		return true
+	}
+	return false
 }
 
 // Hear takes a message that belongs to the call. It returns the answer when
@@ -97,6 +110,10 @@ func (t *Turn) notify(m *mcpwire.Message) {
 			t.counters.Unattributed.Add(1)
 			return
 		}
+	default:
+		if !t.call.Standing && t.divert(m) {
+			return
+		}
 	}
 	t.mu.Lock()
 	deaf := t.over || t.call.Peer == nil
@@ -107,6 +124,21 @@ func (t *Turn) notify(m *mcpwire.Message) {
 		return
 	}
 	t.call.Peer.Notify(m.Method, params)
+}
+
+// divert takes what is not the caller's. Of a changed list a caller learns
+// once its own view has changed, and of a changed resource when it asked to:
+// the server knows nothing of what is hidden from whom.
+func (t *Turn) divert(m *mcpwire.Message) bool {
+	switch {
+	case m.Method == mcpwire.NotifyMessage, m.Method == mcpwire.NotifyElicitationComplete:
+		return false
+	case IsEvent(m.Method) && t.event != nil:
+		t.event(m.Method, m.Params)
+	default:
+		t.counters.Unattributed.Add(1)
+	}
+	return true
 }
 
 // progress puts the caller's own token in place of ours.

@@ -110,7 +110,7 @@ func (l *Legacy) Stateful() bool { return l.session != "" }
 // Do posts a call and reads its answer. Ending ctx sends notifications/cancelled:
 // closing the stream alone means nothing in these revisions.
 func (l *Legacy) Do(ctx context.Context, c *link.Call) (link.Answer, error) {
-	t := link.NewTurn(c, l.e.Limits, l.e.Counters, l.aside)
+	t := link.NewTurn(c, l.e.Limits, l.e.Counters, l.aside, l.event)
 	post, err := l.enter(c, t)
 	if err != nil {
 		return link.Answer{}, err

@@ -87,7 +87,7 @@ func (l *Legacy) overhear(m *mcpwire.Message) {
 	switch {
 	case m.Kind == mcpwire.Request && m.Method == mcpwire.MethodPing:
 		l.aside(mcpwire.AppendResult(nil, m.ID, []byte("{}")))
-	case m.Kind == mcpwire.Notification && isEvent(m.Method):
+	case m.Kind == mcpwire.Notification && link.IsEvent(m.Method):
 		if l.event != nil {
 			l.event(m.Method, m.Params)
 		}
@@ -112,12 +112,4 @@ func (l *Legacy) tell(t *link.Turn, m *mcpwire.Message) {
 		return
 	}
 	_, _, _ = t.Hear(l.ctx, m) // too much of it ends nothing here: the call has its own stream
-}
-
-func isEvent(method string) bool {
-	switch method {
-	case mcpwire.NotifyToolsChanged, mcpwire.NotifyPromptsChanged, mcpwire.NotifyResourcesChanged, mcpwire.NotifyResourceUpdated:
-		return true
-	}
-	return false
 }

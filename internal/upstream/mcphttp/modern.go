@@ -11,16 +11,18 @@ import (
 // nothing to open and nothing that can be lost.
 type Modern struct {
 	e     Endpoint
+	event func(method string, params []byte)
 	never chan struct{}
 }
 
 var _ link.Conn = (*Modern)(nil)
 
-// NewModern returns the connection; nothing is sent yet.
-func NewModern(e Endpoint) *Modern {
+// NewModern returns the connection; nothing is sent yet. event takes the
+// notifications that belong to no call, whichever they come with; it may be nil.
+func NewModern(e Endpoint, event func(method string, params []byte)) *Modern {
 	e = e.prepared()
 	e.Header = e.header("Accept", acceptBoth, "Content-Type", mediaJSON, mcpwire.HeaderVersion, mcpwire.NewestModern)
-	return &Modern{e: e, never: make(chan struct{})}
+	return &Modern{e: e, event: event, never: make(chan struct{})}
 }
 
 // Do posts a call. Ending ctx closes the stream, which is how the server is
@@ -30,7 +32,7 @@ func (m *Modern) Do(ctx context.Context, c *link.Call) (link.Answer, error) {
 	if err != nil {
 		return link.Answer{}, err
 	}
-	t := link.NewTurn(c, m.e.Limits, m.e.Counters, nil)
+	t := link.NewTurn(c, m.e.Limits, m.e.Counters, nil, m.event)
 	defer t.End()
 	return m.e.hear(ctx, res, c, t, &stream{})
 }
