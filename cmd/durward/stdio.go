@@ -45,16 +45,18 @@ func (a *app) stdio(ctx context.Context, agent, endpoint string) error {
 			return err
 		}
 	}
-	err = boot.JoinLocal(ctx, data, agent, endpoint, a.in, a.out)
+	via, _ := a.env("DURWARD_VIA") // whoever started us is a gateway
+	client := boot.StdioClient{Agent: agent, Endpoint: endpoint, Via: via, In: a.in, Out: a.out}
+	err = boot.JoinLocal(ctx, data, client)
 	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
 		return err
 	}
-	return a.ownStdio(ctx, agent, endpoint)
+	return a.ownStdio(ctx, client)
 }
 
 // ownStdio starts a gateway for this one client. Its listeners take any free
 // port: the client does not need them, and another gateway may have the usual ones.
-func (a *app) ownStdio(ctx context.Context, agent, endpoint string) error {
+func (a *app) ownStdio(ctx context.Context, client boot.StdioClient) error {
 	f := listenFlags{listen: "127.0.0.1:0", admin: "127.0.0.1:0"}
 	cfg, err := a.settings(f)
 	if err != nil {
@@ -65,7 +67,7 @@ func (a *app) ownStdio(ctx context.Context, agent, endpoint string) error {
 	if err != nil {
 		return startFailed(err)
 	}
-	served := g.ServeStdio(ctx, agent, endpoint, a.in, a.out)
+	served := g.ServeStdio(ctx, client)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Limits.DrainTimeout)
 	defer cancel()
 	if err := errors.Join(served, g.Shutdown(drain)); err != nil && ctx.Err() == nil {

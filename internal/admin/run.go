@@ -25,13 +25,15 @@ var ErrNotRunning = errors.New("no gateway is running on this data directory")
 
 // Run is how to reach a running gateway.
 type Run struct {
-	URL     string    `json:"url"`    // of the admin listener
-	Token   string    `json:"token"`  // stands for a local operator; as good as an operator's key
-	Agents  string    `json:"agents"` // URL of the data listener
-	PID     int       `json:"pid"`
-	Data    string    `json:"data"`
-	Version string    `json:"version"`
-	Started time.Time `json:"started"`
+	URL    string `json:"url"`    // of the admin listener
+	Token  string `json:"token"`  // stands for a local operator; as good as an operator's key
+	Agents string `json:"agents"` // URL of the data listener
+	PID    int    `json:"pid"`
+	// Instance is the id of the process in Durward-Via.
+	Instance string    `json:"instance,omitempty"`
+	Data     string    `json:"data"`
+	Version  string    `json:"version"`
+	Started  time.Time `json:"started"`
 }
 
 // String hides the token from logs and errors.

@@ -31,7 +31,7 @@ func (g *Gateway) listen(ctx context.Context) error {
 		return errors.Join(err, data.Close(), adm.Close())
 	}
 	run := admin.Run{
-		URL: g.adminURL, Token: admin.NewToken(), Agents: g.dataURL, PID: os.Getpid(),
+		URL: g.adminURL, Token: admin.NewToken(), Agents: g.dataURL, PID: os.Getpid(), Instance: g.instance,
 		Data: g.cfg.Data, Version: g.opts.Version, Started: time.Now().UTC(),
 	}
 	g.serveData(data)

@@ -11,9 +11,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
+	"durward/internal/admin"
 	"durward/internal/edge/mcpedge"
 )
 
@@ -21,6 +23,7 @@ import (
 type hello struct {
 	Agent    string `json:"agent"`
 	Endpoint string `json:"endpoint,omitempty"`
+	Via      string `json:"via,omitempty"` // the gateways before the client
 }
 
 const maxHello = 1 << 10
@@ -90,7 +93,7 @@ func (s *localSocket) serve(conn net.Conn) {
 		s.log.Warn("local connection refused", "err", err)
 		return
 	}
-	if err := s.face.ServeStdio(s.ctx, in, conn, mcpedge.Local{Agent: h.Agent, Endpoint: h.Endpoint, Remote: "local"}); err != nil && s.ctx.Err() == nil {
+	if err := s.face.ServeStdio(s.ctx, in, conn, mcpedge.Local{Agent: h.Agent, Endpoint: h.Endpoint, Remote: "local", Via: h.Via}); err != nil && s.ctx.Err() == nil {
 		s.log.Info("local connection ended", "agent", h.Agent, "err", err)
 	}
 }
@@ -124,10 +127,23 @@ func (s *localSocket) close(context.Context) error {
 	return err
 }
 
-// JoinLocal connects in and out with the running gateway of a data folder as
-// an agent, until either side ends. It returns os.ErrNotExist or a refused
-// connection when no gateway is running there.
-func JoinLocal(ctx context.Context, data, agent, endpoint string, in io.Reader, out io.Writer) error {
+// StdioClient is a client on standard input and output.
+type StdioClient struct {
+	Agent    string // to speak as
+	Endpoint string // upstream that is asked for, "" for all
+	Via      string // the gateways before it, from DURWARD_VIA
+	In       io.Reader
+	Out      io.Writer
+}
+
+// JoinLocal connects a client with the running gateway of a data folder, until
+// either side ends. It returns os.ErrNotExist or a refused connection when no
+// gateway is running there. A process that the gateway itself started as an
+// upstream is refused: its tools would be added to themselves.
+func JoinLocal(ctx context.Context, data string, c StdioClient) error {
+	if run, err := admin.ReadRun(data); err == nil && run.Instance != "" && strings.Contains(c.Via, run.Instance) {
+		return errors.New("the gateway that should serve this client started it as an upstream; remove that upstream")
+	}
 	path := SocketPath(data)
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
 	if err != nil {
@@ -137,7 +153,7 @@ func JoinLocal(ctx context.Context, data, agent, endpoint string, in io.Reader, 
 		return errors.Join(fmt.Errorf("join the gateway of %s: %w", data, err), conn.Close())
 	}
 	defer conn.Close()
-	greeting, err := json.Marshal(hello{Agent: agent, Endpoint: endpoint})
+	greeting, err := json.Marshal(hello{Agent: c.Agent, Endpoint: c.Endpoint, Via: c.Via})
 	if err != nil {
 		return err
 	}
@@ -146,18 +162,18 @@ func JoinLocal(ctx context.Context, data, agent, endpoint string, in io.Reader, 
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	go func() { // ends with in, which the caller owns, or with conn
-		_, _ = io.Copy(conn, in)
+	go func() { // ends with In, which the caller owns, or with conn
+		_, _ = io.Copy(conn, c.In)
 		_ = conn.(*net.UnixConn).CloseWrite()
 	}()
-	_, err = io.Copy(out, conn)
+	_, err = io.Copy(c.Out, conn)
 	if ctx.Err() != nil {
 		return nil
 	}
 	return err
 }
 
-// ServeStdio speaks with one agent over in and out, in this very process.
-func (g *Gateway) ServeStdio(ctx context.Context, agent, endpoint string, in io.Reader, out io.Writer) error {
-	return g.face.ServeStdio(ctx, in, out, mcpedge.Local{Agent: agent, Endpoint: endpoint, Remote: "stdio"})
+// ServeStdio speaks with one client in this very process.
+func (g *Gateway) ServeStdio(ctx context.Context, c StdioClient) error {
+	return g.face.ServeStdio(ctx, c.In, c.Out, mcpedge.Local{Agent: c.Agent, Endpoint: c.Endpoint, Remote: "stdio", Via: c.Via})
 }

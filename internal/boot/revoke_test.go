@@ -88,7 +88,7 @@ func TestARevokedAgentLosesWhatIsOpen(t *testing.T) {
 	agentOut, out := io.Pipe()
 	t.Cleanup(func() { _ = agentIn.Close() })
 	go func() {
-		err := g.ServeStdio(context.Background(), "bot", "", in, out)
+		err := g.ServeStdio(context.Background(), boot.StdioClient{Agent: "bot", In: in, Out: out})
 		_ = out.CloseWithError(errors.Join(err, io.EOF))
 	}()
 	if _, err := io.WriteString(agentIn, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`+"\n"); err != nil {

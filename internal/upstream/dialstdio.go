@@ -6,6 +6,7 @@ import (
 	"durward/internal/upstream/link"
 	"durward/internal/upstream/stdio"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 )
@@ -55,10 +56,21 @@ func (s *server) again(ctx context.Context, w *wish, e era, before error) (*line
 
 func (s *server) spawn(w *wish) (*stdio.Conn, error) {
 	return s.set.guard.Connect(stdio.Command{
-		Path: s.up.Command, Args: s.up.Args, Env: s.up.Env, Dir: s.up.Dir, Log: s.log,
+		Path: s.up.Command, Args: s.up.Args, Env: s.environment(), Dir: s.up.Dir, Log: s.log,
 	}, link.MuxOptions{
 		Event: w.event, Orphan: w.orphan, Counters: &s.counters, Limits: s.set.o.Limits, Log: s.log,
 	})
+}
+
+// environment is what is declared, and which gateway starts the process: one
+// that is a way back to it can say so.
+func (s *server) environment() map[string]string {
+	if s.set.o.Instance == "" {
+		return s.up.Env
+	}
+	env := map[string]string{"DURWARD_VIA": s.set.o.Instance}
+	maps.Copy(env, s.up.Env)
+	return env
 }
 
 // greet performs the older handshake.

@@ -25,9 +25,9 @@ type Options struct {
 	Log     *slog.Logger // discards
 	Eras    EraCache     // remembers nothing beyond this run
 	Version string       // of the gateway, told to servers
-	// Instance is the id of this process, told to servers over HTTP as
-	// Durward-Via, so that a gateway among them knows a call that comes back;
-	// none tells nothing.
+	// Instance is the id of this process, told to servers as Durward-Via over
+	// HTTP and as DURWARD_VIA to processes, so that a gateway among them knows a
+	// call that comes back; none tells nothing.
 	Instance string
 	// Watchdog is the command that becomes the watchdog of stdio servers, see
 	// [stdio.GuardOptions]; none leaves it out.

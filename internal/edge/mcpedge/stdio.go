@@ -15,6 +15,7 @@ type Local struct {
 	Agent    string // name of the agent
 	Endpoint string // upstream that is asked for, "" for all
 	Remote   string // for the record, such as "stdio" or "pid 4711"
+	Via      string // the gateways before the caller, as in Durward-Via
 }
 
 // ServeStdio speaks MCP of both eras with one agent: a message a line, requests
@@ -23,7 +24,7 @@ type Local struct {
 // closes neither r nor w; a read or write that is stuck when it returns ends
 // when the caller closes them.
 func (f *Face) ServeStdio(ctx context.Context, r io.Reader, w io.Writer, who Local) error {
-	like := durward.Call{Local: who.Agent, Endpoint: who.Endpoint}
+	like := durward.Call{Local: who.Agent, Endpoint: who.Endpoint, Via: who.Via}
 	like.Wire = durward.Wire{Lane: durward.LaneMCP, Transport: "stdio", Remote: who.Remote}
 	l := f.newLink(ctx, who.Agent, like)
 	written := make(chan error, 1)
