@@ -270,6 +270,42 @@ func TestProcessesAreBounded(t *testing.T) {
 	<-done
 }
 
+// Capabilities and revision are the caller's to choose: an agent that comes
+// with many of them uses up its own share and ends its own processes.
+func TestAnAgentHasAShareOfTheProcesses(t *testing.T) {
+	faces := []agent{
+		{revision: mcpwire.V20251125, name: "a"}, {revision: mcpwire.V20250618, name: "a"}, {revision: mcpwire.V20250326, name: "a"},
+		{revision: mcpwire.V20251125, name: "a", caps: `{"roots":{}}`}, {revision: mcpwire.V20251125, name: "a", caps: `{"sampling":{}}`},
+		{revision: mcpwire.V20251125, name: "a", caps: elicits},
+	}
+	other := agent{revision: mcpwire.V20251125, name: "b"}
+	four := func(o *upstream.Options) { o.Processes = 4 }
+	up := durward.Upstream{Name: "up", Command: os.Args[0], Args: []string{"server", "counts"}, Era: "legacy"}
+	s := newSet(t, four, up)
+	call(t, s, other, "ask", "{}")
+	call(t, s, agent{revision: mcpwire.V20251125, name: "c"}, "ask", "{}")
+	for _, a := range faces {
+		call(t, s, a, "ask", "{}")
+	}
+	if text := call(t, s, other, "ask", "{}"); !strings.Contains(text, "call 2") {
+		t.Errorf("the other agent: %s, want the second call of its process", text)
+	}
+	s = newSet(t, four, lanes)
+	for _, n := range []int{0, 3} {
+		_, end := hang(t, s, faces[n])
+		defer func() { _ = end() }()
+	}
+	for _, n := range []int{1, 4} {
+		_, err := s.Do(brief(t), faces[n].request(t, "up", mcpwire.MethodToolsCall, `{"name":"x"}`), nil)
+		if e := durward.AsError(err); e.Reason != durward.ReasonOverloaded {
+			t.Errorf("a third process of one agent = %v, want overloaded", err)
+		}
+	}
+	if text := call(t, s, other, "x", "{}"); !strings.Contains(text, "pid") {
+		t.Errorf("the other agent: %s, want a process of its own", text)
+	}
+}
+
 func TestTheEraIsRemembered(t *testing.T) {
 	for kind, want := range map[string]string{"modern": "modern", "legacy": "legacy", "sse": "sse", "stdio": "modern"} {
 		t.Run(kind, func(t *testing.T) {

@@ -102,10 +102,7 @@ func (p *pool) chooseLocked(k key, owner string) (sl *slot, fresh bool, evicted 
 		return hold(free), false, nil, nil, nil
 	}
 	if gap >= 0 && p.server.gate.admit() == nil {
-		if len(p.slots) >= p.most {
-			evicted = p.evict()
-		}
-		if len(p.slots) < p.most {
+		if evicted, ok := p.room(k.agent); ok {
 			sl = &slot{key: k.at(gap), ready: make(chan struct{})}
 			p.slots[sl.key] = sl
 			return hold(sl), true, evicted, nil, nil

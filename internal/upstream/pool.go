@@ -8,11 +8,13 @@ import (
 	"time"
 )
 
-// key tells which calls may share a session or a process: those in one scope,
-// for clients that can do the same, in the same revision.
+// key tells which calls may share a session or a process: those of one agent
+// or one session of it, where they are kept apart at all, for clients that can
+// do the same, in the same revision.
 type key struct {
-	scope, profile, revision string
-	lane                     int // see lanes.go
+	agent, session    string // "" for all
+	profile, revision string
+	lane              int // see lanes.go
 }
 
 // keyOf returns the key of a call. Sessions of an agent's own are the rule:
@@ -26,11 +28,10 @@ func (s *server) keyOf(r *Request) key {
 	switch s.up.Sharing {
 	case "shared":
 	case "session":
-		k.scope = "session " + r.Agent + " " + r.Session
+		k.agent, k.session = r.Agent, r.Session
 	default:
-		k.scope = "agent " + r.Agent
-		if s.up.Sharing != "principal" && !s.isStdio() && k.profile == "" && s.stateless.Load() {
-			k.scope = ""
+		if s.up.Sharing == "principal" || s.isStdio() || k.profile != "" || !s.stateless.Load() {
+			k.agent = r.Agent
 		}
 	}
 	return k
@@ -114,10 +115,9 @@ func (p *pool) place(k key) (sl *slot, fresh bool, evicted *slot, err error) {
 	if err := p.server.gate.admit(); err != nil {
 		return nil, false, nil, err
 	}
-	if len(p.slots) >= p.most {
-		if evicted = p.evict(); evicted == nil {
-			return nil, false, nil, p.server.overloaded("has as many sessions as it may, all of them in use.")
-		}
+	evicted, ok := p.room(k.agent)
+	if !ok {
+		return nil, false, nil, p.server.overloaded("has as many sessions as it may, all of them in use.")
 	}
 	sl = &slot{key: k, ready: make(chan struct{}), users: 1}
 	p.slots[k] = sl
@@ -215,19 +215,53 @@ func (p *pool) end(sl *slot) {
 	})
 }
 
-// evict takes out the line that was unused for longest, to make room, and
-// returns it. The caller holds mu.
-func (p *pool) evict() *slot {
-	var oldest *slot
-	for _, sl := range p.slots {
-		if sl.users == 0 && sl.line != nil && (oldest == nil || sl.used.Before(oldest.used)) {
+// share is how many lines one agent may have. Capabilities and revision are
+// the caller's to choose, so without a share of its own each agent could take
+// all there are, or throw those of others away.
+func (p *pool) share() int { return min(max(p.most/4, 2), p.most) }
+
+// room makes room for one more line of an agent ("" for a line of all), where
+// it must by taking out one that is unused: one of its own, and one of others
+// only within its share. false means that there is none. The caller holds mu.
+func (p *pool) room(agent string) (evicted *slot, ok bool) {
+	lines := 0
+	for k := range p.slots {
+		if k.agent == agent {
+			lines++
+		}
+	}
+	over := agent != "" && lines >= p.share()
+	if !over && len(p.slots) < p.most {
+		return nil, true
+	}
+	evicted = p.unused(func(k key) bool { return k.agent == agent })
+	if evicted == nil && !over {
+		evicted = p.unused(func(key) bool { return true })
+	}
+	if evicted != nil {
+		delete(p.slots, evicted.key)
+	}
+	return evicted, evicted != nil
+}
+
+// unused returns the line that was unused for longest of some.
+func (p *pool) unused(of func(key) bool) (oldest *slot) {
+	for k, sl := range p.slots {
+		if of(k) && sl.users == 0 && sl.opened() && (oldest == nil || sl.used.Before(oldest.used)) {
 			oldest = sl
 		}
 	}
-	if oldest != nil {
-		delete(p.slots, oldest.key)
-	}
 	return oldest
+}
+
+// opened reports whether there is a line.
+func (sl *slot) opened() bool {
+	select {
+	case <-sl.ready:
+		return sl.line != nil
+	default:
+		return false
+	}
 }
 
 func (p *pool) empty() bool {
@@ -250,12 +284,7 @@ func (p *pool) idle() (out []*slot) {
 	before := time.Now().Add(-p.server.set.o.Idle)
 	lanes := time.Now().Add(-min(p.server.set.o.Idle, laneIdle))
 	for k, sl := range p.slots {
-		select {
-		case <-sl.ready:
-		default:
-			continue
-		}
-		if sl.line != nil && sl.users == 0 && (sl.line.dead() || sl.used.Before(before) || k.lane > 0 && sl.used.Before(lanes)) {
+		if sl.opened() && sl.users == 0 && (sl.line.dead() || sl.used.Before(before) || k.lane > 0 && sl.used.Before(lanes)) {
 			delete(p.slots, k)
 			out = append(out, sl)
 		}

@@ -34,8 +34,8 @@ type Options struct {
 	Watchdog []string
 
 	Limits    link.Limits   // of what a server may send
-	Processes int           // of one stdio upstream at once: 32
-	Sessions  int           // of one HTTP upstream at once: 1000
+	Processes int           // of one stdio upstream at once: 32; a quarter of them for one agent
+	Sessions  int           // of one HTTP upstream at once: 1000; as above
 	Waiting   int           // calls that wait for one exclusive session: 64
 	Idle      time.Duration // after which an unused session or process is closed: 15 minutes
 	Connect   time.Duration // for a connection with its handshakes: 60 s
