@@ -43,7 +43,8 @@ type Operation struct {
 	// InputSchema is the raw JSON Schema of a tool's arguments; nil otherwise.
 	InputSchema []byte
 	// ReadOnly is the tool's readOnlyHint, true for prompts and resources. A hint
-	// is the upstream's word: it chooses batching, never permission.
+	// is the upstream's word: it chooses how the record is written and whether a
+	// call may be sent again after a broken connection, never permission.
 	ReadOnly bool
 	// ParamHeaders are the arguments that travel as Mcp-Param-* headers (x-mcp-header).
 	ParamHeaders []ParamHeader
