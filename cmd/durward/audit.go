@@ -91,6 +91,9 @@ func auditTailCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "tail", Short: "Show the last calls", Args: args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if n < 0 {
+				return usagef("-n %d: how many calls cannot be less than none", n)
+			}
 			f, err := r.filter(time.Now())
 			if err != nil {
 				return err
@@ -195,53 +198,4 @@ func auditExportCommand(a *app) *cobra.Command {
 	r.add(c, a)
 	c.Flags().StringVar(&format, "format", "jsonl", "form of the lines")
 	return c
-}
-
-func auditVerifyCommand(a *app) *cobra.Command {
-	var head string
-	c := &cobra.Command{
-		Use: "verify", Short: "Check that no call was changed or removed", Args: args(0, 0),
-		Long: "Recomputes the chain of hashes over the whole record. It needs nothing but the files.\n" +
-			"Exit code 3 says that the record is not what was written. That somebody cut off its end\n" +
-			"shows only against a head that you kept elsewhere: --head.",
-		RunE: func(c *cobra.Command, _ []string) error { return a.verifyRecord(c.Context(), head) },
-	}
-	c.Flags().StringVar(&head, "head", "", "hash of a record that must be in it, from an earlier verify")
-	return c
-}
-
-func (a *app) verifyRecord(ctx context.Context, head string) error {
-	dir, err := a.recordDir()
-	if err != nil {
-		return err
-	}
-	report, err := boot.VerifyRecord(ctx, dir, head)
-	var fault *boot.RecordFault
-	if err != nil && !errors.As(err, &fault) {
-		return fmt.Errorf("verify the record: %w", err)
-	}
-	if a.json() {
-		if err := printJSON(a.out, report); err != nil {
-			return err
-		}
-		return verdict(fault)
-	}
-	if fault != nil {
-		a.out.line("%s the record is not what was written: %s", a.out.red("✗"), clean(fault.Error()))
-		return verdict(fault)
-	}
-	a.out.line("%s %s in %s, unbroken", a.out.green("✓"), count(int(report.Records), "record"), count(report.Segments, "segment"))
-	if report.Records > 0 {
-		a.out.line("  from %s to %s", report.FirstTime.Format(time.RFC3339), report.LastTime.Format(time.RFC3339))
-		a.out.line("  head %s", report.Head)
-		a.out.line("  %s", a.out.dim("Keep the head elsewhere: `durward audit verify --head HASH` then shows if the end was cut off."))
-	}
-	return nil
-}
-
-func verdict(fault *boot.RecordFault) error {
-	if fault != nil {
-		return said{exitRefused}
-	}
-	return nil
 }
