@@ -128,15 +128,27 @@ type callResult struct {
 }
 
 type content struct {
-	Type     string `json:"type"`
-	Text     string `json:"text"`
-	MIMEType string `json:"mimeType"`
-	Data     []byte `json:"data"`
-	URI      string `json:"uri"`
+	Type     string          `json:"type"`
+	Text     string          `json:"text"`
+	MIMEType string          `json:"mimeType"`
+	Data     json.RawMessage `json:"data"` // base64, in the kinds that we know
+	URI      string          `json:"uri"`
 	Resource struct {
 		URI  string  `json:"uri"`
 		Text *string `json:"text"`
 	} `json:"resource"`
+}
+
+// readResult understands what it can: a member of another shape than we know
+// may come from a server that is ahead of us, and is left out of the text.
+func readResult(raw json.RawMessage) (callResult, error) {
+	res := callResult{raw: raw}
+	err := json.Unmarshal(raw, &res)
+	var shape *json.UnmarshalTypeError
+	if err != nil && !errors.As(err, &shape) {
+		return res, fmt.Errorf("read the answer: %w", err)
+	}
+	return res, nil
 }
 
 // converse calls, and answers what the server asks, until there is a result.
@@ -146,9 +158,9 @@ func (a *app) converse(ctx context.Context, c *client, r request) (callResult, e
 		if err != nil {
 			return callResult{}, err
 		}
-		res := callResult{raw: raw}
-		if err := json.Unmarshal(raw, &res); err != nil {
-			return res, fmt.Errorf("read the answer: %w", err)
+		res, err := readResult(raw)
+		if err != nil {
+			return res, err
 		}
 		if res.Type != "input_required" {
 			return res, nil
@@ -240,7 +252,7 @@ func httpFailed(err *httpError) error {
 // printResult writes what a tool answered: text for people, all of it for scripts.
 func (a *app) printResult(r callResult) error {
 	if a.json() {
-		if err := printJSON(a.out, r.raw); err != nil {
+		if err := printRaw(a.out, r.raw); err != nil {
 			return err
 		}
 	} else {
@@ -281,5 +293,13 @@ func (c content) describe() string {
 	case c.URI != "":
 		return fmt.Sprintf("[%s %s]", oneLine(c.Type), oneLine(c.URI))
 	}
-	return fmt.Sprintf("[%s %s, %d bytes; -o json has them]", oneLine(c.Type), oneLine(c.MIMEType), len(c.Data))
+	what := oneLine(firstOf(c.Type, "content of an unknown kind"))
+	if c.MIMEType != "" {
+		what += " " + oneLine(c.MIMEType)
+	}
+	var data []byte
+	if json.Unmarshal(c.Data, &data) != nil {
+		return "[" + what + "; -o json shows it]"
+	}
+	return fmt.Sprintf("[%s, %d bytes; -o json has them]", what, len(data))
 }

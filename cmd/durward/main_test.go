@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"os/exec"
 	"strings"
@@ -69,6 +71,42 @@ func TestCallPrintsWhatTheToolSays(t *testing.T) {
 	}
 	if err := json.Unmarshal(d.stdout.Bytes(), &r); err != nil || len(r.Struct.Notes) != 1 {
 		t.Errorf("-o json gives %s (%v), want the whole result with one note", d.stdout, err)
+	}
+}
+
+// A server may be ahead of us, or odd: what it said is still shown.
+func TestCallShowsContentOfUnknownKinds(t *testing.T) {
+	const result = `{"zulu":1.0,"resultType":"complete","content":[{"type":"hologram","data":12345678901234567890},"bare",` +
+		`{"type":"audio","mimeType":"audio/wav","data":"AAAA"},{"type":"text","text":["odd"]},{"text":"<&>"}],"alpha":"<é>"}`
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var m message
+		_ = json.NewDecoder(r.Body).Decode(&m)
+		w.Header().Set("Content-Type", "application/json")
+		if m.Method == "tools/list" {
+			_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"tools":[]}}`, m.ID)
+			return
+		}
+		_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":%s}`, m.ID, result)
+	}))
+	defer s.Close()
+	d := newDesk("", false)
+	if code := d.do(t, "call", "x", "--url", s.URL); code != 0 {
+		t.Errorf("call = %d, %s", code, d.stderr)
+	}
+	for _, want := range []string{"[hologram; -o json shows it]", "[audio audio/wav, 3 bytes; -o json has them]"} {
+		if !strings.Contains(d.stdout.String(), want) {
+			t.Errorf("call prints %s, want %s", d.stdout, want)
+		}
+	}
+	if code := d.do(t, "call", "x", "--url", s.URL, "-o", "json"); code != 0 {
+		t.Errorf("call -o json = %d, %s", code, d.stderr)
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, []byte(result), "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.stdout.String(); got != indented.String()+"\n" {
+		t.Errorf("call -o json prints\n%s\nwant\n%s", got, &indented)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -67,6 +68,23 @@ func printJSON(w io.Writer, v any) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	return nil
+}
+
+// printRaw writes JSON of somebody else for scripts: order of members and
+// spelling of numbers and texts stay as they came.
+func printRaw(s *screen, raw json.RawMessage) error {
+	var b bytes.Buffer
+	if err := json.Indent(&b, bytes.TrimSpace(raw), "", "  "); err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	text := b.String()
+	if s.tty {
+		text = clean(text)
+	}
+	if _, err := io.WriteString(s, text+"\n"); err != nil {
 		return fmt.Errorf("write output: %w", err)
 	}
 	return nil

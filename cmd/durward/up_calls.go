@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -89,9 +88,9 @@ func (s *upState) make(ctx context.Context, c *client, call *upCall) error {
 	if err != nil {
 		return err
 	}
-	var r callResult
-	if err := json.Unmarshal(raw, &r); err != nil {
-		return fmt.Errorf("read the answer of %s: %w", call.Tool, err)
+	r, err := readResult(raw)
+	if err != nil {
+		return fmt.Errorf("%s: %w", call.Tool, err)
 	}
 	for _, part := range r.Content {
 		line, _, _ := strings.Cut(part.describe(), "\n")
