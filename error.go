@@ -3,6 +3,7 @@ package durward
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -45,7 +46,7 @@ func (e *Error) Error() string {
 	if e.Err == nil {
 		return e.Message
 	}
-	return fmt.Sprintf("%s: %v", e.Message, e.Err)
+	return fmt.Sprintf("%s: %v", strings.TrimSuffix(e.Message, "."), e.Err)
 }
 
 // Unwrap returns the cause.
