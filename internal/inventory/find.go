@@ -63,6 +63,7 @@ type Source struct {
 	Client Client `json:"client"`
 	File   string `json:"file"`
 	Name   string `json:"name"` // as the client calls it
+	place  string // in the file
 }
 
 // Note is one remark about a file. It never holds a value of the file.
@@ -213,7 +214,7 @@ func (c *collector) entry(p place, e entry) {
 	for _, r := range remarks {
 		c.note(p.path, at, "%s", r)
 	}
-	c.add(u, Source{Client: p.client, File: p.path, Name: e.name})
+	c.add(u, Source{Client: p.client, File: p.path, Name: e.name, place: at})
 }
 
 func (c *collector) add(u durward.Upstream, s Source) {
@@ -223,12 +224,12 @@ func (c *collector) add(u durward.Upstream, s Source) {
 		return
 	}
 	if len(c.out.Proposals) == maxServers {
-		c.note(s.File, s.Name, "left out: more than %d servers", maxServers)
+		c.note(s.File, s.place, "left out: more than %d servers", maxServers)
 		return
 	}
 	u.Name = c.freeName(s, key)
 	if faults := u.Faults(); len(faults) > 0 {
-		c.note(s.File, s.Name, "left out: %v", faults[0])
+		c.note(s.File, s.place, "left out: %v", faults[0])
 		return
 	}
 	c.same[key] = len(c.out.Proposals)

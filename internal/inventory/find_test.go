@@ -338,8 +338,8 @@ func TestBadFilesAreNotedAndTheRestIsRead(t *testing.T) {
 	noted(t, r, ".claude.json (3:9)", "not valid JSON")
 	noted(t, r, ".cursor/mcp.json (mcpServers)", "not an object")
 	noted(t, r, "servers.a", "not an object")
-	noted(t, r, "(b)", "neither command nor url")
-	noted(t, r, "(c)", "besides command")
+	noted(t, r, "(servers.b)", "neither command nor url")
+	noted(t, r, "(servers.c)", "besides command")
 	noted(t, r, ".gemini", "one object")
 	noted(t, r, ".codex/config.toml (2:", "not valid TOML")
 	noted(t, r, "windsurf", "not a regular file")
@@ -372,7 +372,7 @@ func TestWhatIsReadIsBounded(t *testing.T) {
 	if len(r.Proposals) != 512 || len(r.Notes) > 201 {
 		t.Errorf("%d proposals and %d notes, want 512 and a few", len(r.Proposals), len(r.Notes))
 	}
-	noted(t, r, "more than 512 servers")
+	noted(t, r, "more than 512 servers", "mcpServers.")
 	noted(t, r, "mcpServers.args", "more than 256")
 	noted(t, r, "mcpServers.long", "longer than")
 	noted(t, r, ".gemini", "larger than")
