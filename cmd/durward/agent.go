@@ -14,7 +14,9 @@ import (
 
 func agentCommand(a *app) *cobra.Command {
 	return parent("agent", "Give agents keys and roles, and take them away", groupGovern,
-		agentListCommand(a), agentCreateCommand(a), agentRolesCommand(a), agentCompatCommand(a), agentRotateCommand(a), agentRevokeCommand(a))
+		agentListCommand(a), agentCreateCommand(a), agentRolesCommand(a), agentCompatCommand(a), agentRotateCommand(a), agentRevokeCommand(a),
+		agentSwitchCommand(a, agentSwitch{word: "enable", short: "Let a disabled agent call again", done: "is enabled"}),
+		agentSwitchCommand(a, agentSwitch{word: "disable", short: "Refuse an agent's calls at once, until it is enabled", done: "is disabled", off: true}))
 }
 
 func agentListCommand(a *app) *cobra.Command {
@@ -70,7 +72,7 @@ type mintFlags struct {
 
 func (m *mintFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&m.expires, "expires", "", "when the key ends: 30d, 12h or a date (default: never)")
-	c.Flags().BoolVar(&m.save, "save", false, "also keep the key in the data folder, for `durward call --agent`")
+	c.Flags().BoolVar(&m.save, "save", false, "also keep the key in the data folder, for durward call --agent")
 }
 
 func agentCreateCommand(a *app) *cobra.Command {
@@ -223,6 +225,36 @@ func (a *app) rotate(ctx context.Context, name string, r admin.Rotation, save bo
 	})
 }
 
+// agentSwitch is one of the two ways to turn an agent's switch.
+type agentSwitch struct {
+	word, short, done string
+	off               bool
+}
+
+func agentSwitchCommand(a *app, s agentSwitch) *cobra.Command {
+	return &cobra.Command{
+		Use: s.word + " NAME", Short: s.short, Args: args(1, 1),
+		Long:              s.short + ". Its roles and its keys stay as they are.",
+		ValidArgsFunction: first(a.completeAgents),
+		RunE: func(c *cobra.Command, words []string) error {
+			return a.operate(c.Context(), func(op operator) error {
+				if err := op.SetAgentDisabled(c.Context(), words[0], s.off); err != nil {
+					return err
+				}
+				a.err.line("%s %s.", words[0], s.done)
+				if s.off {
+					return nil
+				}
+				agent, err := op.Agent(c.Context(), words[0])
+				if err == nil && keysText(agent.Keys) == "" {
+					a.err.line("It has no key that works: `durward agent rotate %s` mints one.", words[0])
+				}
+				return err
+			})
+		},
+	}
+}
+
 func agentRevokeCommand(a *app) *cobra.Command {
 	var key string
 	c := &cobra.Command{
@@ -238,12 +270,13 @@ func agentRevokeCommand(a *app) *cobra.Command {
 				if err := op.RevokeAgent(c.Context(), words[0]); err != nil {
 					return err
 				}
-				a.err.line("%s is revoked.", words[0])
+				a.err.line("%s is revoked: its keys have ended, and it is disabled.", words[0])
+				a.err.line("`durward agent enable %s` and `durward agent rotate %s` let it call again, with a new key.", words[0], words[0])
 				return nil
 			})
 		},
 	}
-	c.Flags().StringVar(&key, "key", "", "id of the one key to end, from `durward agent list`")
+	c.Flags().StringVar(&key, "key", "", "id of the one key to end, from durward agent list")
 	return c
 }
 

@@ -86,6 +86,6 @@ func defaultAgent(data string) (string, error) {
 	case len(saved) > 1:
 		return "", usagef("which agent? --agent takes one of %s", strings.Join(saved, ", "))
 	}
-	return "", hint(usagef("which agent? no key is saved in %s", keyDir(data)),
-		"`durward agent create NAME --role ROLE --save` makes one, or pass --key.")
+	return "", hint(usagef("which agent? --agent names one; no key is saved in %s", keyDir(data)),
+		"`durward agent list` shows the agents, and `durward agent create NAME --role ROLE` makes one.")
 }

@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"durward/internal/example"
 )
 
@@ -218,7 +221,7 @@ func TestToolsAreListed(t *testing.T) {
 func TestWrongUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"nonsense"}, {"audit", "nonsense"}, {"call"}, {"call", "--nonsense"}, {"version", "extra"}, {"version", "-o", "xml"},
-		{"tools", "a", "b"}, {"connect", "emacs", "--url", "http://x/mcp"}, {"audit", "tail", "--since", "tomorrow"}, {"audit", "export", "--format", "xml"},
+		{"completion", "tcsh"}, {"tools", "a", "b"}, {"connect", "emacs", "--url", "http://x/mcp"}, {"audit", "tail", "--since", "tomorrow"}, {"audit", "export", "--format", "xml"},
 	} {
 		d := newDesk("", false)
 		if code := d.do(t, args...); code != 2 || !strings.Contains(d.stderr.String(), "--help") {
@@ -229,6 +232,22 @@ func TestWrongUsage(t *testing.T) {
 	if d.do(t, "versio"); !strings.Contains(d.stderr.String(), "did you mean version?") {
 		t.Errorf("a slip gives %q", d.stderr)
 	}
+}
+
+// A word in back-quotes would be shown as the name of the flag's value.
+func TestFlagsHaveNoValueNamesByAccident(t *testing.T) {
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if strings.Contains(f.Usage, "`") {
+				t.Errorf("%s --%s has back-quotes in its help: %s", c.CommandPath(), f.Name, f.Usage)
+			}
+		})
+		for _, below := range c.Commands() {
+			walk(below)
+		}
+	}
+	walk(newRoot(newDesk("", false).app))
 }
 
 func TestForeignTextDoesNotSteerTheTerminal(t *testing.T) {

@@ -21,6 +21,7 @@ type operator interface {
 	CreateAgent(ctx context.Context, in admin.NewAgent) (admin.Minted, error)
 	SetAgentRoles(ctx context.Context, name string, roles []string) error
 	SetAgentCompat(ctx context.Context, name string, compat durward.Compat) error
+	SetAgentDisabled(ctx context.Context, name string, disabled bool) error
 	RotateKey(ctx context.Context, name string, r admin.Rotation) (admin.Minted, error)
 	RevokeAgent(ctx context.Context, name string) error
 	RevokeKey(ctx context.Context, id string) error

@@ -76,6 +76,12 @@ func newRoot(a *app) *cobra.Command {
 	for _, verb := range verbs() {
 		root.AddCommand(verb(a))
 	}
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" { // it would answer an unknown shell with its help
+			c.Args, c.RunE = unknownCommand, func(c *cobra.Command, _ []string) error { return c.Help() }
+		}
+	}
 	return root
 }
 

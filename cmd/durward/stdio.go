@@ -29,7 +29,7 @@ func stdioCommand(a *app) *cobra.Command {
 			return a.stdio(c.Context(), agent, endpoint)
 		},
 	}
-	c.Flags().StringVar(&agent, "agent", "", "agent to speak as (default: the one whose key `durward up` saved)")
+	c.Flags().StringVar(&agent, "agent", "", "agent to speak as (default: the one whose key durward up saved)")
 	c.Flags().StringVar(&endpoint, "endpoint", "", "name of the one upstream to reach (default: all)")
 	_ = c.RegisterFlagCompletionFunc("agent", a.completeAgents) // the flag is there, two lines up
 	return c

@@ -74,7 +74,7 @@ func (c *Control) RotateKey(ctx context.Context, by durward.Actor, agent string,
 			return nil, err
 		}
 		if a.Disabled {
-			return nil, conflict(fmt.Sprintf("Agent %s is disabled; enable it first.", agent), nil)
+			return nil, conflict(fmt.Sprintf("Agent %s is disabled; enable it first: durward agent enable %s.", agent, agent), nil)
 		}
 		if err := m.keysAreStored(agent); err != nil {
 			return nil, err
