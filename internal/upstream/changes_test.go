@@ -87,6 +87,33 @@ func TestAProcessMayHaveToolsOfItsOwn(t *testing.T) {
 	}
 }
 
+// What a process of one agent says of itself may add names, within bounds and
+// as long as it lives, and changes nothing that other agents see.
+func TestAProcessRedefinesNothing(t *testing.T) {
+	up := durward.Upstream{Name: "up", Command: os.Args[0], Args: []string{"server", "grows"}, Era: "legacy"}
+	s := newSet(t, func(o *upstream.Options) { o.Idle = 2 * time.Second }, up)
+	l, err := s.Listing(brief(t), "up")
+	if err != nil || names(l.Tools) != "ask" {
+		t.Fatalf("Listing = %q %v", names(l.Tools), err)
+	}
+	was := string(l.Tools[0])
+	call(t, s, agent{revision: mcpwire.V20251125, name: "a"}, "ask", "{}")
+	until(t, s, "the process has added tools", func() bool { return len(s.Listings()[0].Tools) > 1 })
+	first := s.Listings()[0]
+	if len(first.Tools) != 101 || string(first.Tools[0]) != was {
+		t.Errorf("%d tools, the first is %s; want 101 and %s", len(first.Tools), first.Tools[0], was)
+	}
+	call(t, s, agent{revision: mcpwire.V20251125, name: "b"}, "ask", "{}")
+	until(t, s, "the other process is read", func() bool { return s.Listings()[0].Fetched.After(first.Fetched) })
+	for i, item := range s.Listings()[0].Tools {
+		if i < len(first.Tools) && string(item) != string(first.Tools[i]) {
+			t.Errorf("the process of another agent made it %s, want %s", item, first.Tools[i])
+			break
+		}
+	}
+	until(t, s, "what was added goes with the processes", func() bool { return names(s.Listings()[0].Tools) == "ask" })
+}
+
 func TestWatchersShareOneSubscription(t *testing.T) {
 	for _, kind := range []string{"modern", "legacy", "sse"} {
 		t.Run(kind, func(t *testing.T) {

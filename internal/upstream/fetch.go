@@ -29,15 +29,16 @@ type lists struct {
 	trouble error         // why a list is missing or cut off
 }
 
-// listed are the lists and the capability that stands for each.
+// listed are the lists, the capability that stands for each, and what tells
+// its items apart.
 var listed = [...]struct {
-	method, capability string
-	items              func(*lists) *[][]byte
+	method, capability, id string
+	items                  func(*lists) *[][]byte
 }{
-	{mcpwire.MethodToolsList, "tools", func(l *lists) *[][]byte { return &l.tools }},
-	{mcpwire.MethodResourcesList, "resources", func(l *lists) *[][]byte { return &l.resources }},
-	{mcpwire.MethodTemplatesList, "resources", func(l *lists) *[][]byte { return &l.templates }},
-	{mcpwire.MethodPromptsList, "prompts", func(l *lists) *[][]byte { return &l.prompts }},
+	{mcpwire.MethodToolsList, "tools", "name", func(l *lists) *[][]byte { return &l.tools }},
+	{mcpwire.MethodResourcesList, "resources", "uri", func(l *lists) *[][]byte { return &l.resources }},
+	{mcpwire.MethodTemplatesList, "resources", "uriTemplate", func(l *lists) *[][]byte { return &l.templates }},
+	{mcpwire.MethodPromptsList, "prompts", "name", func(l *lists) *[][]byte { return &l.prompts }},
 }
 
 // fetch reads the lists that a server declares, to their ends. A list that the

@@ -31,6 +31,7 @@ type keeper struct {
 	round    chan struct{}
 	watchers watchers
 	agents   []*ear // processes of agents, oldest first
+	ended    bool   // one of them has
 
 	// Of the goroutine alone.
 	own   *ear
@@ -38,6 +39,8 @@ type keeper struct {
 	swept time.Time
 	retry gate // paces readings that fail
 	base  *lists
+	// failed is why the last reading failed; base may be older.
+	failed *durward.Error
 
 	dropped [4]int64 // counted when last told
 }
@@ -48,9 +51,11 @@ type ear struct {
 	slot   *slot // of the pool; nil for the keeper's own
 	used   time.Time
 	follow follower
-	// heard tells that this process has lists of its own (guarded by the
-	// keeper's mu), which are overlay (of the goroutine).
+	// heard tells that the lists of this process changed, and read when they
+	// were last read (guarded by the keeper's mu); overlay is what they add (of
+	// the goroutine).
 	heard   bool
+	read    time.Time
 	overlay *lists
 }
 
@@ -136,6 +141,11 @@ func (k *keeper) nap() time.Duration {
 	if k.own != nil {
 		nap = min(nap, k.own.follow.retryIn(now))
 	}
+	for _, e := range k.agents {
+		if e.heard {
+			nap = min(nap, e.read.Add(overlayGap).Sub(now))
+		}
+	}
 	return max(nap, time.Millisecond)
 }
 
@@ -155,12 +165,14 @@ func (k *keeper) readNow(ctx context.Context) {
 		s.become("failed", e)
 		s.log.Warn("upstream cannot be read", "err", e)
 		k.due = time.Now().Add(k.retry.wait())
-		k.publish(durward.AsError(e))
+		k.failed = durward.AsError(e)
+		k.publish(k.failed)
 	default:
 		k.retry.pass()
 		s.gate.pass()
 		s.become("ready", nil)
 		k.due = k.next()
+		k.failed = nil
 		k.publish(nil)
 	}
 	k.mu.Lock()
@@ -393,6 +405,7 @@ func (k *keeper) closed(sl *slot) {
 	for i, e := range k.agents {
 		if e.slot == sl {
 			k.agents = append(k.agents[:i:i], k.agents[i+1:]...)
+			k.ended = true
 			go e.follow.stop()
 			k.wake()
 			return

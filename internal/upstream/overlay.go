@@ -9,30 +9,61 @@ import (
 	"time"
 )
 
+// Bounds of what one process of an agent may add to an upstream's lists, and
+// of what reading it may cost the others.
+const (
+	addedMost   = 100 // items of one list
+	addedBytes  = 1 << 20
+	overlayTime = 30 * time.Second
+	overlayGap  = time.Second // between two readings of one process
+)
+
 // hearOverlays reads the lists of the processes that said theirs changed.
 func (k *keeper) hearOverlays(ctx context.Context) {
-	k.mu.Lock()
-	agents := slices.Clone(k.agents)
-	k.mu.Unlock()
-	fresh := false
+	agents, fresh := k.overlays()
 	for _, e := range agents {
-		k.mu.Lock()
-		heard := e.heard
-		e.heard = false
-		k.mu.Unlock()
-		if !heard {
-			continue
+		if k.hearOverlay(ctx, e) {
+			fresh = true
 		}
-		l, err := k.server.fetch(ctx, e.line)
-		if err != nil {
-			k.server.log.Info("lists of a process of upstream cannot be read", "err", err)
-			continue
-		}
-		e.overlay, fresh = l, true
 	}
 	if fresh && k.base != nil {
-		k.publish(nil)
+		k.publish(k.failed)
 	}
+}
+
+// overlays returns the processes of agents, and whether one has ended since.
+func (k *keeper) overlays() (agents []*ear, ended bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ended, k.ended = k.ended, false
+	return slices.Clone(k.agents), ended
+}
+
+func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
+	k.mu.Lock()
+	due := e.heard && time.Since(e.read) >= overlayGap
+	e.heard = e.heard && !due
+	k.mu.Unlock()
+	if !due {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, overlayTime)
+	defer cancel()
+	l, err := k.server.fetch(ctx, e.line)
+	k.mu.Lock()
+	e.read = time.Now()
+	k.mu.Unlock()
+	if err != nil {
+		k.server.log.Info("lists of a process of upstream cannot be read", "err", err)
+		return false
+	}
+	e.overlay = lacking(k.base, l)
+	for _, of := range listed {
+		for i, item := range *of.items(e.overlay) {
+			(*of.items(e.overlay))[i] = bytes.Clone(item) // the page that it is a part of may go
+		}
+	}
+	return true
 }
 
 // publish makes what is known the listing, and tells of it if it is news. err
@@ -79,10 +110,11 @@ func (k *keeper) complain() {
 	}
 }
 
-// compose joins what was read with what agents' processes added to it.
+// compose joins what was read with what agents' processes added to it. All
+// agents see one listing, so a process adds names and never has a say on what
+// is there: it belongs to one agent, who may be able to make it say things.
 func (k *keeper) compose(l *Listing) {
-	l.Tools, l.Resources, l.Templates, l.Prompts = k.base.tools, k.base.resources, k.base.templates, k.base.prompts
-	l.TTL = or(k.base.ttl, ttlPolled)
+	all := *k.base
 	k.mu.Lock()
 	agents := slices.Clone(k.agents)
 	k.mu.Unlock()
@@ -90,33 +122,36 @@ func (k *keeper) compose(l *Listing) {
 		if e.overlay == nil {
 			continue
 		}
-		l.Tools = overlaid(l.Tools, e.overlay.tools, "name")
-		l.Resources = overlaid(l.Resources, e.overlay.resources, "uri")
-		l.Templates = overlaid(l.Templates, e.overlay.templates, "uriTemplate")
-		l.Prompts = overlaid(l.Prompts, e.overlay.prompts, "name")
+		added := lacking(&all, e.overlay)
+		for _, of := range listed {
+			items := of.items(&all)
+			*items = append(slices.Clip(*items), *of.items(added)...)
+		}
 	}
+	l.Tools, l.Resources, l.Templates, l.Prompts = all.tools, all.resources, all.templates, all.prompts
+	l.TTL = or(k.base.ttl, ttlPolled)
 }
 
-// overlaid returns base with the items of over that it lacks, and with the
-// newer definition of those that it has.
-func overlaid(base, over [][]byte, id string) [][]byte {
-	if len(over) == 0 {
-		return base
-	}
-	at := make(map[string]int, len(base))
-	for i, item := range base {
-		name, _ := mcpwire.FieldText(item, id)
-		at[name] = i
-	}
-	out := slices.Clone(base)
-	for _, item := range over {
-		name, _ := mcpwire.FieldText(item, id)
-		if i, ok := at[name]; ok {
-			out[i] = item
-			continue
+// lacking returns what base (nil for nothing) lacks of others, within bounds.
+func lacking(base, others *lists) *lists {
+	out, budget := &lists{}, addedBytes
+	for _, of := range listed {
+		known := map[string]bool{}
+		if base != nil {
+			for _, item := range *of.items(base) {
+				name, _ := mcpwire.FieldText(item, of.id)
+				known[name] = true
+			}
 		}
-		at[name] = len(out)
-		out = append(out, item)
+		for _, item := range *of.items(others) {
+			name, _ := mcpwire.FieldText(item, of.id)
+			if known[name] || len(*of.items(out)) == addedMost || len(item) > budget {
+				continue
+			}
+			known[name] = true
+			budget -= len(item)
+			*of.items(out) = append(*of.items(out), item)
+		}
 	}
 	return out
 }
