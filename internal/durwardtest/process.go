@@ -78,7 +78,7 @@ func Start(t testing.TB, o StartOptions, bin string, args ...string) *Process {
 }
 
 func tail(s string) string {
-	const most = 8 << 10
+	const most = 32 << 10
 	if len(s) > most {
 		return "[...]" + s[len(s)-most:]
 	}
@@ -89,7 +89,8 @@ func tail(s string) string {
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
 // Stop asks the process to end, and kills its whole group when it does not in time.
-// It reports whether the process ended by itself.
+// It reports whether the process ended by itself. One that did not is asked
+// where it hangs: a Go program writes its goroutines to stderr.
 func (p *Process) Stop(grace time.Duration) bool {
 	_ = p.Cmd.Process.Signal(syscall.SIGTERM)
 	inTime := true
@@ -97,6 +98,11 @@ func (p *Process) Stop(grace time.Duration) bool {
 	case <-p.exited:
 	case <-time.After(grace):
 		inTime = false
+		_ = p.Cmd.Process.Signal(syscall.SIGQUIT)
+		select {
+		case <-p.exited:
+		case <-time.After(time.Second):
+		}
 	}
 	p.Kill()
 	return inTime

@@ -37,7 +37,7 @@ func TestDirect(t *testing.T) {
 				to = target{url: "http://" + addr + "/"}
 			}
 			p := k.connect(t, to, k)
-			everything(t, p, k, bare)
+			everything(t, p, k, k.modern, bare)
 			if err := p.Close(); err != nil {
 				t.Logf("Close: %v", err)
 			}

@@ -13,13 +13,13 @@ type names func(string) string
 
 func bare(name string) string { return name }
 
-// everything tells what one server of all features can do, to one client of
-// the same era. It is told with and without the gateway between them.
-func everything(t *testing.T, p peer, k kind, name names) {
+// everything tells what one server of all features can do to one client, of
+// the same era directly, of any through the gateway. modern is the server's era.
+func everything(t *testing.T, p peer, k kind, modern bool, name names) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if modern := p.Version() >= "2026"; modern != k.modern {
+	if p.Version() >= "2026" != k.modern {
 		t.Fatalf("the peers speak %s", p.Version())
 	}
 	t.Run("lists", func(t *testing.T) { lists(ctx, t, p, name) })
@@ -29,7 +29,7 @@ func everything(t *testing.T, p peer, k kind, name names) {
 	t.Run("progress", func(t *testing.T) { progresses(ctx, t, p, name) })
 	t.Run("logging", func(t *testing.T) { logs(ctx, t, p, name) })
 	if k.answers() {
-		t.Run("questions", func(t *testing.T) { questions(ctx, t, p, k, name) })
+		t.Run("questions", func(t *testing.T) { questions(ctx, t, p, modern, name) })
 	}
 	t.Run("updates", func(t *testing.T) { updates(ctx, t, p) })
 }
@@ -133,7 +133,7 @@ func logs(ctx context.Context, t *testing.T, p peer, name names) {
 }
 
 // questions are what a server asks of the client while it serves a call.
-func questions(ctx context.Context, t *testing.T, p peer, k kind, name names) {
+func questions(ctx context.Context, t *testing.T, p peer, modern bool, name names) {
 	type question struct {
 		tool string
 		args map[string]any
@@ -143,7 +143,7 @@ func questions(ctx context.Context, t *testing.T, p peer, k kind, name names) {
 		{"test_elicitation", map[string]any{"message": "Who?"}, "ada"},
 		{"test_sampling", map[string]any{"prompt": "Write."}, "a poem"},
 	}
-	if k.modern {
+	if modern {
 		asked = []question{
 			{"test_input_required_result_elicitation", nil, "Hello, ada!"},
 			{"test_input_required_result_sampling", nil, "a poem"},
