@@ -1,0 +1,65 @@
+package carrier
+
+import (
+	"durward/internal/guard/lexicon"
+	"durward/internal/guard/model"
+	"durward/internal/guard/text"
+)
+
+// Piece is one text of a carrier, or what an encoded passage in it says.
+type Piece struct {
+	Where    string // JSON pointer, or ""
+	Encoding string // "" for the text itself
+	Text     []byte // folded
+	Signals  text.Signals
+	Passages []model.Passage
+	// Original maps a span of Text to the text as it came.
+	Original func(start, end int) text.Span
+}
+
+// Reader takes carriers apart, one after another, and reuses its memory. It
+// is used by one goroutine at a time.
+type Reader struct {
+	lex    *lexicon.Lexicon
+	folder text.Folder
+	inner  text.Folder
+	views  text.Views
+	model  *model.Reader
+}
+
+// NewReader returns a reader over the vocabulary.
+func NewReader(lex *lexicon.Lexicon) *Reader {
+	return &Reader{lex: lex, model: model.NewReader(lex)}
+}
+
+// Text takes apart one text and calls see for it and for each view of it. A
+// piece is valid during the call only. Text reports whether everything was
+// opened within the bounds.
+func (r *Reader) Text(raw []byte, where string, place lexicon.Set, see func(*Piece)) bool {
+	c := r.folder.Fold(raw)
+	p := Piece{Where: where, Text: c.Bytes, Signals: c.Signals, Original: c.Original}
+	p.Passages = r.model.Passages(c.Bytes, place)
+	see(&p)
+	// Decoders read the original where folding would have bent the case.
+	source, moved := raw, false
+	if c.Moved() && c.Signals != (text.Signals{}) {
+		source, moved = c.Bytes, true
+	}
+	place |= model.Place(r.lex, model.PlaceView)
+	for _, v := range r.views.Open(source) {
+		span := v.Span
+		if moved {
+			span = c.Original(span.Start, span.End)
+		}
+		r.view(v, span, where, place, see)
+	}
+	return !r.views.Cut
+}
+
+func (r *Reader) view(v text.View, span text.Span, where string, place lexicon.Set, see func(*Piece)) {
+	c := r.inner.Fold(v.Text)
+	p := Piece{Where: where, Encoding: v.Encoding, Text: c.Bytes, Signals: c.Signals}
+	p.Original = func(int, int) text.Span { return span }
+	p.Passages = r.model.Passages(c.Bytes, place)
+	see(&p)
+}

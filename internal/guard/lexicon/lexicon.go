@@ -1,0 +1,144 @@
+// Package lexicon names the concepts that hostile instructions are made of -
+// who is addressed, what is hidden, taken, sent, overridden - and finds their
+// words in several languages. A concept alone accuses nobody; passages are
+// judged on what stands together in them.
+package lexicon
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+	"sync"
+
+	"durward/internal/guard/match"
+	"durward/internal/guard/text"
+)
+
+//go:embed concepts.txt
+var concepts string
+
+// Concept is the number of a concept; fewer than [MaxConcepts] exist.
+type Concept uint16
+
+// MaxConcepts bounds a [Set].
+const MaxConcepts = 64
+
+// Set is a set of concepts.
+type Set uint64
+
+// Has reports whether c is in s.
+func (s Set) Has(c Concept) bool { return s&(1<<c) != 0 }
+
+// With returns s and c.
+func (s Set) With(c Concept) Set { return s | 1<<c }
+
+// Lexicon is the compiled vocabulary. It never changes.
+type Lexicon struct {
+	*match.Automaton
+	names    []string
+	triggers Set
+}
+
+// Default returns the vocabulary that is built in.
+var Default = sync.OnceValue(func() *Lexicon {
+	l, err := Parse(concepts)
+	if err != nil {
+		panic(err) // our own file; a test reads it
+	}
+	return l
+})
+
+// Parse compiles a vocabulary in the form of concepts.txt.
+func Parse(source string) (*Lexicon, error) {
+	l := &Lexicon{}
+	var patterns []match.Pattern
+	seen := map[string]bool{}
+	var folder text.Folder
+	for n, line := range strings.Split(source, "\n") {
+		trim := strings.TrimSpace(line)
+		if trim == "" || strings.HasPrefix(trim, "#") {
+			continue
+		}
+		if line[0] != ' ' {
+			if err := l.head(trim); err != nil {
+				return nil, fmt.Errorf("concepts line %d: %w", n+1, err)
+			}
+			clear(seen)
+			continue
+		}
+		if len(l.names) == 0 {
+			return nil, fmt.Errorf("concepts line %d: entries before a concept", n+1)
+		}
+		for _, entry := range strings.Split(trim, ",") {
+			p := fold(&folder, entry)
+			if p == "" || seen[p] {
+				continue
+			}
+			seen[p] = true
+			patterns = append(patterns, match.Pattern{Text: p, ID: uint16(len(l.names) - 1)})
+		}
+	}
+	l.Automaton = match.Compile(patterns)
+	return l, nil
+}
+
+func (l *Lexicon) head(line string) error {
+	name, kind, ok := strings.Cut(strings.TrimSuffix(line, ":"), " ")
+	if !ok || (kind != "trigger" && kind != "context") {
+		return fmt.Errorf("%q: want \"name trigger:\" or \"name context:\"", line)
+	}
+	if len(l.names) == MaxConcepts {
+		return fmt.Errorf("more than %d concepts", MaxConcepts)
+	}
+	if kind == "trigger" {
+		l.triggers = l.triggers.With(Concept(len(l.names)))
+	}
+	l.names = append(l.names, name)
+	return nil
+}
+
+// fold brings an entry into the form that the automaton compares.
+func fold(f *text.Folder, entry string) string {
+	entry = strings.TrimSpace(entry)
+	entry, whole := strings.CutSuffix(entry, "$")
+	folded := strings.Join(strings.Fields(string(f.Fold([]byte(entry)).Bytes)), " ")
+	if folded == "" {
+		return ""
+	}
+	if folded[0] != '<' && folded[0] != '[' && !unspaced(folded) {
+		folded = " " + folded
+	}
+	if whole && !unspaced(folded) {
+		folded += " "
+	}
+	return folded
+}
+
+// unspaced reports writing that does not part words.
+func unspaced(s string) bool {
+	for _, r := range s {
+		if r >= 0x2e80 {
+			return true
+		}
+	}
+	return false
+}
+
+// Name returns the name of c.
+func (l *Lexicon) Name(c Concept) string { return l.names[c] }
+
+// Len returns the number of concepts.
+func (l *Lexicon) Len() int { return len(l.names) }
+
+// Triggers returns the concepts that open the scoring of a passage.
+func (l *Lexicon) Triggers() Set { return l.triggers }
+
+// Lookup finds a concept by its name.
+func (l *Lexicon) Lookup(name string) (Concept, bool) {
+	for i, n := range l.names {
+		if n == name {
+			return Concept(i), true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,153 @@
+package model
+
+import (
+	"math"
+	"math/bits"
+	"math/rand/v2"
+)
+
+// Document is one example for training: its passages, and whether any of them
+// is an attack. The worst passage stands for the document.
+type Document struct {
+	Passages []Passage
+	Attack   bool
+	Weight   float32
+}
+
+// FitOptions tune training.
+type FitOptions struct {
+	Epochs   int
+	Rate     float32
+	Decay    float32 // weight decay of word groups per update
+	PairCost float32 // weight decay of concept pairs per update
+	Seed     uint64
+}
+
+// DefaultFit is what the released weights were trained with.
+func DefaultFit() FitOptions {
+	return FitOptions{Epochs: 14, Rate: 0.15, Decay: 2e-6, PairCost: 1e-6, Seed: 7}
+}
+
+// Fit trains weights by stochastic gradient descent with adaptive rates. It
+// is deterministic.
+func Fit(docs []Document, o FitOptions) *Floats {
+	f := NewFloats()
+	t := &trainer{f: f, o: o, gp: make([]float32, len(f.Pairs)), gg: make([]float32, len(f.Grams))}
+	rng := rand.New(rand.NewPCG(o.Seed, o.Seed))
+	order := make([]int, len(docs))
+	for i := range order {
+		order[i] = i
+	}
+	for e := range o.Epochs {
+		rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+		for _, i := range order {
+			t.document(&docs[i], e)
+		}
+	}
+	return f
+}
+
+type trainer struct {
+	f      *Floats
+	o      FitOptions
+	gp, gg []float32 // squared gradients so far
+	gb     float32
+}
+
+func (t *trainer) document(d *Document, epoch int) {
+	if d.Attack {
+		best, top := -1, float32(math.Inf(-1))
+		for i := range d.Passages {
+			if m := t.f.Margin(&d.Passages[i]); m > top {
+				best, top = i, m
+			}
+		}
+		if best < 0 {
+			return
+		}
+		t.step(&d.Passages[best], top, 1, d.Weight)
+		return
+	}
+	for i := range d.Passages {
+		m := t.f.Margin(&d.Passages[i])
+		if epoch > 0 && m < -4 { // learned already
+			continue
+		}
+		t.step(&d.Passages[i], m, 0, d.Weight)
+	}
+}
+
+// Margin is the score of a passage with unrounded weights.
+func (f *Floats) Margin(p *Passage) float32 {
+	var pairs, grams float32
+	for a := uint64(p.Concepts); a != 0; a &= a - 1 {
+		row := bits.TrailingZeros64(a) * sets
+		for b := a; b != 0; b &= b - 1 {
+			pairs += f.Pairs[row+bits.TrailingZeros64(b)]
+		}
+	}
+	for _, g := range p.Grams {
+		grams += f.Grams[g]
+	}
+	for _, g := range p.More {
+		grams += f.Grams[g]
+	}
+	return f.Bias + pairs*Spread(p.Concepts) + grams*Norm(p)
+}
+
+func (t *trainer) step(p *Passage, margin, want, weight float32) {
+	g := (float32(1/(1+math.Exp(-float64(margin)))) - want) * weight
+	if g > -1e-4 && g < 1e-4 {
+		return
+	}
+	t.gb += g * g
+	t.f.Bias -= t.o.Rate * 0.1 * g / float32(math.Sqrt(float64(t.gb)+1))
+	s := Spread(p.Concepts) * g
+	for a := uint64(p.Concepts); a != 0; a &= a - 1 {
+		row := bits.TrailingZeros64(a) * sets
+		for b := a; b != 0; b &= b - 1 {
+			t.move(t.f.Pairs, t.gp, row+bits.TrailingZeros64(b), s, t.o.PairCost)
+		}
+	}
+	s = Norm(p) * g
+	for _, i := range p.Grams {
+		t.move(t.f.Grams, t.gg, int(i), s, t.o.Decay)
+	}
+	for _, i := range p.More {
+		t.move(t.f.Grams, t.gg, int(i), s, t.o.Decay)
+	}
+}
+
+func (t *trainer) move(w, sum []float32, i int, g, decay float32) {
+	sum[i] += g * g
+	rate := t.o.Rate / float32(math.Sqrt(float64(sum[i])+0.01))
+	w[i] -= rate * (g + decay*w[i])
+}
+
+// Calibrate fits slope and offset of a logistic curve to margins of documents
+// that were not trained on, with attacks reweighted to the prior.
+func Calibrate(margins []float32, attack []bool, prior float64) (slope, offset float32) {
+	n := 0
+	for _, a := range attack {
+		if a {
+			n++
+		}
+	}
+	wp, wn := prior/float64(max(n, 1)), (1-prior)/float64(max(len(attack)-n, 1))
+	a, b := 1.0, 0.0
+	for range 4000 {
+		var da, db float64
+		for i, m := range margins {
+			p := 1 / (1 + math.Exp(-(a*float64(m) + b)))
+			e, w := p, wn
+			if attack[i] {
+				e, w = p-1, wp
+			}
+			da += w * e * float64(m)
+			db += w * e
+		}
+		a -= 0.5 * da
+		b -= 0.5 * db
+	}
+	return float32(max(a, 0.05)), float32(b)
+}

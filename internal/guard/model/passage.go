@@ -1,0 +1,179 @@
+// Package model judges passages: a linear model over the concepts that stand
+// together in a passage, its outline, and hashed word groups. Passages are
+// sentences and neighbouring pairs of sentences; a document is as suspicious
+// as its worst passage, because natural text around a payload says nothing.
+//
+// Weights are eight-bit integers, trained by internal/guard/train and embedded
+// here with their checksum. Scoring is deterministic, allocates nothing beyond
+// the memory of a [Reader], and takes time linear in the text.
+package model
+
+import (
+	"durward/internal/guard/lexicon"
+	"durward/internal/guard/match"
+)
+
+// Passage is one sentence or two, with what was seen in it.
+type Passage struct {
+	Start, End int
+	Concepts   lexicon.Set
+	Grams      []uint32 // hashed word groups, indices into the table
+	More       []uint32 // those of the second sentence
+	first      int      // index of the first sentence
+	pair       bool
+}
+
+// sentence limits: shorter ones join their neighbour, longer ones are cut.
+const (
+	leastSentence = 12
+	mostSentence  = 280
+)
+
+type sentence struct {
+	start, end int
+	concepts   lexicon.Set
+	from, to   int // in grams; equal when not yet read
+	read       bool
+}
+
+// Reader splits texts into passages, one after another, and reuses its
+// memory. It is used by one goroutine at a time.
+type Reader struct {
+	lex       *lexicon.Lexicon
+	shape     shapes
+	hits      []match.Hit
+	sentences []sentence
+	grams     []uint32
+	passages  []Passage
+}
+
+// NewReader returns a reader over a vocabulary.
+func NewReader(lex *lexicon.Lexicon) *Reader {
+	return &Reader{lex: lex, shape: shapes{base: lexicon.Concept(lex.Len())}}
+}
+
+// Hits are the concept occurrences of the last text read.
+func (r *Reader) Hits() []match.Hit { return r.hits }
+
+// Passages returns the passages of folded text b that hold a trigger or stand
+// beside one. extra is added to the concepts of each (the kind of place the
+// text stood in). The result is valid until the next call.
+func (r *Reader) Passages(b []byte, extra lexicon.Set) []Passage {
+	r.hits = r.lex.Append(r.hits[:0], b)
+	r.passages, r.grams = r.passages[:0], r.grams[:0]
+	if !r.triggered() {
+		return nil
+	}
+	r.split(b)
+	r.assign()
+	for i := range r.sentences {
+		s := &r.sentences[i]
+		hot := s.concepts&r.lex.Triggers() != 0
+		next := i+1 < len(r.sentences)
+		if hot {
+			r.read(b, s)
+			r.passages = append(r.passages, r.passage(i, false, extra))
+		}
+		if next && (hot || r.sentences[i+1].concepts&r.lex.Triggers() != 0) {
+			n := &r.sentences[i+1]
+			r.read(b, s)
+			r.read(b, n)
+			r.passages = append(r.passages, r.passage(i, true, extra))
+		}
+	}
+	for i := range r.passages { // only now: grams moved while it grew
+		p := &r.passages[i]
+		s := r.sentences[p.first]
+		p.Grams = r.grams[s.from:s.to]
+		if p.pair {
+			n := r.sentences[p.first+1]
+			p.More = r.grams[n.from:n.to]
+		}
+	}
+	return r.passages
+}
+
+func (r *Reader) triggered() bool {
+	for _, h := range r.hits {
+		if r.lex.Triggers().Has(lexicon.Concept(h.ID)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Reader) passage(i int, pair bool, extra lexicon.Set) Passage {
+	s := r.sentences[i]
+	p := Passage{Start: s.start, End: s.end, Concepts: s.concepts | extra, first: i, pair: pair}
+	if pair {
+		p.End = r.sentences[i+1].end
+		p.Concepts |= r.sentences[i+1].concepts
+	}
+	return p
+}
+
+func (r *Reader) read(b []byte, s *sentence) {
+	if s.read {
+		return
+	}
+	s.read = true
+	s.from = len(r.grams)
+	r.grams = appendGrams(r.grams, b[s.start:s.end])
+	s.to = len(r.grams)
+	s.concepts |= r.shape.of(b[s.start:s.end])
+}
+
+// split finds the sentences: they end at . ! ? ; followed by a blank, at line
+// ends, and at the limit.
+func (r *Reader) split(b []byte) {
+	r.sentences = r.sentences[:0]
+	start := 0
+	for i := 0; i < len(b); i++ {
+		if i-start >= mostSentence && b[i] <= ' ' || i-start >= 2*mostSentence {
+			r.close(b, start, i)
+			start = i
+			continue
+		}
+		if !ends(b, i) || i+1-start < leastSentence {
+			continue
+		}
+		r.close(b, start, i+1)
+		start = i + 1
+	}
+	r.close(b, start, len(b))
+}
+
+func ends(b []byte, i int) bool {
+	switch b[i] {
+	case '\n':
+		return true
+	case '\\':
+		return i+1 < len(b) && b[i+1] == 'n'
+	case '.', '!', '?', ';':
+		return i+1 == len(b) || b[i+1] <= ' ' || b[i+1] >= 0x80 || b[i+1] == '\\' || b[i+1] == '"' || b[i+1] == '<'
+	}
+	return false
+}
+
+func (r *Reader) close(b []byte, start, end int) {
+	for start < end && b[start] <= ' ' {
+		start++
+	}
+	if end-start < 3 {
+		return
+	}
+	r.sentences = append(r.sentences, sentence{start: start, end: end})
+}
+
+// assign gives each sentence the concepts that end in it.
+func (r *Reader) assign() {
+	k := 0
+	for _, h := range r.hits {
+		for k+1 < len(r.sentences) && int(h.End) > r.sentences[k].end {
+			k++
+		}
+		if k < len(r.sentences) {
+			r.sentences[k].concepts = r.sentences[k].concepts.With(lexicon.Concept(h.ID))
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package model
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+
+	"durward/internal/guard/lexicon"
+)
+
+const (
+	sets   = lexicon.MaxConcepts
+	magic  = "dwg1"
+	header = 4 + 4*6
+	// Size is the length of encoded weights.
+	Size = header + sets*sets + Buckets + sha256.Size
+)
+
+// Weights are the judgement of one carrier.
+type Weights struct {
+	bias       float32
+	pairScale  float32
+	gramScale  float32
+	slope      float32 // of the calibration
+	offset     float32
+	vocabulary uint32 // fingerprint of the concepts they were trained with
+	pairs      [sets * sets]int8
+	grams      [Buckets]int8
+}
+
+// Floats are weights before they are rounded, as training sees them.
+type Floats struct {
+	Bias          float32
+	Pairs         []float32 // sets*sets, upper triangle
+	Grams         []float32
+	Slope, Offset float32
+}
+
+// NewFloats returns weights of zero with the plain calibration.
+func NewFloats() *Floats {
+	return &Floats{Pairs: make([]float32, sets*sets), Grams: make([]float32, Buckets), Slope: 1}
+}
+
+// Round returns the eight-bit form.
+func (f *Floats) Round(lex *lexicon.Lexicon) *Weights {
+	w := &Weights{bias: f.Bias, slope: f.Slope, offset: f.Offset, vocabulary: fingerprint(lex)}
+	w.pairScale = quantise(w.pairs[:], f.Pairs)
+	w.gramScale = quantise(w.grams[:], f.Grams)
+	return w
+}
+
+func quantise(dst []int8, src []float32) float32 {
+	top := float32(1e-6)
+	for _, x := range src {
+		top = max(top, float32(math.Abs(float64(x))))
+	}
+	scale := top / 127
+	for i, x := range src {
+		dst[i] = int8(math.RoundToEven(float64(x / scale)))
+	}
+	return scale
+}
+
+// Margin is the score of a passage before calibration; above zero is suspicious.
+func (w *Weights) Margin(p *Passage) float32 {
+	var pairs, grams int32
+	for a := uint64(p.Concepts); a != 0; a &= a - 1 {
+		row := bits.TrailingZeros64(a) * sets
+		for b := a; b != 0; b &= b - 1 {
+			pairs += int32(w.pairs[row+bits.TrailingZeros64(b)])
+		}
+	}
+	for _, g := range p.Grams {
+		grams += int32(w.grams[g])
+	}
+	for _, g := range p.More {
+		grams += int32(w.grams[g])
+	}
+	return w.bias + float32(pairs)*w.pairScale*Spread(p.Concepts) + float32(grams)*w.gramScale*Norm(p)
+}
+
+// Spread weighs concept pairs so that long lists of concepts do not shout.
+func Spread(s lexicon.Set) float32 {
+	return spread[bits.OnesCount64(uint64(s))]
+}
+
+var spread = func() (t [65]float32) {
+	for n := range t {
+		t[n] = float32(1 / math.Sqrt(math.Max(1, float64(n*(n+1)/2))))
+	}
+	return t
+}()
+
+// Norm weighs word groups by the length of the passage.
+func Norm(p *Passage) float32 {
+	return float32(1 / math.Sqrt(float64(len(p.Grams)+len(p.More)+8)))
+}
+
+// Probability calibrates the margin of a document's worst passage.
+func (w *Weights) Probability(margin float32) float64 {
+	return 1 / (1 + math.Exp(-float64(w.slope*margin+w.offset)))
+}
+
+// fingerprint ties weights to the vocabulary they were trained with.
+func fingerprint(lex *lexicon.Lexicon) uint32 {
+	h := sha256.New()
+	for i := range lex.Len() {
+		h.Write([]byte(lex.Name(lexicon.Concept(i))))
+		h.Write([]byte{0})
+	}
+	return binary.LittleEndian.Uint32(h.Sum(nil)) ^ uint32(shapeCount)
+}
+
+// Encode returns the stored form: header, concept pairs, word groups, checksum.
+func (w *Weights) Encode() []byte {
+	out := make([]byte, 0, Size)
+	out = append(out, magic...)
+	for _, f := range []float32{w.bias, w.pairScale, w.gramScale, w.slope, w.offset} {
+		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(f))
+	}
+	out = binary.LittleEndian.AppendUint32(out, w.vocabulary)
+	for _, x := range w.pairs {
+		out = append(out, byte(x))
+	}
+	for _, x := range w.grams {
+		out = append(out, byte(x))
+	}
+	sum := sha256.Sum256(out)
+	return append(out, sum[:]...)
+}
+
+// Decode reads the stored form and checks it against the vocabulary.
+func Decode(b []byte, lex *lexicon.Lexicon) (*Weights, error) {
+	if len(b) != Size || string(b[:4]) != magic {
+		return nil, errors.New("model: not a weights file")
+	}
+	body := b[:Size-sha256.Size]
+	if sum := sha256.Sum256(body); string(sum[:]) != string(b[len(body):]) {
+		return nil, errors.New("model: checksum does not match")
+	}
+	w := &Weights{}
+	for i, f := range []*float32{&w.bias, &w.pairScale, &w.gramScale, &w.slope, &w.offset} {
+		*f = math.Float32frombits(binary.LittleEndian.Uint32(b[4+4*i:]))
+	}
+	w.vocabulary = binary.LittleEndian.Uint32(b[24:])
+	if w.vocabulary != fingerprint(lex) {
+		return nil, fmt.Errorf("model: weights belong to another vocabulary (%08x)", w.vocabulary)
+	}
+	for i, x := range body[header : header+sets*sets] {
+		w.pairs[i] = int8(x)
+	}
+	for i, x := range body[header+sets*sets:] {
+		w.grams[i] = int8(x)
+	}
+	return w, nil
+}

@@ -1,0 +1,361 @@
+package text
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"encoding/base32"
+	"encoding/base64"
+	"encoding/hex"
+	"html"
+	"io"
+	"net/url"
+	"strconv"
+	"unicode/utf8"
+)
+
+// decoder finds the next encoded passage at or after pos and opens it. A
+// passage that does not decode is returned without text, so that the search
+// goes on behind it; an empty span ends the search.
+type decoder struct {
+	name string
+	mark mark
+	next func(b []byte, pos, budget int) (Span, []byte)
+}
+
+var decoders = []decoder{
+	{"base64", markBase, nextBase},
+	{"hex", markHexPairs, nextNumbers},
+	{"percent", markPercent, nextPercent},
+	{"entity", markEntity, nextEntity},
+	{"escape", markEscape, nextEscape},
+	{"spaced", markSpaced, nextSpaced},
+	{"leet", markLeet, nextLeet},
+	{"rot13", markRot, nextRot},
+	{"tags", markTags, nextTags},
+}
+
+func hexDigit(c byte) bool {
+	return digit(c) || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }
+
+func binaryWord(b []byte) bool {
+	for _, c := range b {
+		if c != '0' && c != '1' {
+			return false
+		}
+	}
+	return true
+}
+
+// nextBase opens a run of base64, base32 or hexadecimal. Lines of one block
+// are joined.
+func nextBase(b []byte, pos, budget int) (Span, []byte) {
+	for pos < len(b) {
+		for pos < len(b) && classOf[b[pos]] == 0 {
+			pos++
+		}
+		start := pos
+		for pos < len(b) && classOf[b[pos]] != 0 {
+			pos++
+		}
+		if pos-start < minEncoded {
+			continue
+		}
+		for end := pos; pos-start >= 48 && end < len(b) && (b[end] == '\n' || b[end] == '\r'); {
+			for end < len(b) && (b[end] == '\n' || b[end] == '\r') {
+				end++
+			}
+			from := end
+			for end < len(b) && classOf[b[end]] != 0 {
+				end++
+			}
+			if end == from {
+				break
+			}
+			pos = end
+		}
+		return Span{start, pos}, decodeBase(b[start:pos], budget)
+	}
+	return Span{}, nil
+}
+
+func decodeBase(run []byte, budget int) []byte {
+	if len(run) > 2*budget+64 {
+		run = run[:2*budget+64]
+	}
+	run = bytes.Trim(run, "-_")
+	if looksWordy(run) {
+		return nil
+	}
+	if len(run)%2 == 0 && allHex(run) {
+		out := make([]byte, hex.DecodedLen(len(run)))
+		if _, err := hex.Decode(out, run); err == nil {
+			return out
+		}
+	}
+	clean := make([]byte, 0, len(run))
+	for _, c := range run {
+		switch c {
+		case '-':
+			c = '+'
+		case '_':
+			c = '/'
+		case '=', '\n', '\r':
+			continue
+		}
+		clean = append(clean, c)
+	}
+	for skip := 0; skip < 4 && len(clean)-skip >= minEncoded; skip++ { // a prefix may cling to the run
+		part := clean[skip:]
+		part = part[:len(part)-len(part)%4+threeIfTail(len(part)%4)]
+		out := make([]byte, base64.RawStdEncoding.DecodedLen(len(part)))
+		n, err := base64.RawStdEncoding.Decode(out, part)
+		if err == nil && (legible(out[:n]) || magic(out[:n])) {
+			return out[:n]
+		}
+	}
+	if up := bytes.ToUpper(clean); len(up) >= 24 && allBase32(up) {
+		up = up[:len(up)-len(up)%8]
+		out := make([]byte, base32.StdEncoding.DecodedLen(len(up)))
+		if n, err := base32.StdEncoding.WithPadding(base32.NoPadding).Decode(out, up); err == nil {
+			return out[:n]
+		}
+	}
+	return nil
+}
+
+func threeIfTail(tail int) int {
+	if tail == 1 { // one sextet alone holds no byte
+		return 0
+	}
+	return tail
+}
+
+// looksWordy spares paths, identifiers and prose joined by dashes the work.
+func looksWordy(run []byte) bool {
+	if len(run) < minEncoded {
+		return true
+	}
+	seps, upper, digits := 0, 0, 0
+	for _, c := range run {
+		switch {
+		case c == '/' || c == '_' || c == '-':
+			seps++
+		case 'A' <= c && c <= 'Z':
+			upper++
+		case digit(c):
+			digits++
+		}
+	}
+	if allHex(run) {
+		return false
+	}
+	return upper == 0 && digits == 0 || upper == 0 && seps > 0 || seps*6 > len(run)
+}
+
+func allHex(b []byte) bool {
+	for _, c := range b {
+		if !hexDigit(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func allBase32(b []byte) bool {
+	for _, c := range b {
+		if (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
+			return false
+		}
+	}
+	return true
+}
+
+func magic(b []byte) bool {
+	return len(b) > 10 && (b[0] == 0x1f && b[1] == 0x8b || b[0] == 0x78 && (b[1] == 0x01 || b[1] == 0x9c || b[1] == 0xda))
+}
+
+// inflate opens gzip or zlib data, at most budget bytes of it.
+func inflate(b []byte, budget int) []byte {
+	if !magic(b) {
+		return nil
+	}
+	var r io.ReadCloser
+	var err error
+	if b[0] == 0x1f {
+		r, err = gzip.NewReader(bytes.NewReader(b))
+	} else {
+		r, err = zlib.NewReader(bytes.NewReader(b))
+	}
+	if err != nil {
+		return nil
+	}
+	out, _ := io.ReadAll(io.LimitReader(r, int64(max(budget, 0))))
+	return out
+}
+
+// nextNumbers opens characters written as numbers: pairs of hexadecimal
+// digits, decimals, or groups of eight bits.
+func nextNumbers(b []byte, pos, _ int) (Span, []byte) {
+	for pos < len(b) {
+		start, count, base := -1, 0, 0
+		var out []byte
+		end := pos
+		for pos < len(b) {
+			from := pos
+			for pos < len(b) && isWordByte(b[pos]) {
+				pos++
+			}
+			tok := b[from:pos]
+			c, kind := charOf(tok, base)
+			if kind == 0 {
+				break
+			}
+			if start < 0 {
+				start = from
+			}
+			base, end = kind, pos
+			out = append(out, c)
+			count++
+			for pos < len(b) && !isWordByte(b[pos]) && pos-end < 4 {
+				pos++
+			}
+		}
+		if count >= 8 {
+			return Span{start, end}, out
+		}
+		for pos < len(b) && isWordByte(b[pos]) {
+			pos++
+		}
+		for pos < len(b) && !isWordByte(b[pos]) {
+			pos++
+		}
+	}
+	return Span{}, nil
+}
+
+// charOf reads one number; base is that of the run so far, 0 at its start.
+func charOf(tok []byte, base int) (byte, int) {
+	if len(tok) == 4 && (tok[1] == 'x' || tok[1] == 'X') {
+		tok = tok[2:]
+	}
+	try := func(width, in int) (byte, int) {
+		if base != 0 && base != in {
+			return 0, 0
+		}
+		if width != 0 && len(tok) != width {
+			return 0, 0
+		}
+		n, err := strconv.ParseUint(string(tok), in, 8)
+		if err != nil || n < 9 || n > 126 {
+			return 0, 0
+		}
+		return byte(n), in
+	}
+	switch {
+	case len(tok) == 8:
+		return try(8, 2)
+	case len(tok) == 2 && base != 10:
+		if c, k := try(2, 16); k != 0 {
+			return c, k
+		}
+	case len(tok) == 3 && base != 16 || len(tok) == 2:
+		return try(0, 10)
+	}
+	return 0, 0
+}
+
+// lineAround returns the passage from first to the end of its run of text:
+// up to two line ends or the limit.
+func nextPercent(b []byte, pos, _ int) (Span, []byte) {
+	start, end := around(b, pos, func(i int) bool {
+		return b[i] == '%' && i+2 < len(b) && hexDigit(b[i+1]) && hexDigit(b[i+2])
+	}, func(c byte) bool { return c > ' ' && c != '"' })
+	if start < 0 {
+		return Span{}, nil
+	}
+	s, err := url.QueryUnescape(string(b[start:end]))
+	if err != nil {
+		return Span{start, end}, unescapePercent(b[start:end])
+	}
+	return Span{start, end}, []byte(s)
+}
+
+func unescapePercent(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		if b[i] == '%' && i+2 < len(b) && hexDigit(b[i+1]) && hexDigit(b[i+2]) {
+			n, _ := strconv.ParseUint(string(b[i+1:i+3]), 16, 8)
+			out = append(out, byte(n))
+			i += 2
+			continue
+		}
+		out = append(out, b[i])
+	}
+	return out
+}
+
+// around finds the next trigger and the passage of kept bytes about it.
+func around(b []byte, pos int, trigger func(int) bool, keep func(byte) bool) (int, int) {
+	for i := pos; i < len(b); i++ {
+		if !trigger(i) {
+			continue
+		}
+		start, end := i, i
+		for start > pos && keep(b[start-1]) {
+			start--
+		}
+		for end < len(b) && keep(b[end]) {
+			end++
+		}
+		return start, max(end, i+1)
+	}
+	return -1, -1
+}
+
+func nextEntity(b []byte, pos, _ int) (Span, []byte) {
+	start, end := around(b, pos, func(i int) bool {
+		return b[i] == '&' && i+3 < len(b) && (b[i+1] == '#' || b[i+1] >= 'a')
+	}, func(c byte) bool { return c != '\n' })
+	if start < 0 {
+		return Span{}, nil
+	}
+	line := b[start:end]
+	if bytes.Count(line, []byte("&#")) < 3 && bytes.Count(line, []byte("&")) < 2 {
+		return Span{start, end}, nil
+	}
+	return Span{start, end}, []byte(html.UnescapeString(string(line)))
+}
+
+func nextEscape(b []byte, pos, _ int) (Span, []byte) {
+	start, end := around(b, pos, func(i int) bool {
+		return b[i] == '\\' && i+3 < len(b) && (b[i+1] == 'u' || b[i+1] == 'x') && hexDigit(b[i+2])
+	}, func(c byte) bool { return c != '\n' && c != '"' })
+	if start < 0 {
+		return Span{}, nil
+	}
+	var out []byte
+	for i := start; i < end; {
+		width := 0
+		if b[i] == '\\' && i+1 < end {
+			switch b[i+1] {
+			case 'u':
+				width = 4
+			case 'x':
+				width = 2
+			}
+		}
+		if width > 0 && i+2+width <= end && allHex(b[i+2:i+2+width]) {
+			n, _ := strconv.ParseUint(string(b[i+2:i+2+width]), 16, 32)
+			out = utf8.AppendRune(out, rune(n))
+			i += 2 + width
+			continue
+		}
+		out = append(out, b[i])
+		i++
+	}
+	return Span{start, end}, out
+}

@@ -1,0 +1,245 @@
+package text
+
+import (
+	"encoding/binary"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Folder folds texts one after another and reuses its memory. It is used by
+// one goroutine at a time; the zero Folder is ready.
+type Folder struct {
+	out  Canonical
+	buf  []byte
+	offs []int32
+	hid  []Span
+	word wordState
+}
+
+type wordState struct {
+	start          int // in buf; -1 outside a word
+	latin, foreign bool
+	plain          bool // every foreign letter has a Latin look-alike
+	letters        int
+}
+
+// Fold returns the canonical form of raw. ASCII without control characters is
+// returned as it is: matching folds case itself.
+func (f *Folder) Fold(raw []byte) *Canonical {
+	f.out = Canonical{Bytes: raw, length: len(raw)}
+	if plain(raw) {
+		return &f.out
+	}
+	f.buf, f.offs, f.hid = f.buf[:0], f.offs[:0], f.hid[:0]
+	f.word = wordState{start: -1}
+	f.fold(raw)
+	f.endWord()
+	f.out.Bytes, f.out.offsets, f.out.Hidden = f.buf, f.offs, f.hid
+	return &f.out
+}
+
+// plain reports whether raw is ASCII without terminal control characters.
+func plain(raw []byte) bool {
+	i := 0
+	for ; i+8 <= len(raw); i += 8 {
+		w := binary.LittleEndian.Uint64(raw[i:])
+		if w&0x8080808080808080 != 0 {
+			return false
+		}
+		// A byte below 0x20 borrows into its high bit: look closer.
+		if (w-0x2020202020202020)&^w&0x8080808080808080 != 0 && !plainBytes(raw[i:i+8]) {
+			return false
+		}
+	}
+	return plainBytes(raw[i:])
+}
+
+func plainBytes(b []byte) bool {
+	for _, c := range b {
+		if c >= 0x80 || (c < 0x20 && c != '\n' && c != '\t' && c != '\r') {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *Folder) fold(raw []byte) {
+	for i := 0; i < len(raw); {
+		c := raw[i]
+		if c < utf8.RuneSelf {
+			if c == 0x1b {
+				i += f.escape(raw, i)
+				continue
+			}
+			f.ascii(c, i)
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(raw[i:])
+		if r == utf8.RuneError && n == 1 {
+			f.out.Signals.Invalid++
+			i++
+			continue
+		}
+		if used := f.invisible(raw, i, r, n); used > 0 {
+			i += used
+			continue
+		}
+		f.letter(raw[i:i+n], r, i)
+		i += n
+	}
+}
+
+func (f *Folder) ascii(c byte, at int) {
+	if c < 0x20 && c != '\n' && c != '\t' && c != '\r' {
+		return
+	}
+	if 'A' <= c && c <= 'Z' {
+		c |= 0x20
+	}
+	if 'a' <= c && c <= 'z' {
+		f.inWord()
+		f.word.latin = true
+		f.word.letters++
+	} else if c < '0' || c > '9' {
+		f.endWord()
+	}
+	f.put(c, at)
+}
+
+func (f *Folder) put(c byte, at int) {
+	f.buf = append(f.buf, c)
+	f.offs = append(f.offs, int32(at))
+}
+
+func (f *Folder) putRune(r rune, at int) {
+	n := len(f.buf)
+	f.buf = utf8.AppendRune(f.buf, r)
+	for range len(f.buf) - n {
+		f.offs = append(f.offs, int32(at))
+	}
+}
+
+func (f *Folder) inWord() {
+	if f.word.start < 0 {
+		f.word = wordState{start: len(f.buf), plain: true}
+	}
+}
+
+// letter folds one visible character beyond ASCII: compatibility
+// decomposition without accents, lower case.
+func (f *Folder) letter(b []byte, r rune, at int) {
+	if r >= 0x0300 && r <= 0x036f {
+		return
+	}
+	if r >= 0xac00 && r <= 0xd7a3 || r >= 0x4e00 && r <= 0x9fff { // Hangul and Han stay whole
+		f.foreign(r, at)
+		return
+	}
+	if styled(r) {
+		f.out.Signals.Styled++
+	}
+	dec := norm.NFKD.Properties(b).Decomposition()
+	if len(dec) == 0 {
+		f.single(r, at)
+		return
+	}
+	for len(dec) > 0 {
+		d, n := utf8.DecodeRune(dec)
+		dec = dec[n:]
+		if d < 0x0300 || d > 0x036f {
+			f.single(d, at)
+		}
+	}
+}
+
+func (f *Folder) single(r rune, at int) {
+	if r < utf8.RuneSelf {
+		f.ascii(byte(r), at)
+		return
+	}
+	if s, ok := simplePunct(r); ok {
+		f.ascii(s, at)
+		return
+	}
+	if unicode.IsSpace(r) || unicode.Is(unicode.Zs, r) {
+		f.ascii(' ', at)
+		return
+	}
+	if !unicode.IsLetter(r) {
+		f.endWord()
+		f.putRune(r, at)
+		return
+	}
+	f.foreign(unicode.ToLower(r), at)
+}
+
+func (f *Folder) foreign(r rune, at int) {
+	f.inWord()
+	f.word.letters++
+	if latinLetter(r) {
+		f.word.latin = true
+	} else {
+		f.word.foreign = true
+		if _, ok := lookalike(r); !ok {
+			f.word.plain = false
+		}
+	}
+	f.putRune(r, at)
+}
+
+// endWord closes a word; one that mixes Latin with look-alikes is respelled.
+func (f *Folder) endWord() {
+	w := f.word
+	f.word.start = -1
+	if w.start < 0 || !w.foreign || !w.plain || w.letters < 2 {
+		return
+	}
+	if !w.latin && !f.afterLatin(w.start) {
+		return
+	}
+	if w.latin {
+		f.out.Signals.Homoglyphs++
+	}
+	f.respell(w.start)
+}
+
+// afterLatin reports whether the word before a word of look-alikes alone is
+// Latin: a whole foreign sentence must stay as it is.
+func (f *Folder) afterLatin(start int) bool {
+	i := start - 1
+	for i >= 0 && (f.buf[i] == ' ' || f.buf[i] == '_' || f.buf[i] == '-') {
+		i--
+	}
+	return i >= 0 && 'a' <= f.buf[i] && f.buf[i] <= 'z'
+}
+
+func (f *Folder) respell(start int) {
+	w := start
+	for i := start; i < len(f.buf); {
+		r, n := utf8.DecodeRune(f.buf[i:])
+		at := f.offs[i]
+		if l, ok := lookalike(r); ok && r >= utf8.RuneSelf {
+			f.buf[w], f.offs[w] = l, at
+			w++
+		} else {
+			copy(f.buf[w:], f.buf[i:i+n])
+			for k := range n {
+				f.offs[w+k] = at
+			}
+			w += n
+		}
+		i += n
+	}
+	f.buf, f.offs = f.buf[:w], f.offs[:w]
+}
+
+func (f *Folder) hide(start, end int) {
+	if n := len(f.hid); n > 0 && start <= f.hid[n-1].End+1 {
+		f.hid[n-1].End = end
+		return
+	}
+	f.hid = append(f.hid, Span{start, end})
+}

@@ -1,0 +1,221 @@
+package text
+
+import "bytes"
+
+// View is an encoded passage, opened: what the text says to a reader who
+// decodes it.
+type View struct {
+	Encoding string
+	Text     []byte
+	Span     Span // of the encoded passage in the text given to Open
+}
+
+// Views opens encoded passages of one text after another and reuses its
+// memory. It is used by one goroutine at a time; the zero Views is ready.
+type Views struct {
+	list   []View
+	budget int
+	// Cut tells that the output bound was reached: the text was not fully opened.
+	Cut bool
+}
+
+const (
+	viewDepth  = 2
+	viewFloor  = 4096 // least output bound, for short texts
+	maxViews   = 64
+	minEncoded = 16
+)
+
+// Open returns the views of b: base64 and base32, hexadecimal, percent
+// escapes, character references, \u and \x escapes, numbers of characters,
+// spaced-out and digit-for-letter spelling, rot13 where the text names it, and
+// compressed data inside these; two layers deep. Together they hold at most
+// twice the input. The result is valid until the next Open.
+func (v *Views) Open(b []byte) []View {
+	v.list, v.Cut = v.list[:0], false
+	v.budget = max(2*len(b), viewFloor)
+	m := survey(b)
+	if m == 0 {
+		return nil
+	}
+	v.open(b, m, Span{-1, -1}, 1)
+	return v.list
+}
+
+// mark says which encodings a text may hold.
+type mark uint16
+
+const (
+	markBase mark = 1 << iota
+	markHexPairs
+	markPercent
+	markEntity
+	markEscape
+	markNumbers
+	markSpaced
+	markLeet
+	markRot
+	markTags
+)
+
+// survey passes over b once and looks for the outline of each encoding.
+func survey(b []byte) mark {
+	var m mark
+	var percent, entity, escape, pairs, single, digitInWord, tagInWord int
+	for i := 0; i < len(b); {
+		start := i
+		for i < len(b) && classOf[b[i]] != 0 {
+			i++
+		}
+		if n := i - start; n > 0 {
+			switch {
+			case n >= minEncoded:
+				m |= markBase
+				pairs, single = 0, 0
+			case n == 1:
+				if single++; single >= 6 {
+					m |= markSpaced
+				}
+			case n == 2 && hexDigit(b[start]) && hexDigit(b[start+1]), n <= 3 && digit(b[start]), n == 8 && binaryWord(b[start:i]):
+				if pairs++; pairs >= 8 {
+					m |= markHexPairs
+				}
+				single = 0
+			default:
+				pairs, single = 0, 0
+			}
+			if n >= 3 && n < minEncoded && leetWord(b[start:i]) {
+				if digitInWord++; digitInWord >= 3 {
+					m |= markLeet
+				}
+			}
+			if (b[start] == 'r' || b[start] == 'R') && n >= 3 && rotWord(b[start:i]) {
+				m |= markRot
+			}
+			continue
+		}
+		switch c := b[i]; c {
+		case '%':
+			if i+2 < len(b) && hexDigit(b[i+1]) && hexDigit(b[i+2]) {
+				if percent++; percent >= 3 {
+					m |= markPercent
+				}
+			}
+		case '&':
+			if i+1 < len(b) && (b[i+1] == '#' || b[i+1] == 'l' || b[i+1] == 'g' || b[i+1] == 'a') {
+				if entity++; entity >= 2 {
+					m |= markEntity
+				}
+			}
+		case '\\':
+			if i+1 < len(b) && (b[i+1] == 'u' || b[i+1] == 'x') {
+				if escape++; escape >= 4 {
+					m |= markEscape
+				}
+			}
+		case '<':
+			if i > 0 && isWordByte(b[i-1]) && i+1 < len(b) && (b[i+1] == '/' || b[i+1] == '!' || isWordByte(b[i+1])) {
+				if tagInWord++; tagInWord >= 2 {
+					m |= markTags
+				}
+			}
+		case '\n', '.':
+			single = 0
+		}
+		i++
+	}
+	return m
+}
+
+// classOf is non-zero for the bytes of base64 and of words.
+var classOf = func() (t [256]uint8) {
+	for c := range 256 {
+		if isWordByte(byte(c)) || c == '+' || c == '/' || c == '=' || c == '_' || c == '-' {
+			t[c] = 1
+		}
+	}
+	return t
+}()
+
+func (v *Views) open(b []byte, m mark, at Span, depth int) {
+	for _, d := range decoders {
+		if m&d.mark == 0 {
+			continue
+		}
+		for pos := 0; pos < len(b) && len(v.list) < maxViews; {
+			span, out := d.next(b, pos, v.budget)
+			if span.End <= pos {
+				break
+			}
+			pos = span.End
+			v.take(d.name, out, outer(at, span), depth)
+		}
+	}
+}
+
+// outer keeps the span of the outermost encoded passage.
+func outer(at, span Span) Span {
+	if at.Start >= 0 {
+		return at
+	}
+	return span
+}
+
+func (v *Views) take(name string, out []byte, span Span, depth int) {
+	if len(out) == 0 {
+		return
+	}
+	if magic := inflate(out, v.budget); magic != nil {
+		out = magic
+	}
+	if !legible(out) {
+		return
+	}
+	if len(out) > v.budget {
+		out, v.Cut = out[:v.budget], true
+	}
+	v.budget -= len(out)
+	if len(v.list) >= maxViews {
+		v.Cut = true
+		return
+	}
+	v.list = append(v.list, View{Encoding: name, Text: out, Span: span})
+	if depth < viewDepth {
+		if m := survey(out); m&^(markSpaced|markLeet) != 0 {
+			v.open(out, m&^(markSpaced|markLeet|markRot), span, depth+1)
+		}
+	}
+}
+
+// legible accepts a view that could be read: mostly printable, with letters.
+func legible(b []byte) bool {
+	if len(b) < 6 {
+		return false
+	}
+	letters, bad := 0, 0
+	for _, c := range b {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == ' ', c >= 0x80:
+			letters++
+		case c < 0x20 && c != '\n' && c != '\t' && c != '\r', c == 0x7f:
+			bad++
+		}
+	}
+	if bad*20 > len(b) || letters*2 < len(b) {
+		return false
+	}
+	return validEnough(b) && (bytes.IndexByte(b, ' ') >= 0 || bytes.IndexByte(b, '%') >= 0 || bytes.IndexByte(b, '+') >= 0 || len(b) >= 12)
+}
+
+func validEnough(b []byte) bool {
+	high, bad := 0, 0
+	for _, r := range string(b[:min(len(b), 512)]) {
+		if r >= 0x80 {
+			high++
+		}
+		if r == 0xfffd {
+			bad++
+		}
+	}
+	return bad <= 1 && (high == 0 || bad*10 < high)
+}
