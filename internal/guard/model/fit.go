@@ -20,12 +20,14 @@ type FitOptions struct {
 	Rate     float32
 	Decay    float32 // weight decay of word groups per update
 	PairCost float32 // weight decay of concept pairs per update
+	Drop     float64 // how often a step sees the concepts alone
+	DropGram float64 // how often a step does not see a word group
 	Seed     uint64
 }
 
 // DefaultFit is what the released weights were trained with.
 func DefaultFit() FitOptions {
-	return FitOptions{Epochs: 14, Rate: 0.15, Decay: 2e-6, PairCost: 1e-6, Seed: 7}
+	return FitOptions{Epochs: 14, Rate: 0.15, Decay: 2e-6, PairCost: 1e-6, Drop: 0.3, DropGram: 0.3, Seed: 7}
 }
 
 // Fit trains weights by stochastic gradient descent with adaptive rates. It
@@ -34,6 +36,7 @@ func Fit(docs []Document, o FitOptions) *Floats {
 	f := NewFloats()
 	t := &trainer{f: f, o: o, gp: make([]float32, len(f.Pairs)), gg: make([]float32, len(f.Grams))}
 	rng := rand.New(rand.NewPCG(o.Seed, o.Seed))
+	t.rng = rng
 	order := make([]int, len(docs))
 	for i := range order {
 		order[i] = i
@@ -52,6 +55,8 @@ type trainer struct {
 	o      FitOptions
 	gp, gg []float32 // squared gradients so far
 	gb     float32
+	rng    *rand.Rand
+	buf    []uint32
 }
 
 func (t *trainer) document(d *Document, epoch int) {
@@ -95,7 +100,14 @@ func (f *Floats) Margin(p *Passage) float32 {
 	return f.Bias + pairs*Spread(p.Concepts) + grams*Norm(p)
 }
 
+// step moves the weights towards the answer for one passage. Some steps hide
+// the words, so that what stands together must carry the judgement alone.
 func (t *trainer) step(p *Passage, margin, want, weight float32) {
+	q := *p
+	q.Grams, q.More = t.thin(p.Grams, p.More), nil
+	if len(q.Grams) != len(p.Grams)+len(p.More) {
+		margin = t.f.Margin(&q)
+	}
 	g := (float32(1/(1+math.Exp(-float64(margin)))) - want) * weight
 	if g > -1e-4 && g < 1e-4 {
 		return
@@ -109,13 +121,25 @@ func (t *trainer) step(p *Passage, margin, want, weight float32) {
 			t.move(t.f.Pairs, t.gp, row+bits.TrailingZeros64(b), s, t.o.PairCost)
 		}
 	}
-	s = Norm(p) * g
-	for _, i := range p.Grams {
+	s = Norm(&q) * g
+	for _, i := range q.Grams {
 		t.move(t.f.Grams, t.gg, int(i), s, t.o.Decay)
 	}
-	for _, i := range p.More {
-		t.move(t.f.Grams, t.gg, int(i), s, t.o.Decay)
+}
+
+func (t *trainer) thin(a, b []uint32) []uint32 {
+	t.buf = t.buf[:0]
+	if t.rng.Float64() < t.o.Drop {
+		return t.buf
 	}
+	for _, l := range [2][]uint32{a, b} {
+		for _, g := range l {
+			if t.rng.Float64() >= t.o.DropGram {
+				t.buf = append(t.buf, g)
+			}
+		}
+	}
+	return t.buf
 }
 
 func (t *trainer) move(w, sum []float32, i int, g, decay float32) {

@@ -62,6 +62,17 @@ func For(c Carrier, n int, seed uint64) ([]Sample, error) {
 	return out, nil
 }
 
+// options parts a line at bars; a bar between blanks is a pipe of a command.
+func options(line string) []string {
+	const pipe = "\x00"
+	line = strings.ReplaceAll(line, " | ", pipe)
+	out := strings.Split(line, "|")
+	for i := range out {
+		out[i] = strings.ReplaceAll(out[i], pipe, " | ")
+	}
+	return out
+}
+
 type grammar struct {
 	slots    map[string][]string
 	families []string
@@ -80,7 +91,7 @@ func parse(source string) (*grammar, error) {
 			slot, fam = "", strings.TrimPrefix(line, "@family ")
 			g.families = append(g.families, fam)
 		case slot != "":
-			g.slots[slot] = append(g.slots[slot], strings.Split(line, "|")...)
+			g.slots[slot] = append(g.slots[slot], options(line)...)
 		case fam != "":
 			g.of[fam] = append(g.of[fam], line)
 		default:

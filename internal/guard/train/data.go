@@ -14,6 +14,7 @@ import (
 	"durward/internal/guard/carrier"
 	"durward/internal/guard/lexicon"
 	"durward/internal/guard/model"
+	"durward/internal/guard/samples"
 )
 
 // record is a line of the corpus, as far as training and measuring read it.
@@ -128,3 +129,33 @@ func family(attack string) string {
 	f, _, _ := strings.Cut(attack, ":")
 	return f
 }
+
+// ownDocuments are the project's samples for a carrier, as they would stand in
+// different places of it.
+func ownDocuments(carrierName string, lex *lexicon.Lexicon) ([]model.Document, error) {
+	c := samples.Definition
+	places := []lexicon.Set{0, 0, model.Place(lex, model.PlaceParam), model.Place(lex, model.PlaceMeta), 0, model.Place(lex, model.PlaceParam), model.Place(lex, model.PlaceEnum, model.PlaceParam), model.Place(lex, model.PlaceTitle)}
+	if carrierName == "tool_responses" {
+		c, places = samples.Response, []lexicon.Set{0, 0, 0, 0, model.Place(lex, model.PlaceView)}
+	}
+	all, err := samples.For(c, samplesPerFamily, 1)
+	if err != nil {
+		return nil, err
+	}
+	reader := carrier.NewReader(lex)
+	var out []model.Document
+	for i, s := range all {
+		d := model.Document{Attack: s.Attack, Weight: 1}
+		reader.Text([]byte(s.Text), "", places[i%len(places)], func(p *carrier.Piece) {
+			for _, g := range p.Passages {
+				d.Passages = append(d.Passages, clone(g))
+			}
+		})
+		if len(d.Passages) > 0 {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
+const samplesPerFamily = 200

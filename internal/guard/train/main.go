@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"sort"
+	"strconv"
 	"time"
 
 	"durward/internal/guard/lexicon"
@@ -16,15 +17,19 @@ import (
 
 func main() {
 	dir := flag.String("dev", "../shared/threats/dev", "directory of the corpus")
+	o := model.DefaultFit()
+	flag.Float64Var(&o.Drop, "drop", o.Drop, "")
+	flag.Float64Var(&o.DropGram, "dropgram", o.DropGram, "")
+	flag.IntVar(&o.Epochs, "epochs", o.Epochs, "")
 	what := flag.String("explore", "", "carrier to explore")
 	flag.Parse()
-	if err := explore(*dir, *what); err != nil {
+	if err := explore(*dir, *what, o); err != nil {
 		fmt.Fprintln(os.Stderr, "train:", err)
 		os.Exit(1)
 	}
 }
 
-func explore(dir, what string) error {
+func explore(dir, what string, o model.FitOptions) error {
 	lex := lexicon.Default()
 	group := definitionGroup
 	if what == "tool_responses" {
@@ -41,11 +46,22 @@ func explore(dir, what string) error {
 		n += len(x.doc.Passages)
 	}
 	fmt.Printf("%d docs %d passages %v\n", len(xs), n, time.Since(start))
+	own, err := ownDocuments(what, lex)
+	if err != nil {
+		return err
+	}
+	fmt.Println("own", len(own))
+	if os.Getenv("DBG") != "" {
+		debugBlind(xs, own, lex)
+	}
 	for _, blind := range []bool{false, true} {
 		start = time.Now()
-		s := crossed(xs, nil, lex, 6, blind, model.DefaultFit())
+		s := crossed(xs, own, lex, 6, blind, o)
 		fmt.Println("blind", blind, time.Since(start))
 		summary(xs, s)
+		if n, _ := strconv.Atoi(os.Getenv("TOPB")); blind && n > 0 {
+			topBenign(xs, s, model.Fit(balanced(append([]model.Document(nil), own...)), o).Round(lex), lex, n)
+		}
 		if blind {
 			break
 		}
@@ -54,15 +70,25 @@ func explore(dir, what string) error {
 }
 
 func summary(xs []example, s []float32) {
-	var ben []float32
+	var ben, hard []float32
 	for i, x := range xs {
 		if !x.doc.Attack {
-			ben = append(ben, s[i])
+			if family(x.rec.Attack) == "hard_negative" {
+				hard = append(hard, s[i])
+			} else {
+				ben = append(ben, s[i])
+			}
 		}
 	}
 	sort.Slice(ben, func(i, j int) bool { return ben[i] > ben[j] })
+	sort.Slice(hard, func(i, j int) bool { return hard[i] > hard[j] })
 	for _, fpr := range []float64{0.005, 0.01, 0.02} {
 		t := ben[int(fpr*float64(len(ben)))]
+		if len(hard) > 0 {
+			h := hard[int(0.03*float64(len(hard)))]
+			fmt.Printf("  hard 3%%: %.2f ", h)
+			t = max(t, h)
+		}
 		hit, n := map[string]int{}, map[string]int{}
 		total, hits := 0, 0
 		for i, x := range xs {

@@ -1,0 +1,208 @@
+package dlp
+
+import "bytes"
+
+// assignment matches keyword, separator and a value that looks generated. An
+// unquoted keyword is replaced together with its value; a JSON key stays, so
+// that the object stays one.
+func assignment(keyword int) func([]byte, int) (Find, bool) {
+	return func(b []byte, i int) (Find, bool) {
+		at := i + keyword
+		for at < len(b) && at-i < keyword+6 && (alnum(b[at]) || b[at] == '_' || b[at] == '-') { // token_prod
+			at++
+		}
+		quotedKey := at < len(b) && (b[at] == '"' || b[at] == '\'')
+		sep := skip(b, at, `"'\ `+"`")
+		if sep >= len(b) || b[sep] != ':' && b[sep] != '=' {
+			return Find{}, false
+		}
+		sep++
+		if sep < len(b) && (b[sep] == '=' || b[sep] == '>') { // == compares, => assigns
+			if b[sep] == '=' {
+				return Find{}, false
+			}
+			sep++
+		}
+		start := skip(b, sep, " \t\\")
+		if start >= len(b) {
+			return Find{}, false
+		}
+		quote := byte(0)
+		if c := b[start]; c == '"' || c == '\'' || c == '`' {
+			quote, start = c, start+1
+		}
+		end := valueEnd(b, start, quote)
+		if !believable(b[start:end], quote != 0) {
+			return Find{}, false
+		}
+		f := Find{Start: start, End: end, Value: start}
+		if !quotedKey {
+			f.Start = wordStart(b, i)
+			if quote != 0 && end < len(b) && b[end] == quote {
+				f.End++
+			}
+		}
+		return f, true
+	}
+}
+
+// wordStart goes back to the start of the name that a keyword ends.
+func wordStart(b []byte, i int) int {
+	for i > 0 && (alnum(b[i-1]) || b[i-1] == '_' || b[i-1] == '-') {
+		i--
+	}
+	return i
+}
+
+func valueEnd(b []byte, start int, quote byte) int {
+	end := start
+	for end < len(b) && end-start < 512 {
+		c := b[end]
+		if quote != 0 && c == quote || c == '\n' || c == '\r' {
+			break
+		}
+		if quote == 0 && (c <= ' ' || c == '&' || bytes.IndexByte([]byte(`"';,)}]<>`), c) >= 0) {
+			break
+		}
+		if c == '\\' && end+1 < len(b) && (b[end+1] == 'n' || b[end+1] == '"' || b[end+1] == 'r') {
+			break
+		}
+		end++
+	}
+	return end
+}
+
+// believable accepts values of eight characters or more that were generated,
+// not written: code, templates, words and placeholders are none.
+func believable(v []byte, quoted bool) bool {
+	if len(v) < 8 || len(v) > 400 || harmless(v) || !varied(v) {
+		return false
+	}
+	for _, c := range v {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	switch v[0] {
+	case '$', '<', '{', '%', '(', '[', '/', '.', '&', '*', '@':
+		if v[0] != '$' && v[0] != '%' && v[0] != '*' && v[0] != '&' || len(v) > 1 && (v[1] == '{' || v[1] == '(') {
+			return false
+		}
+	}
+	if bytes.ContainsAny(v, " ") && !quoted || bytes.Count(v, []byte(" ")) > 0 || bytes.ContainsAny(v, "(){}<>[]") && !quoted {
+		return false
+	}
+	if bytes.Contains(v, []byte("${")) || bytes.Contains(v, []byte("{{")) || bytes.Contains(v, []byte("://")) {
+		return false
+	}
+	if path(v) || dotted(v) {
+		return false
+	}
+	return strong(v)
+}
+
+// strong wants the mixture of a generated value.
+func strong(v []byte) bool {
+	var lower, upper, digits, other int
+	for _, c := range v {
+		switch {
+		case 'a' <= c && c <= 'z':
+			lower++
+		case 'A' <= c && c <= 'Z':
+			upper++
+		case '0' <= c && c <= '9':
+			digits++
+		case c == '_' || c == '-' || c == '.':
+		default:
+			other++
+		}
+	}
+	kinds := 0
+	for _, n := range []int{lower, upper, digits, other} {
+		if n > 0 {
+			kinds++
+		}
+	}
+	if digits == 0 && other == 0 {
+		return kinds >= 2 && upper >= 3 && lower >= 3 && len(v) >= 14 && bytes.IndexAny(v, "-_. ") < 0 && !camel(v) && entropy(v) > 3.2
+	}
+	return kinds >= 2 && (digits >= 2 || other >= 1 && kinds >= 3 || digits >= 1 && kinds >= 3) && entropy(v) > 2.7 && !uuidLike(v)
+}
+
+// camel reports namesWrittenLikeThis: few changes between cases.
+func camel(v []byte) bool {
+	changes := 0
+	for i := 1; i < len(v); i++ {
+		if isUpper(v[i]) != isUpper(v[i-1]) {
+			changes++
+		}
+	}
+	return changes*3 < len(v)
+}
+
+func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
+
+func uuidLike(v []byte) bool {
+	return len(v) == 36 && v[8] == '-' && v[13] == '-' && v[18] == '-' && v[23] == '-'
+}
+
+func path(v []byte) bool {
+	return bytes.Count(v, []byte("/")) >= 2 && !varied20(v)
+}
+
+func varied20(v []byte) bool { return len(v) >= 30 && entropy(v) > 4.3 }
+
+// dotted reports member access in code: a.b.c.
+func dotted(v []byte) bool {
+	dots := bytes.Count(v, []byte("."))
+	if dots == 0 {
+		return false
+	}
+	digits := 0
+	for _, c := range v {
+		if '0' <= c && c <= '9' {
+			digits++
+		}
+	}
+	return digits*8 < len(v)
+}
+
+// userinfo matches scheme://user:password@host and replaces all of it.
+func userinfo(scheme int) func([]byte, int) (Find, bool) {
+	return func(b []byte, i int) (Find, bool) {
+		end := i + scheme
+		at, colon := -1, -1
+		for end < len(b) && b[end] > ' ' && bytes.IndexByte([]byte("\"'`<>\\"), b[end]) < 0 {
+			switch b[end] {
+			case '@':
+				at = end
+			case ':':
+				if colon < 0 && at < 0 {
+					colon = end
+				}
+			case '/', '?', '#':
+				if at < 0 {
+					return Find{}, false
+				}
+			}
+			end++
+		}
+		if at < 0 || colon < 0 || colon > at || at-colon < 5 {
+			return Find{}, false
+		}
+		pass := b[colon+1 : at]
+		if harmless(pass) || bytes.IndexByte([]byte("$<{[%*"), pass[0]) >= 0 && len(pass) > 1 && (pass[1] == '{' || pass[0] == '{' || pass[0] == '<' || pass[0] == '*') || common(pass) {
+			return Find{}, false
+		}
+		return Find{Start: i, End: end, Value: i, Sure: true}, true
+	}
+}
+
+// common are the passwords of examples.
+func common(v []byte) bool {
+	switch string(bytes.ToLower(v)) {
+	case "password", "pass", "passwd", "secret", "postgres", "root", "admin", "user", "pwd", "changeit", "guest", "test":
+		return true
+	}
+	return false
+}
