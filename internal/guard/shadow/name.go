@@ -1,0 +1,153 @@
+package shadow
+
+import (
+	"strings"
+
+	"durward/internal/guard/text"
+)
+
+// bare folds a name: compatibility forms, look-alikes, case, separators, and
+// digits that stand for letters.
+func bare(name string) string {
+	var f text.Folder
+	folded := f.Fold([]byte(strings.ToLower(name))).Bytes
+	out := make([]byte, 0, len(folded))
+	for i, c := range folded {
+		switch {
+		case 'a' <= c && c <= 'z', c >= 0x80:
+			out = append(out, c)
+		case 'A' <= c && c <= 'Z':
+			out = append(out, c|0x20)
+		case '0' <= c && c <= '9':
+			out = append(out, letterFor(folded, i))
+		}
+	}
+	return string(out)
+}
+
+// letterFor reads a digit within a word as the letter that it looks like.
+func letterFor(b []byte, i int) byte {
+	inside := i > 0 && isLetter(b[i-1]) && i+1 < len(b) && (isLetter(b[i+1]) || '0' <= b[i+1] && b[i+1] <= '9')
+	leading := (i == 0 || !isLetter(b[i-1]) && (b[i-1] < '0' || b[i-1] > '9')) && i+1 < len(b) && isLetter(b[i+1])
+	trailing := i > 1 && isLetter(b[i-1]) && isLetter(b[i-2])
+	if !inside && !leading && !trailing {
+		return b[i]
+	}
+	switch b[i] {
+	case '0':
+		return 'o'
+	case '1':
+		return 'l'
+	case '3':
+		return 'e'
+	case '4':
+		return 'a'
+	case '5':
+		return 's'
+	case '7':
+		return 't'
+	}
+	return b[i]
+}
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
+// affixless drops what impostors put around a name.
+func affixless(s string) string {
+	for _, p := range []string{"new", "official", "real", "true", "my", "the", "secure", "safe", "better", "best", "fast", "super", "enhanced", "improved", "verified", "trusted", "original", "pro", "mcp", "auto", "smart", "advanced", "updated", "latest", "fixed"} {
+		if rest, ok := strings.CutPrefix(s, p); ok && len(rest) >= 4 {
+			s = rest
+			break
+		}
+	}
+	for _, p := range []string{"official", "new", "pro", "plus", "secure", "safe", "tool", "enhanced", "improved", "verified", "trusted", "latest", "updated", "fixed", "beta", "ext", "extended", "advanced", "fast", "alt", "copy", "real", "original", "internal", "proxy", "mcp", "next", "ng"} {
+		if rest, ok := strings.CutSuffix(s, p); ok && len(rest) >= 4 {
+			s = rest
+			break
+		}
+	}
+	return versionless(s)
+}
+
+// versionless drops v2, v10 or 2 at the end.
+func versionless(s string) string {
+	t := strings.TrimRight(s, "0123456789")
+	if len(t) == len(s) {
+		return s
+	}
+	t = strings.TrimSuffix(t, "v")
+	if len(t) < 4 {
+		return s
+	}
+	return t
+}
+
+func singular(s string) string {
+	switch {
+	case strings.HasSuffix(s, "ies"):
+		return s[:len(s)-3] + "y"
+	case strings.HasSuffix(s, "ses"), strings.HasSuffix(s, "xes"), strings.HasSuffix(s, "hes"):
+		return s[:len(s)-2]
+	case strings.HasSuffix(s, "s") && !strings.HasSuffix(s, "ss"):
+		return s[:len(s)-1]
+	}
+	return s
+}
+
+// distance counts edits, a swap of neighbours as one; three stands for more.
+func distance(a, b string) int {
+	if d := len(a) - len(b); d > 2 || d < -2 || len(a) > 128 || len(b) > 128 {
+		return 3
+	}
+	var rows [3][130]int
+	prev2, prev, cur := &rows[0], &rows[1], &rows[2]
+	for j := range len(b) + 1 {
+		prev[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		cur[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				cur[j] = min(cur[j], prev2[j-2]+1)
+			}
+		}
+		prev2, prev, cur = prev, cur, prev2
+	}
+	return prev[len(b)]
+}
+
+// shingles are the word pairs of a description.
+func shingles(s string) map[string]bool {
+	words := strings.Fields(strings.ToLower(s))
+	if len(words) > 200 {
+		words = words[:200]
+	}
+	out := make(map[string]bool, len(words))
+	for i := range words {
+		if i+1 < len(words) {
+			out[words[i]+" "+words[i+1]] = true
+		} else if len(words) == 1 {
+			out[words[0]] = true
+		}
+	}
+	return out
+}
+
+// likeness is how much of the shorter description is in the other.
+func likeness(a, b map[string]bool) float64 {
+	if len(a) == 0 || len(b) == 0 {
+		return 0
+	}
+	both := 0
+	for w := range a {
+		if b[w] {
+			both++
+		}
+	}
+	return float64(both) / float64(min(len(a), len(b)))
+}

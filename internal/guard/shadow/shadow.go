@@ -1,0 +1,137 @@
+// Package shadow finds tools that stand in front of others: names made to look
+// like an approved one, and descriptions that give orders about the tools of
+// another server.
+//
+// Two honest servers often choose the same name. That alone is a collision,
+// which prefixes resolve; it is reported as information and never blocks. A
+// name that only looks the same, or the same name over a copied description,
+// is a trick.
+package shadow
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"durward/internal/guard/text"
+)
+
+// Tool is one approved tool.
+type Tool struct {
+	Server, Name, Description string
+}
+
+// Kind is what was found.
+type Kind string
+
+// The kinds.
+const (
+	Disguise  Kind = "disguise"  // look-alike or hidden characters in the name
+	Copy      Kind = "copy"      // a name like an approved one, over a copied description
+	Near      Kind = "near"      // a name like an approved one
+	Collision Kind = "collision" // the same name, another tool
+	Reference Kind = "reference" // names a tool of another server
+)
+
+// Match is one finding about a tool.
+type Match struct {
+	Kind     Kind
+	Against  Tool
+	How      string // exact, case, separators, affix, plural, spelling, characters
+	Likeness float64
+}
+
+// Names compares a tool with the approved ones of other servers.
+func Names(server, name, description string, approved []Tool) []Match {
+	var out []Match
+	odd := oddName(name)
+	mine := bare(name)
+	grams := shingles(description)
+	for _, t := range approved {
+		if t.Server == server {
+			continue
+		}
+		how := compare(name, mine, t.Name)
+		if how == "" {
+			continue
+		}
+		m := Match{Against: t, How: how, Likeness: likeness(grams, shingles(t.Description))}
+		switch {
+		case odd || how == "characters":
+			m.Kind = Disguise
+		case m.Likeness >= copied && len(description) > 12:
+			m.Kind = Copy
+		case how == "exact":
+			m.Kind = Collision
+		default:
+			m.Kind = Near
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// copied is the likeness from which a description counts as taken over.
+const copied = 0.55
+
+// oddName reports characters that no MCP name needs and that deceive the eye.
+func oddName(name string) bool {
+	if utf8.RuneCountInString(name) == len(name) {
+		return false
+	}
+	var f text.Folder
+	c := f.Fold([]byte(name))
+	for i := range len(c.Bytes) {
+		if c.Bytes[i] >= 0x80 {
+			return c.Signals.Hidden() || c.Signals.Homoglyphs > 0
+		}
+	}
+	return true // everything folds to ASCII: it was dressed up
+}
+
+// compare says how two names are alike, "" when they are not.
+func compare(name, mine, other string) string {
+	if name == other {
+		return "exact"
+	}
+	theirs := bare(other)
+	if mine == "" || theirs == "" {
+		return ""
+	}
+	switch {
+	case strings.EqualFold(name, other):
+		return "case"
+	case mine == theirs:
+		if digits(name) != digits(other) {
+			return "characters"
+		}
+		return "separators"
+	}
+	a, b := affixless(mine), affixless(theirs)
+	if len(a) >= 4 && a == b {
+		return "affix"
+	}
+	if len(a) >= 5 && singular(a) == singular(b) {
+		return "plural"
+	}
+	if min(len(mine), len(theirs)) >= 7 && distance(mine, theirs) <= allowed(len(mine)) {
+		return "spelling"
+	}
+	return ""
+}
+
+func allowed(n int) int {
+	if n >= 12 {
+		return 2
+	}
+	return 1
+}
+
+func digits(s string) int {
+	n := 0
+	for _, c := range s {
+		if '0' <= c && c <= '9' {
+			n++
+		}
+	}
+	return n
+}
