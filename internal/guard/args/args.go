@@ -1,0 +1,183 @@
+// Package args judges the arguments of a call: SQL where the tool takes none,
+// shell commands, paths that leave their place, addresses that must not be
+// reached, and script in what will be shown.
+//
+// What a field is decides what is wrong in it. The type is read from the
+// schema where it says so, else from the field's name and the tool's name. A
+// query tool may hold SQL, a shell tool may hold commands, prose may quote
+// anything: there the same text is no attack, and other policies apply.
+package args
+
+import (
+	"strings"
+
+	"durward/internal/guard/carrier"
+)
+
+// Finding is one suspicious argument.
+type Finding struct {
+	Rule  string // sqli, command, traversal, address, script, type
+	Where string // JSON pointer within the arguments
+	Score float64
+	What  string // which check, for people
+}
+
+// Field is what an argument is for.
+type Field uint8
+
+// The kinds of field.
+const (
+	Plain Field = iota
+	Prose
+	Query
+	Command
+	Code
+	Path
+	URL
+	Host
+)
+
+// Inspect judges the arguments of one call. tool is the upstream's name of the
+// tool; a schema, when given, types the fields by their format.
+func Inspect(tool string, arguments []byte, formats map[string]string) ([]Finding, bool) {
+	var out []Finding
+	whole := carrier.Walk(arguments, func(path []string, value []byte, key bool) {
+		if key || len(value) == 0 {
+			return
+		}
+		where := "/" + strings.Join(path, "/")
+		f := fieldOf(tool, path, formats[where])
+		if best := judge(f, string(value)); best.Rule != "" {
+			best.Where = where
+			out = append(out, best)
+		}
+	})
+	return out, whole
+}
+
+const longest = 16 << 10
+
+// judge returns the gravest finding of a value.
+func judge(f Field, v string) Finding {
+	if len(v) > longest {
+		v = v[:longest]
+	}
+	var best Finding
+	worse := func(x Finding) {
+		if x.Score > best.Score {
+			best = x
+		}
+	}
+	forms := spellings(v)
+	for _, s := range forms {
+		switch f {
+		case Prose, Code:
+			worse(script(s, true))
+		case Query:
+			worse(statement(s))
+		case Command:
+			worse(Finding{})
+		case Path:
+			worse(traversal(s))
+			worse(shell(s, true))
+			worse(sqlOrScript(s))
+		case URL:
+			worse(address(s))
+			worse(traversal(s))
+			worse(shell(s, true))
+			worse(sqlOrScript(s))
+		case Host:
+			worse(host(s))
+			worse(shell(s, true))
+		default:
+			worse(sqlOrScript(s))
+			worse(shell(s, false))
+			worse(traversalPlain(s))
+		}
+	}
+	return best
+}
+
+func sqlOrScript(s string) Finding {
+	a, b := sql(s), script(s, false)
+	if b.Score > a.Score {
+		return b
+	}
+	return a
+}
+
+// fieldOf types a field by its schema format, its name, and the tool.
+func fieldOf(tool string, path []string, format string) Field {
+	switch format {
+	case "uri", "url", "iri", "uri-reference":
+		return URL
+	case "hostname", "ipv4", "ipv6":
+		return Host
+	}
+	t := words(tool)
+	name := lastName(path)
+	n := words(name)
+	switch {
+	case any(t, "sql", "query", "statement", "postgres", "mysql", "sqlite", "bigquery", "snowflake", "clickhouse", "cypher", "redshift", "athena", "duckdb", "mongodb", "oracle") && any(n, "sql", "query", "statement", "input", "q", "text", "command", "queries", "expression"):
+		return Query
+	case any(n, "sql", "statement", "cypher", "graphql", "soql", "kql", "promql", "jql", "logql"):
+		return Query
+	case any(t, "shell", "bash", "command", "terminal", "exec", "cmd", "powershell", "script", "console") && any(n, "command", "cmd", "input", "script", "code", "args", "line", "text", "commands"):
+		return Command
+	case any(n, "command", "cmd", "script", "shell"):
+		return Command
+	case any(n, "code", "regex", "pattern", "regexp", "snippet", "diff", "patch", "template", "source", "expression", "jsonpath", "xpath", "glob") || any(t, "code", "grep", "regex"):
+		return Code
+	case any(n, "url", "uri", "href", "link", "endpoint", "webhook", "callback", "repository", "repo") && !any(n, "name"):
+		return URL
+	case any(n, "host", "hostname", "ip", "domain", "server", "addr"):
+		return Host
+	case any(n, "path", "file", "filename", "filepath", "dir", "directory", "folder", "cwd", "paths", "files", "attachment", "dest", "destination") && !any(n, "content"):
+		return Path
+	case any(n, "body", "content", "text", "message", "description", "summary", "comment", "thought", "notes", "note", "prompt", "markdown", "html", "instructions", "reason", "question", "answer", "details"):
+		return Prose
+	case any(t, "issue", "comment", "message", "mail", "email", "note", "document", "doc", "page", "think", "chat", "post") && any(n, "input", "title", "subject", "value", "data"):
+		return Prose
+	}
+	return Plain
+}
+
+// lastName is the innermost name of a path that is not an index.
+func lastName(path []string) string {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] != "" && (path[i][0] < '0' || path[i][0] > '9') {
+			return path[i]
+		}
+	}
+	return ""
+}
+
+// words parts a name at separators and capitals.
+func words(s string) []string {
+	var out []string
+	start := 0
+	for i := 0; i <= len(s); i++ {
+		switch {
+		case i == len(s) || s[i] == '_' || s[i] == '-' || s[i] == '.' || s[i] == '/' || s[i] == ' ':
+			if i > start {
+				out = append(out, strings.ToLower(s[start:i]))
+			}
+			start = i + 1
+		case i > start && 'A' <= s[i] && s[i] <= 'Z' && 'a' <= s[i-1] && s[i-1] <= 'z':
+			out = append(out, strings.ToLower(s[start:i]))
+			start = i
+		}
+	}
+	return out
+}
+
+func any(have []string, want ...string) bool {
+	for _, h := range have {
+		for _, w := range want {
+			if h == w {
+				return true
+			}
+		}
+	}
+	return false
+}

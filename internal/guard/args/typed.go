@@ -1,0 +1,179 @@
+package args
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+
+	libinjection "github.com/corazawaf/libinjection-go"
+)
+
+// traversal judges a path.
+func traversal(s string) Finding {
+	flat := strings.ReplaceAll(strings.ToLower(s), "\\", "/")
+	flat = strings.ReplaceAll(strings.ReplaceAll(flat, "\x00", ""), ";", "")
+	switch {
+	case strings.IndexByte(s, 0) >= 0:
+		return Finding{Rule: "traversal", Score: 0.95, What: "NUL in a path"}
+	case strings.Contains(flat, "../"), strings.HasSuffix(flat, "/.."), flat == "..", strings.Contains(flat, "..../"), strings.HasPrefix(flat, "./."), strings.Contains(flat, ".%2f"), strings.Contains(flat, "0x2e"), strings.Contains(flat, "%c0%af"), strings.Contains(flat, "\u2025/"):
+		return Finding{Rule: "traversal", Score: 0.92, What: "leaves its directory"}
+	case sensitive(flat):
+		return Finding{Rule: "traversal", Score: 0.85, What: "a file that holds secrets of the system"}
+	case strings.HasPrefix(flat, "file:"), strings.HasPrefix(flat, "php:"), strings.HasPrefix(flat, "data:"), strings.HasPrefix(flat, "expect:"), strings.HasPrefix(flat, "zip:"), strings.HasPrefix(flat, "phar:"), strings.HasPrefix(flat, "gopher:"):
+		return Finding{Rule: "traversal", Score: 0.8, What: "a scheme in a path"}
+	case strings.HasPrefix(flat, "-"):
+		return Finding{Rule: "command", Score: 0.6, What: "a path that reads as an option"}
+	}
+	return Finding{}
+}
+
+// traversalPlain judges fields of unknown type more mildly.
+func traversalPlain(s string) Finding {
+	flat := strings.ReplaceAll(strings.ToLower(s), "\\", "/")
+	if strings.Count(flat, "../") >= 2 || strings.Contains(flat, "../etc/") || strings.Contains(flat, "/etc/passwd") || strings.Contains(flat, "/etc/shadow") {
+		return Finding{Rule: "traversal", Score: 0.8, What: "leaves its directory"}
+	}
+	return Finding{}
+}
+
+func sensitive(p string) bool {
+	for _, s := range []string{"/etc/passwd", "/etc/shadow", "/etc/sudoers", "/etc/hosts", "/proc/self", "/proc/1/", "/.ssh/", ".ssh/id_", "id_rsa", "id_ed25519", ".aws/credentials", ".kube/config", ".git-credentials", ".netrc", ".pgpass", "/.env", "win.ini", "boot.ini", "/windows/system", "web.config", "httpd.conf", ".htpasswd", ".htaccess", "/var/log/", "/root/", "authorized_keys", "/.git/config", "wp-config.php", "sam.hive", "/config/sam", "shadow.bak", "docker.sock", "/var/run/secrets"} {
+		if strings.Contains(p, s) {
+			return true
+		}
+	}
+	return strings.HasPrefix(p, ".env")
+}
+
+// address judges a URL: its scheme, where it points, what clings to it.
+func address(s string) Finding {
+	t := strings.TrimSpace(s)
+	u, err := url.Parse(t)
+	if err == nil && strings.ContainsAny(t, " \"'<>|`{}\t\n") && !prose(t) {
+		return Finding{Rule: "type", Score: 0.72, What: "marks that no address has"}
+	}
+	if err != nil {
+		if prose(t) {
+			return Finding{}
+		}
+		return Finding{Rule: "type", Score: 0.6, What: "not an address"}
+	}
+	switch strings.ToLower(u.Scheme) {
+	case "http", "https", "git", "ssh", "ws", "wss", "s3", "gs", "":
+	case "file", "gopher", "dict", "ftp", "ldap", "tftp", "jar", "netdoc", "php", "expect", "data", "javascript", "vbscript", "phar", "ext":
+		return Finding{Rule: "address", Score: 0.85, What: "scheme " + u.Scheme}
+	}
+	if u.User != nil && u.Host != "" {
+		if _, has := u.User.Password(); has {
+			return Finding{Rule: "address", Score: 0.6, What: "credentials in an address"}
+		}
+	}
+	return forbidden(u.Hostname())
+}
+
+// forbidden judges the host of an address that the gateway's network must not
+// be asked for.
+func forbidden(h string) Finding {
+	h = strings.ToLower(strings.TrimSuffix(h, "."))
+	switch h {
+	case "metadata.google.internal", "metadata", "instance-data", "169.254.169.254", "100.100.100.200", "fd00:ec2::254":
+		return Finding{Rule: "address", Score: 0.95, What: "cloud metadata service"}
+	case "localhost", "localhost.localdomain", "ip6-localhost":
+		return Finding{Rule: "address", Score: 0.6, What: "this machine"}
+	}
+	a, ok := parseIP(h)
+	if !ok {
+		return Finding{}
+	}
+	switch a = a.Unmap(); {
+	case a.IsLinkLocalUnicast():
+		return Finding{Rule: "address", Score: 0.95, What: "link-local address"}
+	case a.IsLoopback(), a.IsUnspecified():
+		return Finding{Rule: "address", Score: 0.75, What: "this machine"}
+	case a.IsPrivate(), a.IsMulticast():
+		return Finding{Rule: "address", Score: 0.5, What: "private address"}
+	}
+	return Finding{}
+}
+
+// host judges a host name field.
+func host(s string) Finding {
+	if f := forbidden(s); f.Score >= 0.9 {
+		return f
+	}
+	if strings.ContainsAny(strings.TrimRight(s, " \r\n"), ";|&$`<>(){}'\"\n\r") && !prose(s) {
+		return Finding{Rule: "command", Score: 0.75, What: "marks in a host name"}
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !letter(c) && (c < '0' || c > '9') && c != '.' && c != '-' && c != ':' && c != '[' && c != ']' && c != '_' && c < 0x80 {
+			if prose(s) {
+				return Finding{}
+			}
+			return Finding{Rule: "type", Score: 0.4, What: "not a host name"}
+		}
+	}
+	if strings.HasPrefix(s, "-") {
+		return Finding{Rule: "command", Score: 0.8, What: "a host that reads as an option"}
+	}
+	return Finding{}
+}
+
+// script judges markup that runs.
+func script(s string, shown bool) Finding {
+	flat := strings.ToLower(s)
+	squeezed := strings.NewReplacer("\t", "", "\n", "", "\r", "", "\x00", "", " ", "").Replace(flat)
+	hard := []string{"<script", "javascript:", "vbscript:", "srcdoc=", "<iframe", "<object", "<embed", "<svg/", "<svgon", "expression(", "-moz-binding", "document.cookie", "document.write", "window.location", "location.href=", "eval(", "fromcharcode", "alert(", "alert`", "prompt(", "confirm(", "onerror=", "onload=", "onmouseover=", "onclick=", "onfocus=", "data:text/html", "<base", "<meta", "xlink:href", "@import", "<!entity", "<?xml", "<isindex", "<xss", "<layer", "<bgsound", "autofocus", ".constructor", "navigator.", "<style", "<noscript", "<marquee", "<frameset", "<applet"}
+	n := 0
+	for _, h := range hard {
+		if strings.Contains(squeezed, h) {
+			n++
+		}
+	}
+	switch {
+	case n >= 2:
+		return Finding{Rule: "script", Score: 0.85, What: "markup that runs"}
+	case n == 1 && !shown || handler(flat):
+		return Finding{Rule: "script", Score: 0.8, What: "markup that runs"}
+	case libinjection.IsXSS(s):
+		return Finding{Rule: "script", Score: 0.7, What: "libinjection"}
+	}
+	return Finding{}
+}
+
+// handler finds an event handler within a tag.
+func handler(s string) bool {
+	i := strings.IndexByte(s, '<')
+	for i >= 0 && i < len(s) {
+		rest := s[i:]
+		for _, sep := range []string{" on", "/on", "\ton", "\non", "\"on", "'on"} {
+			k := strings.Index(rest, sep)
+			if k < 0 {
+				continue
+			}
+			name := rest[k+len(sep):]
+			e := 0
+			for e < len(name) && letter(name[e]) {
+				e++
+			}
+			if e >= 3 && strings.HasPrefix(strings.TrimLeft(name[e:], " \t\n"), "=") {
+				return true
+			}
+		}
+		next := strings.IndexByte(s[i+1:], '<')
+		if next < 0 {
+			return false
+		}
+		i += 1 + next
+	}
+	return false
+}
+
+// parseIP reads addresses also in decimal, octal and hexadecimal spelling.
+func parseIP(h string) (netip.Addr, bool) {
+	h = strings.Trim(h, "[]")
+	if a, err := netip.ParseAddr(h); err == nil {
+		return a, true
+	}
+	return looseIPv4(h)
+}
