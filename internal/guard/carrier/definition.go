@@ -1,6 +1,7 @@
 package carrier
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -32,6 +33,7 @@ func (d *definition) leaf(path []string, value []byte, key bool) {
 	switch {
 	case key:
 		d.key(path, value)
+	case formal(path, value):
 	case d.describes(path):
 		at := strings.Join(path[:len(path)-1], "/")
 		name := d.params[at]
@@ -41,6 +43,28 @@ func (d *definition) leaf(path []string, value []byte, key bool) {
 	default:
 		d.text(value, path, d.place(path))
 	}
+}
+
+// formal reports values that JSON Schema defines, and addresses of the
+// protocol itself: they carry no sentence.
+func formal(path []string, value []byte) bool {
+	if len(path) == 0 {
+		return false
+	}
+	switch path[len(path)-1] {
+	case "$schema", "$ref", "$id", "type", "format", "resourceUri", "mimeType":
+		return len(value) < 128 && !bytes.ContainsAny(value, " \n") && !hasHigh(value)
+	}
+	return false
+}
+
+func hasHigh(b []byte) bool {
+	for _, c := range b {
+		if c >= 0x80 {
+			return true
+		}
+	}
+	return false
 }
 
 // key reads a key: parameter names wait for their description, the words of

@@ -12,6 +12,7 @@ type Piece struct {
 	Encoding string // "" for the text itself
 	Text     []byte // folded
 	Signals  text.Signals
+	Hidden   []text.Span // of the text as it came
 	Passages []model.Passage
 	// Original maps a span of Text to the text as it came.
 	Original func(start, end int) text.Span
@@ -37,7 +38,7 @@ func NewReader(lex *lexicon.Lexicon) *Reader {
 // opened within the bounds.
 func (r *Reader) Text(raw []byte, where string, place lexicon.Set, see func(*Piece)) bool {
 	c := r.folder.Fold(raw)
-	p := Piece{Where: where, Text: c.Bytes, Signals: c.Signals, Original: c.Original}
+	p := Piece{Where: where, Text: c.Bytes, Signals: c.Signals, Hidden: c.Hidden, Original: c.Original}
 	p.Passages = r.model.Passages(c.Bytes, place)
 	see(&p)
 	// Decoders read the original where folding would have bent the case.

@@ -61,7 +61,7 @@ const (
 // survey passes over b once and looks for the outline of each encoding.
 func survey(b []byte) mark {
 	var m mark
-	var percent, entity, escape, pairs, single, digitInWord, tagInWord int
+	var words, percent, entity, escape, pairs, single, digitInWord, tagInWord int
 	for i := 0; i < len(b); {
 		start := i
 		for i < len(b) && classOf[b[i]] != 0 {
@@ -84,8 +84,11 @@ func survey(b []byte) mark {
 			default:
 				pairs, single = 0, 0
 			}
+			if n >= 3 {
+				words++
+			}
 			if n >= 3 && n < minEncoded && leetWord(b[start:i]) {
-				if digitInWord++; digitInWord >= 3 {
+				if digitInWord++; digitInWord >= 4 && digitInWord*5 >= words {
 					m |= markLeet
 				}
 			}

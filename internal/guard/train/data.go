@@ -138,7 +138,11 @@ func ownDocuments(carrierName string, lex *lexicon.Lexicon) ([]model.Document, e
 	if carrierName == "tool_responses" {
 		c, places = samples.Response, []lexicon.Set{0, 0, 0, 0, model.Place(lex, model.PlaceView)}
 	}
-	all, err := samples.For(c, samplesPerFamily, 1)
+	n := samplesPerFamily
+	if c == samples.Response {
+		n *= 4
+	}
+	all, err := samples.For(c, n, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -95,7 +95,7 @@ func crossed(xs []example, own []model.Document, lex *lexicon.Lexicon, n int, bl
 	for f := range n {
 		docs := append([]model.Document(nil), own...)
 		for i := range xs {
-			if fold[i] != f && !(blind && xs[i].doc.Attack) {
+			if fold[i] != f && !(blind && xs[i].doc.Attack) && learnable(xs[i].rec) {
 				docs = append(docs, small[i])
 			}
 		}

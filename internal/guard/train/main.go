@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"sort"
-	"strconv"
 	"time"
 
 	"durward/internal/guard/lexicon"
@@ -22,7 +21,15 @@ func main() {
 	flag.Float64Var(&o.DropGram, "dropgram", o.DropGram, "")
 	flag.IntVar(&o.Epochs, "epochs", o.Epochs, "")
 	what := flag.String("explore", "", "carrier to explore")
+	out := flag.String("out", "", "directory to write weights to")
 	flag.Parse()
+	if *out != "" {
+		if err := fit(*dir, *out, o); err != nil {
+			fmt.Fprintln(os.Stderr, "train:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := explore(*dir, *what, o); err != nil {
 		fmt.Fprintln(os.Stderr, "train:", err)
 		os.Exit(1)
@@ -51,17 +58,11 @@ func explore(dir, what string, o model.FitOptions) error {
 		return err
 	}
 	fmt.Println("own", len(own))
-	if os.Getenv("DBG") != "" {
-		debugBlind(xs, own, lex)
-	}
 	for _, blind := range []bool{false, true} {
 		start = time.Now()
 		s := crossed(xs, own, lex, 6, blind, o)
 		fmt.Println("blind", blind, time.Since(start))
 		summary(xs, s)
-		if n, _ := strconv.Atoi(os.Getenv("TOPB")); blind && n > 0 {
-			topBenign(xs, s, model.Fit(balanced(append([]model.Document(nil), own...)), o).Round(lex), lex, n)
-		}
 		if blind {
 			break
 		}

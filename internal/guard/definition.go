@@ -1,0 +1,187 @@
+package guard
+
+import (
+	"bytes"
+	"strings"
+
+	"durward/internal/guard/carrier"
+	"durward/internal/guard/model"
+	"durward/internal/mcpwire"
+)
+
+// Definition inspects the definition of a tool, prompt, resource or template
+// as received: every string and key of it.
+func (e *Engine) Definition(raw []byte) *Report {
+	r := newReport()
+	reader := e.readers.Get().(*carrier.Reader)
+	defer e.readers.Put(reader)
+	j := judged{margin: -20}
+	whole := reader.Definition(raw, func(p *carrier.Piece) {
+		e.hidden(r, p, "definition.hidden")
+		e.layout(r, p)
+		j.consider(p, e.definition)
+	})
+	if p := e.definition.Probability(j.margin); p >= rule("definition.instruction").Flag {
+		id := "definition.instruction"
+		if j.encoded {
+			id = "definition.encoded"
+		}
+		e.add(r, rule(id), p, j.where, j.evidence)
+	} else {
+		r.Score = max(r.Score, p)
+	}
+	e.contradictions(r, raw)
+	e.nameForm(r, raw)
+	e.partial(r, whole)
+	return r
+}
+
+// judged is the worst passage so far.
+type judged struct {
+	margin   float32
+	where    string
+	evidence string
+	encoded  bool
+}
+
+func (j *judged) consider(p *carrier.Piece, w *model.Weights) {
+	for i := range p.Passages {
+		m := w.Margin(&p.Passages[i])
+		if m <= j.margin {
+			continue
+		}
+		*j = judged{margin: m, where: p.Where, evidence: excerpt(p.Text[p.Passages[i].Start:p.Passages[i].End]), encoded: p.Encoding != ""}
+	}
+}
+
+const mostEvidence = 160
+
+// excerpt bounds what a finding shows.
+func excerpt(b []byte) string {
+	s := strings.ToValidUTF8(strings.Join(strings.Fields(string(b)), " "), "?")
+	if len(s) > mostEvidence {
+		s = strings.ToValidUTF8(s[:mostEvidence], "") + "…"
+	}
+	return s
+}
+
+// hidden reports characters that people do not see.
+func (e *Engine) hidden(r *Report, p *carrier.Piece, id string) {
+	s := p.Signals
+	switch {
+	case s.Hidden():
+		e.add(r, rule(id), 0.98, p.Where, "characters that are not shown")
+	case s.Escapes > 0:
+		e.add(r, rule(id), 0.9, p.Where, "terminal sequences that move or erase")
+	case s.Homoglyphs >= 2 || s.Styled >= 6:
+		e.add(r, rule(id), 0.85, p.Where, "letters of other alphabets within words")
+	case s.Homoglyphs == 1:
+		e.add(r, rule(id), 0.4, p.Where, "a letter of another alphabet within a word")
+	}
+}
+
+// layout reports text pushed out of sight by blanks or lines.
+func (e *Engine) layout(r *Report, p *carrier.Piece) {
+	if p.Encoding != "" {
+		return
+	}
+	blanks, lines := 0, 0
+	for _, c := range p.Text {
+		switch {
+		case c == '\n':
+			lines++
+			blanks++
+		case c <= ' ':
+			blanks++
+		default:
+			if blanks >= 200 || lines >= 20 {
+				e.add(r, rule("definition.layout"), 0.9, p.Where, "text behind a long run of blanks")
+				return
+			}
+			blanks, lines = 0, 0
+		}
+	}
+}
+
+// contradictions reports hints that the name belies.
+func (e *Engine) contradictions(r *Report, raw []byte) {
+	name, _ := mcpwire.FieldText(raw, "name")
+	hints, ok := mcpwire.Field(raw, "annotations")
+	if !ok || !mcpwire.IsObject(hints) {
+		return
+	}
+	verb := firstVerb(name)
+	if verb == "" {
+		return
+	}
+	if is(hints, "readOnlyHint") {
+		e.add(r, rule("definition.annotation"), 0.85, "/annotations/readOnlyHint", "read-only, but named "+verb)
+	} else if d, ok := mcpwire.Field(hints, "destructiveHint"); ok && string(bytes.TrimSpace(d)) == "false" && destroys(verb) {
+		e.add(r, rule("definition.annotation"), 0.75, "/annotations/destructiveHint", "not destructive, but named "+verb)
+	}
+}
+
+func is(obj []byte, key string) bool {
+	v, _ := mcpwire.Field(obj, key)
+	b, _ := mcpwire.Bool(v)
+	return b
+}
+
+// firstVerb is the word of a name that says it changes things.
+func firstVerb(name string) string {
+	for _, w := range strings.FieldsFunc(strings.ToLower(splitCamel(name)), func(c rune) bool { return c == '_' || c == '-' || c == '.' || c == ' ' || c == '/' }) {
+		switch w {
+		case "get", "list", "search", "read", "fetch", "find", "query", "show", "describe", "check", "view", "count", "validate", "preview", "lookup", "test", "analyze", "explain", "is", "has", "generate", "compare", "export", "download":
+			return ""
+		case "delete", "remove", "execute", "purge", "drop", "destroy", "wipe", "send", "write", "create", "update", "insert", "transfer", "pay", "kill", "erase", "truncate", "revoke", "reset", "install", "uninstall", "deploy", "publish", "upload", "modify", "overwrite", "cancel", "terminate", "stop", "disable", "grant", "merge", "push", "post", "patch", "edit", "rename", "move", "add", "set", "run", "exec", "shutdown", "format", "archive", "submit", "approve", "buy", "sell", "book", "charge", "refund", "withdraw", "clear", "flush", "evict", "detach", "unlink", "rotate":
+			return w
+		}
+	}
+	return ""
+}
+
+func destroys(verb string) bool {
+	switch verb {
+	case "delete", "remove", "purge", "drop", "destroy", "wipe", "erase", "truncate", "kill", "terminate", "overwrite", "format", "shutdown", "uninstall":
+		return true
+	}
+	return false
+}
+
+func splitCamel(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if i > 0 && 'A' <= s[i] && s[i] <= 'Z' && 'a' <= s[i-1] && s[i-1] <= 'z' {
+			b.WriteByte('_')
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// nameForm reports names outside the characters of MCP 2026-07-28 (server/tools).
+func (e *Engine) nameForm(r *Report, raw []byte) {
+	name, ok := mcpwire.FieldText(raw, "name")
+	if !ok {
+		return
+	}
+	if len(name) > 128 {
+		e.add(r, rule("definition.name"), 0.1, "/name", "longer than 128 characters")
+		return
+	}
+	for i := range len(name) {
+		c := name[i]
+		if c != '_' && c != '-' && c != '.' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			e.add(r, rule("definition.name"), 0.1, "/name", "characters outside A-Z a-z 0-9 _ . -")
+			return
+		}
+	}
+}
+
+func (e *Engine) partial(r *Report, whole bool) {
+	if whole {
+		return
+	}
+	r.Partial = true
+	e.add(r, rule("guard.partial"), 0.5, "", "not_fully_inspected")
+}

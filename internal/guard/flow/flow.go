@@ -1,0 +1,403 @@
+// Package flow follows data across the calls of one session: what was read
+// that is private, what was read that a stranger may have written, and whether
+// a later call carries the first out or obeys the second.
+//
+// It keeps fingerprints of private results, never the results, and a bounded
+// window of what strangers wrote; both are forgotten with the session. Content
+// that was encoded, split over calls or re-cased is still recognised. What it
+// cannot recognise - a paraphrase, an encryption - is left to the rule that
+// private data, strangers' words and a way out must not meet unapproved.
+//
+// A Session is used by one goroutine at a time and takes at most about 200 KiB.
+package flow
+
+import (
+	"bytes"
+	"strings"
+
+	"durward/internal/guard/carrier"
+	"durward/internal/guard/dlp"
+	"durward/internal/guard/text"
+)
+
+// Class orders how private data is.
+type Class uint8
+
+// The classes.
+const (
+	Public Class = iota
+	Internal
+	Personal
+	Secret
+)
+
+// Finding is a reason to hold or block a call.
+type Finding struct {
+	Rule  string // exfiltration, trifecta, provenance
+	Score float64
+	Where string
+	What  string
+}
+
+// Role is what a tool does to the flow. Operators declare it; Suggest guesses.
+type Role struct {
+	Untrusted bool // its results may be written by strangers
+	Private   Class
+	Sink      bool // its arguments leave our hands
+	Acts      bool // it changes something outside
+	Grave     bool // what it changes cannot be undone or gives access
+}
+
+// Session is what one conversation has seen.
+type Session struct {
+	roles   func(server, tool string) Role
+	prints  map[uint32]origin // fingerprints of private results
+	values  map[uint32]origin // rare values of private results
+	from    []source
+	foreign []byte // folded text of strangers, most recent
+	senders map[uint32]bool
+	outward []byte // folded arguments of past sinks, most recent
+	seen    labels
+}
+
+type labels struct {
+	untrusted bool
+	injected  float64 // highest injection score among strangers' texts
+	private   Class
+}
+
+type source struct {
+	server string
+	class  Class
+	people map[uint32]bool // addresses in the record: the data's subjects
+}
+
+// origin is an index into from.
+type origin uint16
+
+// Bounds of a session's memory.
+const (
+	maxPrints  = 8192
+	maxValues  = 2048
+	maxSources = 256
+	maxForeign = 32 << 10
+	maxOutward = 8 << 10
+	maxScanned = 64 << 10
+)
+
+// New returns a session. roles may be nil: tools are then judged by name.
+func New(roles func(server, tool string) Role) *Session {
+	if roles == nil {
+		roles = Suggest
+	}
+	return &Session{roles: roles, prints: map[uint32]origin{}, values: map[uint32]origin{}, senders: map[uint32]bool{}}
+}
+
+// Result takes note of what a call returned. injected is the score that the
+// text detectors gave it.
+func (s *Session) Result(server, tool string, result []byte, injected float64) {
+	if len(result) > maxScanned {
+		result = result[:maxScanned]
+	}
+	r := s.roles(server, tool)
+	if r.Untrusted || injected > 0.5 {
+		s.seen.untrusted = true
+		s.seen.injected = max(s.seen.injected, injected)
+		s.keepForeign(result)
+	}
+	if class := max(r.Private, content(result)); class > Public && (r.Private > Public || class >= Personal) {
+		s.seen.private = max(s.seen.private, class)
+		s.remember(server, class, result)
+	}
+}
+
+// content classifies a result by what is in it.
+func content(b []byte) Class {
+	class := Public
+	for _, f := range dlp.Append(nil, b) {
+		if f.Class == dlp.Secret {
+			return Secret
+		}
+		class = Personal
+	}
+	return class
+}
+
+func (s *Session) keepForeign(b []byte) {
+	s.foreign = append(s.foreign, ' ')
+	s.foreign = append(s.foreign, bytes.ToLower(b)...)
+	if over := len(s.foreign) - maxForeign; over > 0 {
+		s.foreign = append(s.foreign[:0], s.foreign[over:]...)
+	}
+	for _, key := range []string{"\"sender\"", "\"from\"", "from:", "sender:", "reply-to:"} {
+		for rest := bytes.ToLower(b); ; {
+			i := bytes.Index(rest, []byte(key))
+			if i < 0 {
+				break
+			}
+			rest = rest[i+len(key):]
+			if a := firstAddress(rest[:min(len(rest), 120)]); a != nil {
+				s.senders[hashOf(a)] = true
+			}
+		}
+	}
+}
+
+func (s *Session) remember(server string, class Class, b []byte) {
+	if len(s.from) >= maxSources {
+		s.from[len(s.from)-1].class = max(s.from[len(s.from)-1].class, class)
+	} else {
+		s.from = append(s.from, source{server: server, class: class, people: map[uint32]bool{}})
+	}
+	at := origin(len(s.from) - 1)
+	eachAddress(b, func(a []byte) { s.from[at].people[hashOf(a)] = true })
+	winnow(squeeze(nil, b), func(h uint32) {
+		if len(s.prints) < maxPrints {
+			s.prints[h] = at
+		}
+	})
+	eachValue(b, func(v []byte) {
+		if len(s.values) < maxValues {
+			s.values[hashOf(v)] = at
+		}
+	})
+}
+
+// Call judges a call before it is made.
+func (s *Session) Call(server, tool string, args []byte) []Finding {
+	r := s.roles(server, tool)
+	if !r.Sink && !r.Acts {
+		return nil
+	}
+	var out []Finding
+	c := s.read(args)
+	if f := s.obeys(server, r, c); f.Rule != "" {
+		out = append(out, f)
+	}
+	if r.Sink {
+		if f := s.leaks(server, c); f.Rule != "" {
+			out = append(out, f)
+		}
+		if f := s.trifecta(server, c); f.Rule != "" {
+			out = append(out, f)
+		}
+		s.outward = append(append(s.outward, 0), c.sent...)
+		if over := len(s.outward) - maxOutward; over > 0 {
+			s.outward = append(s.outward[:0], s.outward[over:]...)
+		}
+	}
+	return out
+}
+
+// call is a call's arguments taken apart.
+type call struct {
+	leaves  []leaf
+	sent    []byte   // squeezed text of all that is not an address of the call
+	views   [][]byte // squeezed decoded forms
+	targets []leaf   // whom or what the call is aimed at
+	outside bool     // aimed at someone or something not ours
+}
+
+type leaf struct {
+	name  string
+	where string
+	value []byte
+}
+
+func (s *Session) read(args []byte) *call {
+	c := &call{}
+	var views text.Views
+	var folder text.Folder
+	carrier.Walk(args[:min(len(args), maxScanned)], func(path []string, value []byte, key bool) {
+		if key || len(value) == 0 {
+			return
+		}
+		l := leaf{name: strings.ToLower(innermost(path)), where: "/" + strings.Join(path, "/"), value: bytes.Clone(value)}
+		c.leaves = append(c.leaves, l)
+		if aims(l.name) {
+			c.targets = append(c.targets, l)
+			c.outside = c.outside || outside(l.value)
+			if !bytes.Contains(value, []byte("?")) && len(value) < 128 {
+				return // an address; its query may carry data
+			}
+		}
+		c.sent = squeeze(c.sent, folder.Fold(value).Bytes)
+		for _, v := range views.Open(value) {
+			c.views = append(c.views, squeeze(nil, v.Text))
+		}
+		c.views = append(c.views, loose(value)...)
+	})
+	return c
+}
+
+func innermost(path []string) string {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] != "" && (path[i][0] < '0' || path[i][0] > '9') {
+			return path[i]
+		}
+	}
+	return ""
+}
+
+// leaks compares what is sent with the private results of this session.
+func (s *Session) leaks(server string, c *call) Finding {
+	if len(s.prints) == 0 && len(s.values) == 0 {
+		return Finding{}
+	}
+	best := Finding{}
+	forms := append([][]byte{c.sent, reversed(c.sent)}, c.views...)
+	if len(s.outward) > 0 {
+		forms = append(forms, join(s.outward, c.sent))
+	}
+	for _, form := range forms {
+		hits := s.matches(form)
+		for at, n := range hits {
+			src := s.from[at]
+			if f := s.weigh(server, src, n, c); f.Score > best.Score {
+				best = f
+			}
+		}
+	}
+	if best.Rule == "" {
+		return s.leakedValues(server, c)
+	}
+	return best
+}
+
+// weigh turns a number of matching fingerprints into a finding. Two in a row
+// are about twenty letters and digits of the record.
+func (s *Session) weigh(server string, src source, n int, c *call) Finding {
+	need := 3
+	if src.class == Secret {
+		need = 1
+	}
+	if n < need || s.subject(src, c) && src.class < Secret {
+		return Finding{}
+	}
+	f := Finding{Rule: "exfiltration", Score: 0.8, What: "private data of " + src.server + " in the arguments"}
+	switch {
+	case src.class == Secret:
+		f.Score = 0.97
+	case !c.outside && src.server == server:
+		return Finding{}
+	case c.outside:
+		f.Score = 0.9
+	case src.class == Internal:
+		f.Score = 0.6
+	}
+	return f
+}
+
+// subject reports that all whom the call is aimed at are in the record itself.
+func (s *Session) subject(src source, c *call) bool {
+	n := 0
+	for _, t := range c.targets {
+		all := true
+		eachAddress(t.value, func(a []byte) {
+			n++
+			all = all && src.people[hashOf(a)]
+		})
+		if !all {
+			return false
+		}
+	}
+	return n == 1
+}
+
+// leakedValues counts rare values (numbers, keys, addresses) one by one.
+func (s *Session) leakedValues(server string, c *call) Finding {
+	count := map[origin]int{}
+	for _, l := range c.leaves {
+		if aims(l.name) {
+			continue
+		}
+		eachValue(l.value, func(v []byte) {
+			if at, ok := s.values[hashOf(v)]; ok {
+				count[at]++
+			}
+		})
+	}
+	for at, n := range count {
+		src := s.from[at]
+		if src.class == Secret && n >= 1 || n >= 3 {
+			if f := s.weigh(server, src, 3, c); f.Rule != "" {
+				f.Score -= 0.05
+				return f
+			}
+		}
+	}
+	return Finding{}
+}
+
+// trifecta is the rule for what no matcher sees: strangers' words, private
+// data and a way out in one session.
+func (s *Session) trifecta(server string, c *call) Finding {
+	if !s.seen.untrusted || s.seen.private < Personal || !c.outside || len(c.sent) < 12 {
+		return Finding{}
+	}
+	for _, src := range s.from {
+		if s.subject(src, c) {
+			return Finding{}
+		}
+	}
+	score := 0.6
+	if s.seen.private == Secret || s.seen.injected > 0.5 {
+		score = 0.75
+	}
+	return Finding{Rule: "trifecta", Score: score, What: "strangers' text, private data and a way out in one session"}
+}
+
+// obeys finds actions whose aim was written by a stranger.
+func (s *Session) obeys(server string, r Role, c *call) Finding {
+	if !s.seen.untrusted {
+		return Finding{}
+	}
+	for _, l := range c.leaves {
+		aimed := aims(l.name)
+		if !aimed && !(r.Grave && len(l.value) <= 64) {
+			continue
+		}
+		if !s.written(l.value) || s.replies(l) {
+			continue
+		}
+		score := 0.75
+		if s.seen.injected > 0.5 || r.Grave {
+			score = 0.85
+		}
+		return Finding{Rule: "provenance", Score: score, Where: l.where, What: "the aim of the action was written by a stranger"}
+	}
+	if s.seen.injected > 0.8 && r.Acts {
+		return Finding{Rule: "provenance", Score: 0.65, What: "an action after a text that gave instructions"}
+	}
+	return Finding{}
+}
+
+// replies reports an answer to the sender of what was read.
+func (s *Session) replies(l leaf) bool {
+	ok, n := true, 0
+	eachAddress(l.value, func(a []byte) {
+		n++
+		ok = ok && s.senders[hashOf(a)]
+	})
+	return n > 0 && ok
+}
+
+// written reports that a value stands in a stranger's text as a word of its own.
+func (s *Session) written(v []byte) bool {
+	v = bytes.ToLower(bytes.TrimSpace(v))
+	if len(v) < 2 {
+		return false
+	}
+	for rest := s.foreign; ; {
+		i := bytes.Index(rest, v)
+		if i < 0 {
+			return false
+		}
+		before := i == 0 || !wordByte(rest[i-1])
+		after := i+len(v) == len(rest) || !wordByte(rest[i+len(v)])
+		if before && after {
+			return true
+		}
+		rest = rest[i+1:]
+	}
+}

@@ -1,0 +1,213 @@
+package flow
+
+import (
+	"bytes"
+	"encoding/base32"
+	"encoding/base64"
+	"encoding/hex"
+)
+
+// Fingerprints are hashes of twelve letters and digits in a row, folded; of
+// each eight neighbours the least is kept, so that any twenty shared
+// characters share one.
+const (
+	gram   = 12
+	window = 8
+)
+
+func wordByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// squeeze appends the letters and digits of b in lower case.
+func squeeze(dst, b []byte) []byte {
+	for i := 0; i < len(b); i++ {
+		c := b[i]
+		switch {
+		case c == '\\' && i+1 < len(b) && (b[i+1] == 'n' || b[i+1] == 't' || b[i+1] == 'r'):
+			i++
+		case 'A' <= c && c <= 'Z':
+			dst = append(dst, c|0x20)
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c >= 0x80:
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
+// hashes calls fn for the hash of every run of gram bytes.
+func hashes(b []byte, fn func(uint32)) {
+	const base = 0x01000193
+	var h, top uint32 = 0, 1
+	for range gram {
+		top *= base
+	}
+	for i, c := range b {
+		h = h*base + uint32(c) + 1
+		if i >= gram {
+			h -= top * (uint32(b[i-gram]) + 1)
+		}
+		if i >= gram-1 {
+			fn(h ^ h>>15)
+		}
+	}
+}
+
+func winnow(b []byte, keep func(uint32)) {
+	var ring [window]uint32
+	n, last := 0, uint32(0)
+	hashes(b, func(h uint32) {
+		ring[n%window] = h
+		n++
+		if n < window {
+			return
+		}
+		least := ring[0]
+		for _, x := range ring[1:] {
+			least = min(least, x)
+		}
+		if least != last || n == window {
+			last = least
+			keep(least)
+		}
+	})
+	if n > 0 && n < window {
+		for _, h := range ring[:n] {
+			keep(h)
+		}
+	}
+}
+
+// matches counts distinct fingerprints of each source in a squeezed text.
+func (s *Session) matches(b []byte) map[origin]int {
+	var out map[origin]int
+	seen := map[uint32]bool{}
+	hashes(b, func(h uint32) {
+		at, ok := s.prints[h]
+		if !ok || seen[h] {
+			return
+		}
+		seen[h] = true
+		if out == nil {
+			out = map[origin]int{}
+		}
+		out[at]++
+	})
+	return out
+}
+
+func hashOf(b []byte) uint32 {
+	h := uint32(2166136261)
+	for _, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		h = (h ^ uint32(c)) * 16777619
+	}
+	return h
+}
+
+// eachValue calls fn for values that are rare: tokens of six characters or
+// more with a digit, and addresses.
+func eachValue(b []byte, fn func([]byte)) {
+	for i := 0; i < len(b); {
+		start := i
+		digits := 0
+		for i < len(b) && (wordByte(b[i]) || b[i] == '_' || b[i] == '@' || b[i] == '.' && i+1 < len(b) && wordByte(b[i+1]) || b[i] == '-' || b[i] == '+' || b[i] == '/' && i > start) {
+			if '0' <= b[i] && b[i] <= '9' {
+				digits++
+			}
+			i++
+		}
+		if v := b[start:i]; len(v) >= 6 && len(v) <= 256 && (digits >= 2 && !date(v) || bytes.IndexByte(v, '@') > 0) {
+			fn(v)
+		}
+		if i == start {
+			i++
+		}
+	}
+}
+
+// date reports 2026-11-22 and times: they are everywhere.
+func date(v []byte) bool {
+	if len(v) < 8 {
+		return false
+	}
+	for _, c := range v {
+		if (c < '0' || c > '9') && c != '-' && c != '.' && c != '/' && c != 'T' && c != 't' && c != 'Z' {
+			return false
+		}
+	}
+	return bytes.Count(v, []byte("-")) == 2 || bytes.Count(v, []byte("/")) == 2
+}
+
+// eachAddress calls fn for the e-mail addresses in b.
+func eachAddress(b []byte, fn func([]byte)) {
+	for at := 0; ; {
+		i := bytes.IndexByte(b[at:], '@')
+		if i < 0 {
+			return
+		}
+		i += at
+		start, end := i, i+1
+		for start > 0 && (wordByte(b[start-1]) || b[start-1] == '.' || b[start-1] == '_' || b[start-1] == '-' || b[start-1] == '+') {
+			start--
+		}
+		for end < len(b) && (wordByte(b[end]) || b[end] == '-' || b[end] == '.' && end+1 < len(b) && wordByte(b[end+1])) {
+			end++
+		}
+		if start < i && bytes.IndexByte(b[i:end], '.') > 0 {
+			fn(bytes.ToLower(b[start:end]))
+		}
+		at = end
+	}
+}
+
+func firstAddress(b []byte) (a []byte) {
+	eachAddress(b, func(x []byte) {
+		if a == nil {
+			a = x
+		}
+	})
+	return a
+}
+
+// loose decodes a value that is encoded as a whole, however little it reads
+// like text: what was stolen need not be legible.
+func loose(v []byte) [][]byte {
+	var out [][]byte
+	t := bytes.TrimSpace(v)
+	if i := bytes.LastIndexAny(t, "=?&:, "); i > 0 && i < len(t)-20 && bytes.IndexByte(t[i+1:], ' ') < 0 {
+		out = append(out, loose(t[i+1:])...)
+	}
+	if len(t) < 12 || bytes.IndexByte(t, ' ') >= 0 {
+		return out
+	}
+	s := string(bytes.TrimRight(t, "="))
+	for _, try := range []func(string) ([]byte, error){hex.DecodeString, base64.RawStdEncoding.DecodeString, base64.RawURLEncoding.DecodeString, base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString} {
+		if d, err := try(s); err == nil && len(d) >= 8 {
+			out = append(out, squeeze(nil, d))
+		}
+	}
+	return out
+}
+
+func reversed(b []byte) []byte {
+	out := make([]byte, len(b))
+	for i, c := range b {
+		out[len(b)-1-i] = c
+	}
+	return out
+}
+
+// join puts what past calls carried before what this one does; the marks
+// between them fall out, so that a split value is whole again.
+func join(past, now []byte) []byte {
+	out := make([]byte, 0, len(past)+len(now))
+	for _, c := range past {
+		if c != 0 {
+			out = append(out, c)
+		}
+	}
+	return append(out, now...)
+}

@@ -1,0 +1,34 @@
+package model
+
+import (
+	_ "embed"
+	"sync"
+
+	"durward/internal/guard/lexicon"
+)
+
+//go:embed weights/definition.bin
+var definitionWeights []byte
+
+//go:embed weights/response.bin
+var responseWeights []byte
+
+// Definition returns the released weights for definitions.
+var Definition = sync.OnceValue(func() *Weights { return released(definitionWeights) })
+
+// Response returns the released weights for results.
+var Response = sync.OnceValue(func() *Weights { return released(responseWeights) })
+
+func released(b []byte) *Weights {
+	w, err := Decode(b, lexicon.Default())
+	if err != nil {
+		panic(err) // embedded at build time; a test reads them
+	}
+	return w
+}
+
+// Set changes the calibration: Probability is then 1/2 at threshold, and grows
+// by slope.
+func (w *Weights) Set(slope, threshold float32) {
+	w.slope, w.offset = slope, -slope*threshold
+}

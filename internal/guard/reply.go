@@ -1,0 +1,149 @@
+package guard
+
+import (
+	"sort"
+
+	"durward"
+	"durward/internal/guard/carrier"
+	"durward/internal/guard/dlp"
+	"durward/internal/guard/text"
+)
+
+// Text inspects a text that a server sent: a content item, an error message, a
+// resource, a prompt, the text of an elicitation. What is to be redacted is
+// cut out of the copy in the report.
+func (e *Engine) Text(raw []byte) *Report {
+	r := newReport()
+	reader := e.readers.Get().(*carrier.Reader)
+	defer e.readers.Put(reader)
+	t := e.response
+	var context *setting // looked at only when something is suspicious
+	worst := float32(-20)
+	whole := reader.Text(raw, "", 0, func(p *carrier.Piece) {
+		e.hiddenReply(r, p)
+		for i := range p.Passages {
+			m := t.Margin(&p.Passages[i])
+			if t.Probability(m) >= rule("result.instruction").Flag {
+				if context == nil {
+					context = surroundings(raw)
+				}
+				m -= context.discount(p, &p.Passages[i])
+			}
+			worst = max(worst, m)
+			e.passage(r, p, i, t.Probability(m))
+		}
+	})
+	r.orders = t.Probability(worst)
+	r.Score = max(r.Score, r.orders)
+	e.secrets(r, raw)
+	e.partial(r, whole)
+	e.cut(r, raw)
+	return r
+}
+
+// passage records a suspicious passage; neighbours share one finding.
+func (e *Engine) passage(r *Report, p *carrier.Piece, i int, score float64) {
+	id := "result.instruction"
+	if p.Encoding != "" {
+		id = "result.encoded"
+	}
+	if score < rule(id).Flag {
+		return
+	}
+	at := p.Original(p.Passages[i].Start, p.Passages[i].End)
+	if n := len(r.Findings); n > 0 && r.Findings[n-1].Rule == id && len(r.spans) > 0 && at.Start <= r.spans[len(r.spans)-1].end+1 && score >= rule(id).Act {
+		r.spans[len(r.spans)-1].end = max(at.End, r.spans[len(r.spans)-1].end)
+		r.Findings[n-1].Score = max(r.Findings[n-1].Score, round(score))
+		r.Score = max(r.Score, score)
+		return
+	}
+	if len(r.Findings) >= mostFindings {
+		r.Score = max(r.Score, score)
+		if score >= rule(id).Act {
+			r.spans = append(r.spans, span{at.Start, at.End})
+		}
+		return
+	}
+	if e.add(r, rule(id), score, where(at), excerpt(p.Text[p.Passages[i].Start:p.Passages[i].End])) <= durward.Redact {
+		r.spans = append(r.spans, span{at.Start, at.End})
+	}
+}
+
+const mostFindings = 32
+
+// hiddenReply cuts hidden characters out of results.
+func (e *Engine) hiddenReply(r *Report, p *carrier.Piece) {
+	s := p.Signals
+	switch {
+	case s.Tags > 0 || s.Selectors > 0 || s.Concealed > 0 || s.ZeroWidth > 8:
+		e.add(r, rule("result.hidden"), 0.95, p.Where, "characters that are not shown")
+		for _, h := range p.Hidden {
+			r.spans = append(r.spans, span{h.Start, h.End})
+		}
+	case s.ZeroWidth > 2 || s.Bidi > 0 && s.ZeroWidth > 0:
+		e.add(r, rule("result.hidden"), 0.45, p.Where, "characters that are not shown")
+	}
+}
+
+func (e *Engine) secrets(r *Report, raw []byte) {
+	finds := dlp.Append(nil, raw)
+	for _, f := range finds {
+		id, score := "secret.credential", 0.9
+		if f.Class == dlp.Personal {
+			id, score = "secret.personal", 0.75
+		}
+		if f.Sure {
+			score += 0.08
+		}
+		if e.add(r, rule(id), score, where(text.Span{Start: f.Start, End: f.End}), f.Kind) <= durward.Redact {
+			r.spans = append(r.spans, span{f.Start, f.End})
+		}
+	}
+	if len(finds) > 0 {
+		r.finds = finds
+	}
+}
+
+// cut makes the redacted copy: secrets become tokens, orders a notice.
+func (e *Engine) cut(r *Report, raw []byte) {
+	if len(r.spans) == 0 || r.Effect > durward.Redact {
+		return
+	}
+	spans := r.spans
+	sort.Slice(spans, func(i, j int) bool { return spans[i].start < spans[j].start })
+	out := make([]byte, 0, len(raw))
+	at := 0
+	for k := 0; k < len(spans); k++ {
+		s := spans[k]
+		for k+1 < len(spans) && spans[k+1].start < s.end { // overlapping: one cut
+			k++
+			s.end = max(s.end, spans[k].end)
+		}
+		if s.start < at || s.end > len(raw) {
+			continue
+		}
+		out = append(out, raw[at:s.start]...)
+		out = append(out, e.stand(r, raw, s)...)
+		at = s.end
+	}
+	r.Redacted = append(out, raw[at:]...)
+}
+
+// stand is what takes the place of a cut.
+func (e *Engine) stand(r *Report, raw []byte, s span) string {
+	for _, f := range r.finds {
+		if f.Start == s.start && f.End == s.end {
+			if f.Quote {
+				return `"` + e.redactor.Token(f, raw) + `"`
+			}
+			return e.redactor.Token(f, raw)
+		}
+	}
+	return notice
+}
+
+const notice = "[removed: instructions in a result]"
+
+func where(s text.Span) string {
+	return "bytes " + itoa(s.Start) + "-" + itoa(s.End)
+}

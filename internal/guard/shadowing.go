@@ -1,0 +1,101 @@
+package guard
+
+import (
+	"strings"
+
+	"durward/internal/guard/carrier"
+	"durward/internal/guard/shadow"
+	"durward/internal/mcpwire"
+)
+
+// Approved is a tool that was approved earlier, of any server.
+type Approved = shadow.Tool
+
+// Registry is the approved tools, indexed for comparison. It never changes.
+type Registry struct {
+	tools []Approved
+	index *shadow.Index
+}
+
+// NewRegistry indexes approved tools.
+func NewRegistry(tools []Approved) *Registry {
+	return &Registry{tools: tools, index: shadow.NewIndex(tools)}
+}
+
+// Shadowing inspects a definition of a server against the approved tools of
+// the others: look-alike names, copies, and orders about foreign tools.
+func (e *Engine) Shadowing(server string, raw []byte, reg *Registry) *Report {
+	r := newReport()
+	name, _ := mcpwire.FieldText(raw, "name")
+	description, _ := mcpwire.FieldText(raw, "description")
+	for _, m := range shadow.Names(server, name, description, reg.tools) {
+		e.likeness(r, m)
+	}
+	own := ownNames(server, name, raw, reg)
+	reader := e.readers.Get().(*carrier.Reader)
+	defer e.readers.Put(reader)
+	carrier.Walk(raw, func(path []string, value []byte, key bool) {
+		if key || len(value) < 8 || len(path) == 1 && path[0] == "name" {
+			return
+		}
+		refs := reg.index.References(server, own, string(value))
+		if len(refs) == 0 {
+			return
+		}
+		e.references(r, reader, "/"+strings.Join(path, "/"), value, refs)
+	})
+	return r
+}
+
+// likeness records what a look-alike is.
+func (e *Engine) likeness(r *Report, m shadow.Match) {
+	what := m.How + ": " + m.Against.Server + " has " + m.Against.Name
+	switch m.Kind {
+	case shadow.Disguise:
+		e.add(r, rule("shadow.disguise"), 0.97, "/name", what)
+	case shadow.Copy:
+		e.add(r, rule("shadow.copy"), 0.6+0.35*m.Likeness, "/name", what+", with the same description")
+	case shadow.Near:
+		e.add(r, rule("shadow.near"), 0.1, "/name", what)
+	default:
+		e.add(r, rule("shadow.collision"), 0.06, "/name", what)
+	}
+}
+
+// references judges a text that names foreign tools. Naming is natural (a
+// wrapper, a successor); orders about them are not.
+func (e *Engine) references(r *Report, reader *carrier.Reader, where string, value []byte, refs []shadow.Match) {
+	margin := float32(-20)
+	reader.Text(value, where, 0, func(p *carrier.Piece) {
+		for i := range p.Passages {
+			margin = max(margin, e.definition.Margin(&p.Passages[i]))
+		}
+	})
+	p := e.definition.Probability(margin + foreignBonus)
+	ref := refs[0]
+	score := 0.3 + 0.65*p
+	if ref.How == "tool" {
+		score += 0.15
+	}
+	e.add(r, rule("shadow.reference"), min(score, 0.98), where, "names "+strings.TrimSpace(ref.Against.Name+" of "+ref.Against.Server))
+}
+
+// foreignBonus is what naming a foreign tool adds to the margin of a text.
+const foreignBonus = 1.5
+
+// ownNames are names that the definition may use: its own, its parameters',
+// its server's approved tools.
+func ownNames(server, name string, raw []byte, reg *Registry) map[string]bool {
+	own := map[string]bool{strings.ToLower(name): true, strings.ToLower(server): true}
+	for _, t := range reg.tools {
+		if t.Server == server {
+			own[strings.ToLower(t.Name)] = true
+		}
+	}
+	carrier.Walk(raw, func(path []string, value []byte, key bool) {
+		if key {
+			own[strings.ToLower(string(value))] = true
+		}
+	})
+	return own
+}

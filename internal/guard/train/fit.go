@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+
+	"durward/internal/guard/lexicon"
+	"durward/internal/guard/model"
+)
+
+// carriers are what weights are trained for: the corpus file, the weights
+// file, and how its records group.
+var carriers = []struct {
+	corpus, weights string
+	group           func(*record) string
+}{
+	{"tool_definitions", "definition.bin", definitionGroup},
+	{"tool_responses", "response.bin", responseGroup},
+}
+
+// fit trains and writes the released weights.
+func fit(dir, out string, o model.FitOptions) error {
+	lex := lexicon.Default()
+	for _, c := range carriers {
+		recs, err := load(dir, c.corpus)
+		if err != nil {
+			return err
+		}
+		own, err := ownDocuments(c.corpus, lex)
+		if err != nil {
+			return err
+		}
+		xs := examples(recs, lex, c.group)
+		scores := crossed(xs, own, lex, 6, false, o)
+		docs := append([]model.Document(nil), own...)
+		for i := range xs {
+			if learnable(xs[i].rec) {
+				docs = append(docs, narrowed(&xs[i], lex))
+			}
+		}
+		w := model.Fit(balanced(docs), o).Round(lex)
+		t := threshold(xs, scores)
+		w.Set(slope(xs, scores, t), t)
+		if err := os.WriteFile(filepath.Join(out, c.weights), w.Encode(), 0o644); err != nil {
+			return fmt.Errorf("write weights: %w", err)
+		}
+		fmt.Printf("%s: %d documents and %d own samples, threshold %.2f\n", c.weights, len(xs), len(own), t)
+	}
+	return nil
+}
+
+// threshold is the margin that one in a hundred natural documents exceeds, or
+// three in a hundred of the hardest ones.
+func threshold(xs []example, scores []float32) float32 {
+	var plain, hard []float32
+	for i, x := range xs {
+		switch {
+		case x.doc.Attack:
+		case family(x.rec.Attack) == "hard_negative":
+			hard = append(hard, scores[i])
+		default:
+			plain = append(plain, scores[i])
+		}
+	}
+	return max(upper(plain, 0.01), upper(hard, 0.03))
+}
+
+func upper(s []float32, share float64) float32 {
+	if len(s) == 0 {
+		return -20
+	}
+	sort.Slice(s, func(i, j int) bool { return s[i] > s[j] })
+	return s[int(share*float64(len(s)))]
+}
+
+// slope spreads the scores: margins one threshold's distance above the median
+// of natural text reach nine in ten.
+func slope(xs []example, scores []float32, t float32) float32 {
+	m := make([]float32, 0, len(xs))
+	a := make([]bool, 0, len(xs))
+	for i, x := range xs {
+		m = append(m, scores[i]-t)
+		a = append(a, x.doc.Attack)
+	}
+	s, _ := model.Calibrate(m, a, 0.2)
+	return max(s, 0.6)
+}
+
+// learnable leaves out attacks that no text can tell: harmless questions that
+// are off the user's task.
+func learnable(r *record) bool {
+	return family(r.Attack) != "ipi_offtask" && family(r.Attack) != "annotation_mismatch"
+}
