@@ -91,7 +91,7 @@ var rules = []Rule{
 	{"definition.annotation", VectorPoisoning, "MCP03", "medium", Hold, 0.3, 0.5, "The hints say harmless, the name does not."},
 	{"definition.channel", VectorPoisoning, "MCP10", "medium", Hold, 0.3, 0.5, "A parameter asks for more than the tool needs."},
 	{"definition.split", VectorPoisoning, "MCP03", "high", Hold, 0.3, 0.5, "Definitions of one server give orders when read together."},
-	{"definition.name", VectorPoisoning, "MCP03", "low", Flagged, 0.05, 0.1, "The name has characters that the specification does not allow."},
+	{"definition.name", VectorPoisoning, "MCP03", "low", Observe, 0.05, 0.1, "The name has characters that the specification does not allow."},
 	{"redefinition.changed", VectorRugPull, "MCP03", "medium", Flagged, 0.01, 0.1, "The definition is not the one that was approved."},
 	{"redefinition.risky", VectorRugPull, "MCP03", "high", Hold, 0.3, 0.5, "The change reaches further than what was approved."},
 	{"redefinition.poisoned", VectorRugPull, "MCP03", "critical", Block, 0.3, 0.5, "The change brought orders to the model."},

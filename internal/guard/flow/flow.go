@@ -156,11 +156,13 @@ func (s *Session) remember(server string, class Class, b []byte) {
 			s.prints[h] = at
 		}
 	})
-	eachValue(b, func(v []byte) {
+	keep := func(v []byte) {
 		if len(s.values) < maxValues {
 			s.values[hashOf(v)] = at
 		}
-	})
+	}
+	eachValue(b, keep)
+	eachPhrase(b, keep)
 }
 
 // Call judges a call before it is made.
@@ -194,6 +196,7 @@ type call struct {
 	leaves  []leaf
 	sent    []byte   // squeezed text of all that is not an address of the call
 	views   [][]byte // squeezed decoded forms
+	opened  [][]byte // decoded forms as they are
 	targets []leaf   // whom or what the call is aimed at
 	outside bool     // aimed at someone or something not ours
 }
@@ -224,6 +227,7 @@ func (s *Session) read(args []byte) *call {
 		c.sent = squeeze(c.sent, folder.Fold(value).Bytes)
 		for _, v := range views.Open(value) {
 			c.views = append(c.views, squeeze(nil, v.Text))
+			c.opened = append(c.opened, bytes.Clone(v.Text))
 		}
 		c.views = append(c.views, loose(value)...)
 	})
@@ -307,15 +311,23 @@ func (s *Session) subject(src source, c *call) bool {
 // leakedValues counts rare values (numbers, keys, addresses) one by one.
 func (s *Session) leakedValues(server string, c *call) Finding {
 	count := map[origin]int{}
-	for _, l := range c.leaves {
-		if aims(l.name) {
-			continue
+	seen := map[uint32]bool{}
+	note := func(v []byte) {
+		h := hashOf(v)
+		if at, ok := s.values[h]; ok && !seen[h] {
+			seen[h] = true
+			count[at]++
 		}
-		eachValue(l.value, func(v []byte) {
-			if at, ok := s.values[hashOf(v)]; ok {
-				count[at]++
-			}
-		})
+	}
+	texts := c.opened
+	for _, l := range c.leaves {
+		if !aims(l.name) || len(l.value) > 64 {
+			texts = append(texts, l.value)
+		}
+	}
+	for _, t := range texts {
+		eachValue(t, note)
+		eachPhrase(t, note)
 	}
 	for at, n := range count {
 		src := s.from[at]
@@ -355,6 +367,9 @@ func (s *Session) obeys(server string, r Role, c *call) Finding {
 	for _, l := range c.leaves {
 		aimed := aims(l.name)
 		if !aimed && !(r.Grave && len(l.value) <= 64) {
+			if r.Sink && len(l.value) >= 8 && len(l.value) <= 400 && s.written(l.value) { // dictated
+				return Finding{Rule: "provenance", Score: 0.58, Where: l.where, What: "what is sent was dictated by a stranger"}
+			}
 			continue
 		}
 		if !s.written(l.value) || s.replies(l) {

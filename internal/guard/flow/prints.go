@@ -128,6 +128,22 @@ func eachValue(b []byte, fn func([]byte)) {
 	}
 }
 
+// eachPhrase calls fn for the squeezed strings between marks: the short
+// values of a record, a name or a street.
+func eachPhrase(b []byte, fn func([]byte)) {
+	var buf []byte
+	start := 0
+	for i := 0; i <= len(b); i++ {
+		if i < len(b) && bytes.IndexByte([]byte("|,;\n\"{}[]\t:="), b[i]) < 0 {
+			continue
+		}
+		if buf = squeeze(buf[:0], b[start:i]); len(buf) >= 8 && len(buf) <= 80 && bytes.IndexByte(bytes.TrimSpace(b[start:i]), ' ') > 0 {
+			fn(buf)
+		}
+		start = i + 1
+	}
+}
+
 // date reports 2026-11-22 and times: they are everywhere.
 func date(v []byte) bool {
 	if len(v) < 8 {

@@ -151,3 +151,17 @@ func likeness(a, b map[string]bool) float64 {
 	}
 	return float64(both) / float64(min(len(a), len(b)))
 }
+
+// overlap is what two descriptions share of both.
+func overlap(a, b map[string]bool) float64 {
+	if len(a) == 0 || len(b) == 0 {
+		return 0
+	}
+	both := 0
+	for w := range a {
+		if b[w] {
+			both++
+		}
+	}
+	return float64(both) / float64(len(a)+len(b)-both)
+}

@@ -9,14 +9,17 @@ import (
 type Index struct {
 	tools   map[string]Tool   // by folded name
 	servers map[string]string // folded name -> server
+	plain   map[string]Tool   // tools whose names are everyday words
 }
 
 // NewIndex builds the index. Names that are everyday words are left out.
 func NewIndex(approved []Tool) *Index {
-	x := &Index{tools: map[string]Tool{}, servers: map[string]string{}}
+	x := &Index{tools: map[string]Tool{}, servers: map[string]string{}, plain: map[string]Tool{}}
 	for _, t := range approved {
 		if distinct(t.Name) {
 			x.tools[strings.ToLower(t.Name)] = t
+		} else if len(t.Name) >= 3 {
+			x.plain[strings.ToLower(t.Name)] = t
 		}
 		if s := strings.ToLower(t.Server); len(s) >= 4 {
 			x.servers[s] = t.Server
@@ -80,23 +83,40 @@ func (x *Index) find(word string) (Tool, bool) {
 	return Tool{}, false
 }
 
-// quoted finds single-word names where the text marks them as tools.
+// quoted finds everyday names where the text marks them as tools or servers.
 func (x *Index) quoted(server string, own map[string]bool, s string, seen map[string]bool) []Match {
 	var out []Match
 	lower := strings.ToLower(s)
-	for name, srv := range x.servers {
-		if srv == server || len(name) < 4 || seen["@"+name] || own[name] {
-			continue
+	for name, t := range x.plain {
+		if t.Server != server && !own[name] && !seen[name] && marked(lower, name, toolForms) {
+			seen[name] = true
+			out = append(out, Match{Kind: Reference, Against: t, How: "tool"})
 		}
-		for _, form := range []string{" " + name + " server", "`" + name + "`", " " + name + " tool", "'" + name + "'", "\"" + name + "\"", "the " + name + " mcp", " " + name + "'s "} {
-			if strings.Contains(lower, form) {
-				seen["@"+name] = true
-				out = append(out, Match{Kind: Reference, Against: Tool{Server: srv}, How: "server"})
-				break
-			}
+	}
+	for name, srv := range x.servers {
+		if srv != server && !own[name] && !seen["@"+name] && marked(lower, name, serverForms) {
+			seen["@"+name] = true
+			out = append(out, Match{Kind: Reference, Against: Tool{Server: srv}, How: "server"})
 		}
 	}
 	return out
+}
+
+var (
+	toolForms   = [][2]string{{"`", "`"}, {"the ", " tool"}, {"tool ", " "}, {"'", "'"}, {"\"", "\""}, {"call ", " "}, {"calling ", " "}, {"invoke ", " "}, {"calls to ", " "}, {" ", "()"}, {"when ", " is called"}, {"using ", ","}}
+	serverForms = [][2]string{{" ", " server"}, {"`", "`"}, {" ", " tool"}, {"'", "'"}, {"\"", "\""}, {"the ", " mcp"}, {" ", "'s "}}
+)
+
+func marked(s, name string, forms [][2]string) bool {
+	if !strings.Contains(s, name) {
+		return false
+	}
+	for _, f := range forms {
+		if strings.Contains(s, f[0]+name+f[1]) {
+			return true
+		}
+	}
+	return false
 }
 
 func nameByte(c byte) bool {

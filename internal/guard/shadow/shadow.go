@@ -58,10 +58,13 @@ func Names(server, name, description string, approved []Tool) []Match {
 		switch {
 		case odd || how == "characters":
 			m.Kind = Disguise
-		case m.Likeness >= copied && len(description) > 12:
-			m.Kind = Copy
 		case how == "exact":
 			m.Kind = Collision
+			if m.Likeness = overlap(grams, shingles(t.Description)); m.Likeness >= same && len(description) > 12 {
+				m.Kind = Copy
+			}
+		case m.Likeness >= copied && len(description) > 12:
+			m.Kind = Copy
 		default:
 			m.Kind = Near
 		}
@@ -70,8 +73,13 @@ func Names(server, name, description string, approved []Tool) []Match {
 	return out
 }
 
-// copied is the likeness from which a description counts as taken over.
-const copied = 0.55
+// copied is the likeness from which a description under a changed name counts
+// as taken over; under the same name only the very same one does, since honest
+// servers describe the same work in the same words.
+const (
+	copied = 0.55
+	same   = 0.95
+)
 
 // oddName reports characters that no MCP name needs and that deceive the eye.
 func oddName(name string) bool {
