@@ -2,10 +2,12 @@ package guard
 
 import (
 	"sort"
+	"strconv"
 
 	"durward"
 	"durward/internal/guard/carrier"
 	"durward/internal/guard/dlp"
+	"durward/internal/guard/lexicon"
 	"durward/internal/guard/text"
 )
 
@@ -17,18 +19,11 @@ func (e *Engine) Text(raw []byte) *Report {
 	reader := e.readers.Get().(*carrier.Reader)
 	defer e.readers.Put(reader)
 	t := e.response
-	var context *setting // looked at only when something is suspicious
 	worst := float32(-20)
-	whole := reader.Text(raw, "", 0, func(p *carrier.Piece) {
+	whole := reader.Text(raw, "", lexicon.Set{}, func(p *carrier.Piece) {
 		e.hiddenReply(r, p)
 		for i := range p.Passages {
 			m := t.Margin(&p.Passages[i])
-			if t.Probability(m) >= rule("result.instruction").Flag {
-				if context == nil {
-					context = surroundings(raw)
-				}
-				m -= context.discount(p, &p.Passages[i])
-			}
 			worst = max(worst, m)
 			e.passage(r, p, i, t.Probability(m))
 		}
@@ -47,11 +42,12 @@ func (e *Engine) passage(r *Report, p *carrier.Piece, i int, score float64) {
 	if p.Encoding != "" {
 		id = "result.encoded"
 	}
-	if score < rule(id).Flag {
+	mine := rule(id)
+	if mine.Act = max(mine.Act, e.response.Act()); score < mine.Flag {
 		return
 	}
 	at := p.Original(p.Passages[i].Start, p.Passages[i].End)
-	if n := len(r.Findings); n > 0 && r.Findings[n-1].Rule == id && len(r.spans) > 0 && at.Start <= r.spans[len(r.spans)-1].end+1 && score >= rule(id).Act {
+	if n := len(r.Findings); n > 0 && r.Findings[n-1].Rule == id && len(r.spans) > 0 && at.Start <= r.spans[len(r.spans)-1].end+1 && score >= mine.Act {
 		r.spans[len(r.spans)-1].end = max(at.End, r.spans[len(r.spans)-1].end)
 		r.Findings[n-1].Score = max(r.Findings[n-1].Score, round(score))
 		r.Score = max(r.Score, score)
@@ -59,12 +55,12 @@ func (e *Engine) passage(r *Report, p *carrier.Piece, i int, score float64) {
 	}
 	if len(r.Findings) >= mostFindings {
 		r.Score = max(r.Score, score)
-		if score >= rule(id).Act {
+		if score >= mine.Act {
 			r.spans = append(r.spans, span{at.Start, at.End})
 		}
 		return
 	}
-	if e.add(r, rule(id), score, where(at), excerpt(p.Text[p.Passages[i].Start:p.Passages[i].End])) <= durward.Redact {
+	if e.add(r, mine, score, where(at), excerpt(p.Text[p.Passages[i].Start:p.Passages[i].End])) <= durward.Redact {
 		r.spans = append(r.spans, span{at.Start, at.End})
 	}
 }
@@ -145,5 +141,5 @@ func (e *Engine) stand(r *Report, raw []byte, s span) string {
 const notice = "[removed: instructions in a result]"
 
 func where(s text.Span) string {
-	return "bytes " + itoa(s.Start) + "-" + itoa(s.End)
+	return "bytes " + strconv.Itoa(s.Start) + "-" + strconv.Itoa(s.End)
 }

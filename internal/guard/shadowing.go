@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"durward/internal/guard/carrier"
+	"durward/internal/guard/lexicon"
 	"durward/internal/guard/shadow"
 	"durward/internal/mcpwire"
 )
@@ -66,7 +67,7 @@ func (e *Engine) likeness(r *Report, m shadow.Match) {
 // wrapper, a successor); orders about them are not.
 func (e *Engine) references(r *Report, reader *carrier.Reader, where string, value []byte, refs []shadow.Match) {
 	margin := float32(-20)
-	reader.Text(value, where, 0, func(p *carrier.Piece) {
+	reader.Text(value, where, lexicon.Set{}, func(p *carrier.Piece) {
 		for i := range p.Passages {
 			margin = max(margin, e.definition.Margin(&p.Passages[i]))
 		}

@@ -112,7 +112,7 @@ func (d *definition) text(b []byte, path []string, place lexicon.Set) {
 func (d *definition) place(path []string) lexicon.Set {
 	var s []model.Shape
 	if len(path) == 0 {
-		return 0
+		return lexicon.Set{}
 	}
 	if slices.Contains(path, "inputSchema") || slices.Contains(path, "outputSchema") || slices.Contains(path, "arguments") {
 		s = append(s, model.PlaceParam)

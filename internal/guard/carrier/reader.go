@@ -46,7 +46,7 @@ func (r *Reader) Text(raw []byte, where string, place lexicon.Set, see func(*Pie
 	if c.Moved() && c.Signals != (text.Signals{}) {
 		source, moved = c.Bytes, true
 	}
-	place |= model.Place(r.lex, model.PlaceView)
+	place = place.Or(model.Place(r.lex, model.PlaceView))
 	for _, v := range r.views.Open(source) {
 		span := v.Span
 		if moved {

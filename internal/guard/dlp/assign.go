@@ -32,7 +32,7 @@ func assignment(keyword int) func([]byte, int) (Find, bool) {
 			quote, start = c, start+1
 		}
 		end := valueEnd(b, start, quote)
-		if !believable(b[start:end], quote != 0) {
+		if bytes.EqualFold(b[start:end], b[wordStart(b, i):min(len(b), wordStart(b, i)+end-start)]) || !believable(b[start:end], quote != 0) {
 			return Find{}, false
 		}
 		f := Find{Start: start, End: end, Value: start}

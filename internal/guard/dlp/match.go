@@ -45,7 +45,10 @@ func run(b []byte, i, prefix int, a *alphabet, least, most int) (Find, bool) {
 
 // harmless reports documentation keys and placeholders.
 func harmless(v []byte) bool {
-	if containsFold(v, "example") || containsFold(v, "xxxxx") || containsFold(v, "your") && len(v) < 40 || containsFold(v, "placeholder") || containsFold(v, "redacted") || containsFold(v, "changeme") || containsFold(v, "dummy") || containsFold(v, "123456789012345") {
+	if len(v) == 0 {
+		return true
+	}
+	if containsFold(v, "example") || containsFold(v, "xxxxx") || containsFold(v, "your") && len(v) < 40 || containsFold(v, "placeholder") || containsFold(v, "redacted") || containsFold(v, "changeme") || containsFold(v, "dummy") || containsFold(v, "fake") || containsFold(v, "next-token") || containsFold(v, "sample") || containsFold(v, "testpass") || v[0] == '?' && len(v) > 1 || containsFold(v, "123456789012345") {
 		return true
 	}
 	return bytes.Count(v, []byte("*")) > 4 || bytes.Contains(v, []byte("...")) || bytes.Contains(v, []byte("…"))
@@ -277,7 +280,7 @@ func basic(b []byte, i int) (Find, bool) {
 		return Find{}, false
 	}
 	raw, err := b64.RawStdEncoding.DecodeString(string(bytes.TrimRight(b[at:f.End], "=")))
-	if err != nil || bytes.IndexByte(raw, ':') < 1 {
+	if err != nil || bytes.IndexByte(raw, ':') < 1 || string(raw) == "test:test" || string(raw) == "user:pass" || string(raw) == "user:password" {
 		return Find{}, false
 	}
 	f.Value, f.Start = at, at

@@ -7,6 +7,8 @@ package lexicon
 import (
 	_ "embed"
 	"fmt"
+	"math/bits"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -21,23 +23,53 @@ var concepts string
 type Concept uint16
 
 // MaxConcepts bounds a [Set].
-const MaxConcepts = 64
+const MaxConcepts = 128
 
 // Set is a set of concepts.
-type Set uint64
+type Set [2]uint64
 
 // Has reports whether c is in s.
-func (s Set) Has(c Concept) bool { return s&(1<<c) != 0 }
+func (s Set) Has(c Concept) bool { return s[c>>6]&(1<<(c&63)) != 0 }
 
 // With returns s and c.
-func (s Set) With(c Concept) Set { return s | 1<<c }
+func (s Set) With(c Concept) Set {
+	s[c>>6] |= 1 << (c & 63)
+	return s
+}
+
+// Or returns the union.
+func (s Set) Or(o Set) Set { return Set{s[0] | o[0], s[1] | o[1]} }
+
+// Meets reports whether the sets share a concept.
+func (s Set) Meets(o Set) bool { return s[0]&o[0]|s[1]&o[1] != 0 }
+
+// Append appends the concepts of s in order.
+func (s Set) Append(dst []uint8) []uint8 {
+	for i, w := range s {
+		for ; w != 0; w &= w - 1 {
+			dst = append(dst, uint8(i<<6+bits.TrailingZeros64(w)))
+		}
+	}
+	return dst
+}
 
 // Lexicon is the compiled vocabulary. It never changes.
 type Lexicon struct {
 	*match.Automaton
-	names    []string
-	triggers Set
+	names     []string
+	triggers  Set
+	compounds []Compound
 }
+
+// Compound is a concept made of two others, the first before the second and
+// not far from it.
+type Compound struct {
+	Is, First, Then Concept
+	Within          int32 // bytes from the end of the first to the start of the second
+}
+
+// Compounds returns the compound concepts.
+func (l *Lexicon) Compounds() []Compound { return l.compounds }
 
 // Default returns the vocabulary that is built in.
 var Default = sync.OnceValue(func() *Lexicon {
@@ -57,6 +89,12 @@ func Parse(source string) (*Lexicon, error) {
 	for n, line := range strings.Split(source, "\n") {
 		trim := strings.TrimSpace(line)
 		if trim == "" || strings.HasPrefix(trim, "#") {
+			continue
+		}
+		if line[0] == '=' {
+			if err := l.compound(trim[1:]); err != nil {
+				return nil, fmt.Errorf("concepts line %d: %w", n+1, err)
+			}
 			continue
 		}
 		if line[0] != ' ' {
@@ -94,6 +132,34 @@ func (l *Lexicon) head(line string) error {
 		l.triggers = l.triggers.With(Concept(len(l.names)))
 	}
 	l.names = append(l.names, name)
+	return nil
+}
+
+// compound reads "name kind: first > second within".
+func (l *Lexicon) compound(line string) error {
+	head, rule, ok := strings.Cut(line, ":")
+	if !ok {
+		return fmt.Errorf("%q: want \"= name kind: first > second bytes\"", line)
+	}
+	name, _, _ := strings.Cut(strings.TrimSpace(head), " ")
+	is, known := l.Lookup(name)
+	if !known {
+		if err := l.head(strings.TrimSpace(head)); err != nil {
+			return err
+		}
+		is = Concept(len(l.names) - 1)
+	}
+	f := strings.Fields(rule)
+	if len(f) != 4 || f[1] != ">" {
+		return fmt.Errorf("%q: want \"first > second bytes\"", rule)
+	}
+	first, ok1 := l.Lookup(f[0])
+	then, ok2 := l.Lookup(f[2])
+	within, err := strconv.Atoi(f[3])
+	if !ok1 || !ok2 || err != nil {
+		return fmt.Errorf("%q: unknown concept or distance", rule)
+	}
+	l.compounds = append(l.compounds, Compound{is, first, then, int32(within)})
 	return nil
 }
 

@@ -28,7 +28,10 @@ func released(b []byte) *Weights {
 }
 
 // Set changes the calibration: Probability is then 1/2 at threshold, and grows
-// by slope.
-func (w *Weights) Set(slope, threshold float32) {
-	w.slope, w.offset = slope, -slope*threshold
+// by slope; findings act from the margin act on.
+func (w *Weights) Set(slope, threshold, act float32) {
+	w.slope, w.offset, w.act = slope, -slope*threshold, act
 }
+
+// Act is the probability from which a finding acts, not only tells.
+func (w *Weights) Act() float64 { return w.Probability(w.act) }

@@ -2,7 +2,6 @@ package model
 
 import (
 	"math"
-	"math/bits"
 	"math/rand/v2"
 )
 
@@ -11,6 +10,7 @@ import (
 type Document struct {
 	Passages []Passage
 	Attack   bool
+	Pure     bool // every passage is part of the attack
 	Weight   float32
 }
 
@@ -22,6 +22,7 @@ type FitOptions struct {
 	PairCost float32 // weight decay of concept pairs per update
 	Drop     float64 // how often a step sees the concepts alone
 	DropGram float64 // how often a step does not see a word group
+	Rest     float32 // weight of the other passages of a pure attack
 	Seed     uint64
 }
 
@@ -71,6 +72,11 @@ func (t *trainer) document(d *Document, epoch int) {
 			return
 		}
 		t.step(&d.Passages[best], top, 1, d.Weight)
+		for i := range d.Passages {
+			if d.Pure && i != best {
+				t.step(&d.Passages[i], t.f.Margin(&d.Passages[i]), 1, d.Weight*t.o.Rest)
+			}
+		}
 		return
 	}
 	for i := range d.Passages {
@@ -84,11 +90,13 @@ func (t *trainer) document(d *Document, epoch int) {
 
 // Margin is the score of a passage with unrounded weights.
 func (f *Floats) Margin(p *Passage) float32 {
+	var list [sets]uint8
+	in := p.Concepts.Append(list[:0])
 	var pairs, grams float32
-	for a := uint64(p.Concepts); a != 0; a &= a - 1 {
-		row := bits.TrailingZeros64(a) * sets
-		for b := a; b != 0; b &= b - 1 {
-			pairs += f.Pairs[row+bits.TrailingZeros64(b)]
+	for i, a := range in {
+		row := int(a) * sets
+		for _, b := range in[i:] {
+			pairs += f.Pairs[row+int(b)]
 		}
 	}
 	for _, g := range p.Grams {
@@ -97,7 +105,7 @@ func (f *Floats) Margin(p *Passage) float32 {
 	for _, g := range p.More {
 		grams += f.Grams[g]
 	}
-	return f.Bias + pairs*Spread(p.Concepts) + grams*Norm(p)
+	return f.Bias + pairs*spread[len(in)] + grams*Norm(p)
 }
 
 // step moves the weights towards the answer for one passage. Some steps hide
@@ -114,11 +122,13 @@ func (t *trainer) step(p *Passage, margin, want, weight float32) {
 	}
 	t.gb += g * g
 	t.f.Bias -= t.o.Rate * 0.1 * g / float32(math.Sqrt(float64(t.gb)+1))
-	s := Spread(p.Concepts) * g
-	for a := uint64(p.Concepts); a != 0; a &= a - 1 {
-		row := bits.TrailingZeros64(a) * sets
-		for b := a; b != 0; b &= b - 1 {
-			t.move(t.f.Pairs, t.gp, row+bits.TrailingZeros64(b), s, t.o.PairCost)
+	var list [sets]uint8
+	in := p.Concepts.Append(list[:0])
+	s := spread[len(in)] * g
+	for i, a := range in {
+		row := int(a) * sets
+		for _, b := range in[i:] {
+			t.move(t.f.Pairs, t.gp, row+int(b), s, t.o.PairCost)
 		}
 	}
 	s = Norm(&q) * g

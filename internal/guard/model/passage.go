@@ -41,6 +41,7 @@ type sentence struct {
 type Reader struct {
 	lex       *lexicon.Lexicon
 	shape     shapes
+	talk      lexicon.Concept
 	hits      []match.Hit
 	sentences []sentence
 	grams     []uint32
@@ -49,7 +50,8 @@ type Reader struct {
 
 // NewReader returns a reader over a vocabulary.
 func NewReader(lex *lexicon.Lexicon) *Reader {
-	return &Reader{lex: lex, shape: shapes{base: lexicon.Concept(lex.Len())}}
+	talk, _ := lex.Lookup("attacktalk")
+	return &Reader{lex: lex, shape: shapes{base: lexicon.Concept(lex.Len())}, talk: talk}
 }
 
 // Hits are the concept occurrences of the last text read.
@@ -66,15 +68,18 @@ func (r *Reader) Passages(b []byte, extra lexicon.Set) []Passage {
 	}
 	r.split(b)
 	r.assign()
+	if r.discusses() {
+		extra = r.shape.set(extra, PlaceDiscusses)
+	}
 	for i := range r.sentences {
 		s := &r.sentences[i]
-		hot := s.concepts&r.lex.Triggers() != 0
+		hot := s.concepts.Meets(r.lex.Triggers())
 		next := i+1 < len(r.sentences)
 		if hot {
 			r.read(b, s)
 			r.passages = append(r.passages, r.passage(i, false, extra))
 		}
-		if next && (hot || r.sentences[i+1].concepts&r.lex.Triggers() != 0) {
+		if next && (hot || r.sentences[i+1].concepts.Meets(r.lex.Triggers())) {
 			n := &r.sentences[i+1]
 			r.read(b, s)
 			r.read(b, n)
@@ -102,12 +107,23 @@ func (r *Reader) triggered() bool {
 	return false
 }
 
+// discusses reports a text that has attacks for its subject: it quotes them.
+func (r *Reader) discusses() bool {
+	n := 0
+	for _, h := range r.hits {
+		if lexicon.Concept(h.ID) == r.talk {
+			n++
+		}
+	}
+	return n >= 5
+}
+
 func (r *Reader) passage(i int, pair bool, extra lexicon.Set) Passage {
 	s := r.sentences[i]
-	p := Passage{Start: s.start, End: s.end, Concepts: s.concepts | extra, first: i, pair: pair}
+	p := Passage{Start: s.start, End: s.end, Concepts: s.concepts.Or(extra), first: i, pair: pair}
 	if pair {
 		p.End = r.sentences[i+1].end
-		p.Concepts |= r.sentences[i+1].concepts
+		p.Concepts = p.Concepts.Or(r.sentences[i+1].concepts)
 	}
 	return p
 }
@@ -120,7 +136,7 @@ func (r *Reader) read(b []byte, s *sentence) {
 	s.from = len(r.grams)
 	r.grams = appendGrams(r.grams, b[s.start:s.end])
 	s.to = len(r.grams)
-	s.concepts |= r.shape.of(b[s.start:s.end])
+	s.concepts = s.concepts.Or(r.shape.of(b[s.start:s.end]))
 }
 
 // split finds the sentences: they end at . ! ? ; followed by a blank, at line
@@ -165,15 +181,48 @@ func (r *Reader) close(b []byte, start, end int) {
 	r.sentences = append(r.sentences, sentence{start: start, end: end})
 }
 
-// assign gives each sentence the concepts that end in it.
+// assign gives each sentence the concepts that end in it, and the compounds
+// whose parts stand close together in it.
 func (r *Reader) assign() {
-	k := 0
-	for _, h := range r.hits {
+	k, from := 0, 0
+	for i, h := range r.hits {
 		for k+1 < len(r.sentences) && int(h.End) > r.sentences[k].end {
-			k++
+			r.combine(k, r.hits[from:i])
+			k, from = k+1, i
 		}
 		if k < len(r.sentences) {
 			r.sentences[k].concepts = r.sentences[k].concepts.With(lexicon.Concept(h.ID))
 		}
 	}
+	if k < len(r.sentences) {
+		r.combine(k, r.hits[from:])
+	}
+}
+
+const nearest = 24 // hits that a compound may reach over
+
+func (r *Reader) combine(k int, hits []match.Hit) {
+	s := &r.sentences[k]
+	for _, c := range r.lex.Compounds() {
+		if !s.concepts.Has(c.First) || !s.concepts.Has(c.Then) {
+			continue
+		}
+		if together(hits, c) {
+			s.concepts = s.concepts.With(c.Is)
+		}
+	}
+}
+
+func together(hits []match.Hit, c lexicon.Compound) bool {
+	for i, h := range hits {
+		if lexicon.Concept(h.ID) != c.First {
+			continue
+		}
+		for _, n := range hits[i+1 : min(len(hits), i+1+nearest)] {
+			if lexicon.Concept(n.ID) == c.Then && n.End-n.Len >= h.End-2 && n.End-n.Len-h.End <= c.Within {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -28,6 +28,11 @@ const (
 	PlaceView
 	PlaceHidden
 	PlaceRequired
+	PlaceDiscusses // in a text about attacks
+	ShapeImperative
+	ShapePlease
+	ShapeNumber
+	ShapeMoney
 	shapeCount
 )
 
@@ -78,8 +83,19 @@ func (s shapes) of(b []byte) lexicon.Set {
 			braces++
 		case c >= 0x80:
 			high++
+		case c == '$' && i+1 < len(b) && '0' <= b[i+1] && b[i+1] <= '9':
+			set = s.set(set, ShapeMoney)
+		case '0' <= c && c <= '9' && i+3 < len(b) && '0' <= b[i+1] && b[i+1] <= '9' && '0' <= b[i+2] && b[i+2] <= '9':
+			set = s.set(set, ShapeNumber)
 		}
 		capsRun = 0
+	}
+	first, please := opening(b)
+	if imperative(first) {
+		set = s.set(set, ShapeImperative)
+	}
+	if please {
+		set = s.set(set, ShapePlease)
 	}
 	if caps >= 2 {
 		set = s.set(set, ShapeCaps)

@@ -6,15 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/bits"
 
 	"durward/internal/guard/lexicon"
 )
 
 const (
 	sets   = lexicon.MaxConcepts
-	magic  = "dwg1"
-	header = 4 + 4*6
+	magic  = "dwg2"
+	header = 4 + 4*7
 	// Size is the length of encoded weights.
 	Size = header + sets*sets + Buckets + sha256.Size
 )
@@ -26,7 +25,8 @@ type Weights struct {
 	gramScale  float32
 	slope      float32 // of the calibration
 	offset     float32
-	vocabulary uint32 // fingerprint of the concepts they were trained with
+	act        float32 // margin from which a finding acts, not only tells
+	vocabulary uint32  // fingerprint of the concepts they were trained with
 	pairs      [sets * sets]int8
 	grams      [Buckets]int8
 }
@@ -66,11 +66,13 @@ func quantise(dst []int8, src []float32) float32 {
 
 // Margin is the score of a passage before calibration; above zero is suspicious.
 func (w *Weights) Margin(p *Passage) float32 {
+	var list [sets]uint8
+	in := p.Concepts.Append(list[:0])
 	var pairs, grams int32
-	for a := uint64(p.Concepts); a != 0; a &= a - 1 {
-		row := bits.TrailingZeros64(a) * sets
-		for b := a; b != 0; b &= b - 1 {
-			pairs += int32(w.pairs[row+bits.TrailingZeros64(b)])
+	for i, a := range in {
+		row := int(a) * sets
+		for _, b := range in[i:] {
+			pairs += int32(w.pairs[row+int(b)])
 		}
 	}
 	for _, g := range p.Grams {
@@ -79,15 +81,11 @@ func (w *Weights) Margin(p *Passage) float32 {
 	for _, g := range p.More {
 		grams += int32(w.grams[g])
 	}
-	return w.bias + float32(pairs)*w.pairScale*Spread(p.Concepts) + float32(grams)*w.gramScale*Norm(p)
+	return w.bias + float32(pairs)*w.pairScale*spread[len(in)] + float32(grams)*w.gramScale*Norm(p)
 }
 
-// Spread weighs concept pairs so that long lists of concepts do not shout.
-func Spread(s lexicon.Set) float32 {
-	return spread[bits.OnesCount64(uint64(s))]
-}
-
-var spread = func() (t [65]float32) {
+// spread weighs concept pairs so that long lists of concepts do not shout.
+var spread = func() (t [sets + 1]float32) {
 	for n := range t {
 		t[n] = float32(1 / math.Sqrt(math.Max(1, float64(n*(n+1)/2))))
 	}
@@ -118,7 +116,7 @@ func fingerprint(lex *lexicon.Lexicon) uint32 {
 func (w *Weights) Encode() []byte {
 	out := make([]byte, 0, Size)
 	out = append(out, magic...)
-	for _, f := range []float32{w.bias, w.pairScale, w.gramScale, w.slope, w.offset} {
+	for _, f := range []float32{w.bias, w.pairScale, w.gramScale, w.slope, w.offset, w.act} {
 		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(f))
 	}
 	out = binary.LittleEndian.AppendUint32(out, w.vocabulary)
@@ -142,10 +140,10 @@ func Decode(b []byte, lex *lexicon.Lexicon) (*Weights, error) {
 		return nil, errors.New("model: checksum does not match")
 	}
 	w := &Weights{}
-	for i, f := range []*float32{&w.bias, &w.pairScale, &w.gramScale, &w.slope, &w.offset} {
+	for i, f := range []*float32{&w.bias, &w.pairScale, &w.gramScale, &w.slope, &w.offset, &w.act} {
 		*f = math.Float32frombits(binary.LittleEndian.Uint32(b[4+4*i:]))
 	}
-	w.vocabulary = binary.LittleEndian.Uint32(b[24:])
+	w.vocabulary = binary.LittleEndian.Uint32(b[28:])
 	if w.vocabulary != fingerprint(lex) {
 		return nil, fmt.Errorf("model: weights belong to another vocabulary (%08x)", w.vocabulary)
 	}

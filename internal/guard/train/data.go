@@ -95,7 +95,7 @@ func examples(recs []record, lex *lexicon.Lexicon, group func(*record) string) [
 		if len(r.Tool) > 0 {
 			reader.Definition(r.Tool, see)
 		} else {
-			reader.Text([]byte(r.Text), "", 0, see)
+			reader.Text([]byte(r.Text), "", lexicon.Set{}, see)
 		}
 		out = append(out, x)
 	}
@@ -108,8 +108,8 @@ func narrowed(x *example, lex *lexicon.Lexicon) model.Document {
 		return x.doc
 	}
 	reader := carrier.NewReader(lex)
-	d := model.Document{Attack: true, Weight: x.doc.Weight}
-	reader.Text([]byte(x.rec.Payload), "", 0, func(p *carrier.Piece) {
+	d := model.Document{Attack: true, Pure: true, Weight: x.doc.Weight}
+	reader.Text([]byte(x.rec.Payload), "", lexicon.Set{}, func(p *carrier.Piece) {
 		for _, g := range p.Passages {
 			d.Passages = append(d.Passages, clone(g))
 		}
@@ -134,9 +134,9 @@ func family(attack string) string {
 // different places of it.
 func ownDocuments(carrierName string, lex *lexicon.Lexicon) ([]model.Document, error) {
 	c := samples.Definition
-	places := []lexicon.Set{0, 0, model.Place(lex, model.PlaceParam), model.Place(lex, model.PlaceMeta), 0, model.Place(lex, model.PlaceParam), model.Place(lex, model.PlaceEnum, model.PlaceParam), model.Place(lex, model.PlaceTitle)}
+	places := []lexicon.Set{{}, {}, model.Place(lex, model.PlaceParam), model.Place(lex, model.PlaceMeta), {}, model.Place(lex, model.PlaceParam), model.Place(lex, model.PlaceEnum, model.PlaceParam), model.Place(lex, model.PlaceTitle)}
 	if carrierName == "tool_responses" {
-		c, places = samples.Response, []lexicon.Set{0, 0, 0, 0, model.Place(lex, model.PlaceView)}
+		c, places = samples.Response, []lexicon.Set{{}, {}, {}, {}, {}, {}, model.Place(lex, model.PlaceDiscusses), {}, {}, model.Place(lex, model.PlaceView)}
 	}
 	n := samplesPerFamily
 	if c == samples.Response {
@@ -149,7 +149,7 @@ func ownDocuments(carrierName string, lex *lexicon.Lexicon) ([]model.Document, e
 	reader := carrier.NewReader(lex)
 	var out []model.Document
 	for i, s := range all {
-		d := model.Document{Attack: s.Attack, Weight: 1}
+		d := model.Document{Attack: s.Attack, Pure: s.Attack, Weight: 1}
 		reader.Text([]byte(s.Text), "", places[i%len(places)], func(p *carrier.Piece) {
 			for _, g := range p.Passages {
 				d.Passages = append(d.Passages, clone(g))

@@ -41,19 +41,19 @@ func fit(dir, out string, o model.FitOptions) error {
 			}
 		}
 		w := model.Fit(balanced(docs), o).Round(lex)
-		t := threshold(xs, scores)
-		w.Set(slope(xs, scores, t), t)
+		t, act := thresholds(xs, scores)
+		w.Set(slope(xs, scores, t), t, act)
 		if err := os.WriteFile(filepath.Join(out, c.weights), w.Encode(), 0o644); err != nil {
 			return fmt.Errorf("write weights: %w", err)
 		}
-		fmt.Printf("%s: %d documents and %d own samples, threshold %.2f\n", c.weights, len(xs), len(own), t)
+		fmt.Printf("%s: %d documents and %d own samples, thresholds %.2f and %.2f\n", c.weights, len(xs), len(own), t, act)
 	}
 	return nil
 }
 
-// threshold is the margin that one in a hundred natural documents exceeds, or
-// three in a hundred of the hardest ones.
-func threshold(xs []example, scores []float32) float32 {
+// thresholds are the margin that one in a hundred natural documents exceeds,
+// and the margin that in addition only three in a hundred of the hardest do.
+func thresholds(xs []example, scores []float32) (tell, act float32) {
 	var plain, hard []float32
 	for i, x := range xs {
 		switch {
@@ -64,7 +64,8 @@ func threshold(xs []example, scores []float32) float32 {
 			plain = append(plain, scores[i])
 		}
 	}
-	return max(upper(plain, 0.01), upper(hard, 0.03))
+	tell = upper(plain, 0.01)
+	return tell, max(tell, upper(hard, 0.03))
 }
 
 func upper(s []float32, share float64) float32 {

@@ -19,10 +19,14 @@ func main() {
 	o := model.DefaultFit()
 	flag.Float64Var(&o.Drop, "drop", o.Drop, "")
 	flag.Float64Var(&o.DropGram, "dropgram", o.DropGram, "")
+	rest := flag.Float64("rest", float64(o.Rest), "")
+	pc := flag.Float64("paircost", float64(o.PairCost), "")
+	dc := flag.Float64("decay", float64(o.Decay), "")
 	flag.IntVar(&o.Epochs, "epochs", o.Epochs, "")
 	what := flag.String("explore", "", "carrier to explore")
 	out := flag.String("out", "", "directory to write weights to")
 	flag.Parse()
+	o.Rest, o.PairCost, o.Decay = float32(*rest), float32(*pc), float32(*dc)
 	if *out != "" {
 		if err := fit(*dir, *out, o); err != nil {
 			fmt.Fprintln(os.Stderr, "train:", err)
@@ -87,8 +91,13 @@ func summary(xs []example, s []float32) {
 		t := ben[int(fpr*float64(len(ben)))]
 		if len(hard) > 0 {
 			h := hard[int(0.03*float64(len(hard)))]
-			fmt.Printf("  hard 3%%: %.2f ", h)
-			t = max(t, h)
+			over := 0
+			for _, x := range hard {
+				if x > t {
+					over++
+				}
+			}
+			fmt.Printf("  hard 3%%: %.2f, over at t %d/%d ", h, over, len(hard))
 		}
 		hit, n := map[string]int{}, map[string]int{}
 		total, hits := 0, 0
