@@ -40,6 +40,7 @@ type Engine struct {
 	redactor   *dlp.Redactor
 	modes      map[string]Mode
 	readers    sync.Pool
+	clean      *Report // of texts without anything to judge
 }
 
 // New compiles a guard.
@@ -59,6 +60,8 @@ func New(o Options) (*Engine, error) {
 	if e.response == nil {
 		e.response = model.Response()
 	}
+	e.clean = newReport()
+	e.clean.Score = e.response.Probability(nothing)
 	e.readers.New = func() any { return carrier.NewReader(e.lex) }
 	return e, nil
 }

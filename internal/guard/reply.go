@@ -14,27 +14,38 @@ import (
 // Text inspects a text that a server sent: a content item, an error message, a
 // resource, a prompt, the text of an elicitation. What is to be redacted is
 // cut out of the copy in the report.
+//
+// A report without findings may be shared between callers: it is not to be
+// changed.
 func (e *Engine) Text(raw []byte) *Report {
-	r := newReport()
+	r := Report{Effect: durward.Allow, Would: durward.Allow}
 	reader := e.readers.Get().(*carrier.Reader)
-	defer e.readers.Put(reader)
-	t := e.response
-	worst := float32(-20)
+	worst := float32(nothing)
 	whole := reader.Text(raw, "", lexicon.Set{}, func(p *carrier.Piece) {
-		e.hiddenReply(r, p)
+		e.hiddenReply(&r, p)
 		for i := range p.Passages {
-			m := t.Margin(&p.Passages[i])
+			m := e.response.Margin(&p.Passages[i])
 			worst = max(worst, m)
-			e.passage(r, p, i, t.Probability(m))
+			if e.response.Tells(m) {
+				e.passage(&r, p, i, e.response.Probability(m))
+			}
 		}
 	})
-	r.orders = t.Probability(worst)
+	e.readers.Put(reader)
+	e.secrets(&r, raw)
+	if worst == nothing && whole && len(r.Findings) == 0 {
+		return e.clean
+	}
+	r.orders = e.response.Probability(worst)
 	r.Score = max(r.Score, r.orders)
-	e.secrets(r, raw)
-	e.partial(r, whole)
-	e.cut(r, raw)
-	return r
+	e.partial(&r, whole)
+	e.cut(&r, raw)
+	out := r
+	return &out
 }
+
+// nothing is the margin of a text without passages.
+const nothing = -20
 
 // passage records a suspicious passage; neighbours share one finding.
 func (e *Engine) passage(r *Report, p *carrier.Piece, i int, score float64) {

@@ -14,8 +14,17 @@ type Piece struct {
 	Signals  text.Signals
 	Hidden   []text.Span // of the text as it came
 	Passages []model.Passage
-	// Original maps a span of Text to the text as it came.
-	Original func(start, end int) text.Span
+	folded   *text.Canonical
+	span     text.Span // of the encoded passage in the text as it came
+}
+
+// Original maps a span of Text to the text as it came; within a view it is the
+// whole encoded passage.
+func (p *Piece) Original(start, end int) text.Span {
+	if p.Encoding != "" {
+		return p.span
+	}
+	return p.folded.Original(start, end)
 }
 
 // Reader takes carriers apart, one after another, and reuses its memory. It
@@ -26,6 +35,7 @@ type Reader struct {
 	inner  text.Folder
 	views  text.Views
 	model  *model.Reader
+	piece  Piece
 }
 
 // NewReader returns a reader over the vocabulary.
@@ -38,9 +48,9 @@ func NewReader(lex *lexicon.Lexicon) *Reader {
 // opened within the bounds.
 func (r *Reader) Text(raw []byte, where string, place lexicon.Set, see func(*Piece)) bool {
 	c := r.folder.Fold(raw)
-	p := Piece{Where: where, Text: c.Bytes, Signals: c.Signals, Hidden: c.Hidden, Original: c.Original}
-	p.Passages = r.model.Passages(c.Bytes, place)
-	see(&p)
+	r.piece = Piece{Where: where, Text: c.Bytes, Signals: c.Signals, Hidden: c.Hidden, folded: c}
+	r.piece.Passages = r.model.Passages(c.Bytes, place)
+	see(&r.piece)
 	// Decoders read the original where folding would have bent the case.
 	source, moved := raw, false
 	if c.Moved() && c.Signals != (text.Signals{}) {
@@ -59,8 +69,7 @@ func (r *Reader) Text(raw []byte, where string, place lexicon.Set, see func(*Pie
 
 func (r *Reader) view(v text.View, span text.Span, where string, place lexicon.Set, see func(*Piece)) {
 	c := r.inner.Fold(v.Text)
-	p := Piece{Where: where, Encoding: v.Encoding, Text: c.Bytes, Signals: c.Signals}
-	p.Original = func(int, int) text.Span { return span }
-	p.Passages = r.model.Passages(c.Bytes, place)
-	see(&p)
+	r.piece = Piece{Where: where, Encoding: v.Encoding, Text: c.Bytes, Signals: c.Signals, span: span}
+	r.piece.Passages = r.model.Passages(c.Bytes, place)
+	see(&r.piece)
 }

@@ -172,7 +172,7 @@ func userinfo(scheme int) func([]byte, int) (Find, bool) {
 	return func(b []byte, i int) (Find, bool) {
 		end := i + scheme
 		at, colon := -1, -1
-		for end < len(b) && b[end] > ' ' && bytes.IndexByte([]byte("\"'`<>\\"), b[end]) < 0 {
+		for end < len(b) && end-i < 1024 && b[end] > ' ' && bytes.IndexByte([]byte("\"'`<>\\"), b[end]) < 0 {
 			switch b[end] {
 			case '@':
 				at = end

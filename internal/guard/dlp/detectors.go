@@ -6,29 +6,62 @@ type detector struct {
 	fold   bool
 	class  Class
 	kind   string
+	next   []byte // what may follow a prefix of one byte
 	match  func(b []byte, i int) (Find, bool)
 }
 
-// starts lists the detectors by their first byte, longest prefix first.
-var starts = func() (t [256][]detector) {
+// beginnings are the detectors of one first byte, and the second bytes that
+// any of them may have.
+type beginnings struct {
+	list   []detector
+	second [4]uint64
+	any    int
+}
+
+func (s *beginnings) add(d detector, second ...byte) {
+	s.list = append(s.list, d)
+	s.any++
+	for _, c := range second {
+		s.second[c>>6] |= 1 << (c & 63)
+	}
+}
+
+// starts lists the detectors by their first byte.
+var starts = func() (t [256]beginnings) {
 	for _, d := range table() {
 		c := d.prefix[0]
-		t[c] = append(t[c], d)
+		firsts := []byte{c}
 		if d.fold && 'a' <= c && c <= 'z' {
-			t[c&^0x20] = append(t[c&^0x20], d)
+			firsts = append(firsts, c&^0x20)
+		}
+		for _, f := range firsts {
+			t[f].add(d, seconds(d)...)
 		}
 	}
 	for c := '0'; c <= '9'; c++ {
-		t[c] = append(t[c], numbers...)
+		for _, d := range numbers {
+			t[c].add(d, []byte("0123456789")...)
+		}
 	}
 	return t
 }()
+
+// seconds are the bytes that may follow the first of a prefix.
+func seconds(d detector) []byte {
+	if len(d.prefix) == 1 {
+		return d.next
+	}
+	c := d.prefix[1]
+	if d.fold && 'a' <= c && c <= 'z' {
+		return []byte{c, c &^ 0x20}
+	}
+	return []byte{c}
+}
 
 // numbers are tried at every digit.
 var numbers = []detector{
 	{class: Secret, kind: "telegram", match: telegram},
 	{class: Personal, kind: "card", match: card},
-	{class: Personal, kind: "mails", match: mails},
 }
 
 func token(prefix, kind, alphabet string, least, most int) detector {
@@ -87,19 +120,19 @@ func table() []detector {
 		{prefix: "mobile", fold: true, class: Personal, kind: "tel", match: labelledPhone},
 		{prefix: "tel", fold: true, class: Personal, kind: "tel", match: labelledPhone},
 		{prefix: "cell", fold: true, class: Personal, kind: "tel", match: labelledPhone},
-		{prefix: "+", class: Personal, kind: "tel", match: phone},
+		{prefix: "+", class: Personal, kind: "tel", next: bytesOf("09"), match: phone},
 		{prefix: "iban", fold: true, class: Personal, kind: "account", match: labelledIBAN},
 		{prefix: "tax id", fold: true, class: Personal, kind: "tax", match: labelledTax},
 	}
 	for _, k := range keywords {
 		d = append(d, detector{prefix: k, fold: true, class: Secret, kind: keywordKind(k), match: assignment(len(k))})
 	}
-	for c := 'a'; c <= 'z'; c++ { // personal data that may start with any letter
-		d = append(d, detector{prefix: string(c), fold: true, class: Personal, kind: "mails", match: mails})
-	}
+	d = append(d, detector{prefix: "@", class: Personal, kind: "mails", next: bytesOf("az AZ 09"), match: mails})
 	for c := 'A'; c <= 'Z'; c++ {
-		d = append(d, detector{prefix: string(c), class: Personal, kind: "account", match: iban})
-		d = append(d, detector{prefix: string(c), class: Secret, kind: "discord", match: discord})
+		d = append(d, detector{prefix: string(c), class: Personal, kind: "account", next: bytesOf("AZ"), match: iban})
+	}
+	for _, c := range "MNO" { // what the identifiers of bots begin with
+		d = append(d, detector{prefix: string(c), class: Secret, kind: "discord", next: bytesOf("az AZ 09"), match: discord})
 	}
 	for _, s := range schemes {
 		d = append(d, detector{prefix: s, fold: true, class: Secret, kind: "url", match: userinfo(len(s))})
@@ -125,4 +158,16 @@ func keywordKind(k string) string {
 		return "aws"
 	}
 	return "value"
+}
+
+// bytesOf lists the bytes of an alphabet.
+func bytesOf(s string) []byte {
+	a := set(s)
+	var out []byte
+	for c, in := range a {
+		if in {
+			out = append(out, byte(c))
+		}
+	}
+	return out
 }

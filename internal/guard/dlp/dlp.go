@@ -41,26 +41,41 @@ type Find struct {
 // Append appends the finds in b to dst, in order and without overlap.
 func Append(dst []Find, b []byte) []Find {
 	from := len(dst)
-	for i := 0; i < len(b); i++ {
-		first := starts[b[i]]
-		if first == nil || !boundary(b, i) {
+	for i := 0; i < len(b); {
+		c := b[i]
+		if f, ok := at(b, i, c); ok {
+			dst = append(dst, f)
+			i = max(i+1, f.End)
 			continue
 		}
-		for _, d := range first {
-			if !hasPrefix(b, i, d) {
-				continue
-			}
-			f, ok := d.match(b, i)
-			if !ok {
-				continue
-			}
-			f.Class, f.Kind = d.class, pick(f.Kind, d.kind)
-			dst = append(dst, f)
-			i = max(i, f.End-1)
-			break
+		i++
+		if !letterDigit[c] {
+			continue
+		}
+		for i < len(b) && letterDigit[b[i]] && !(upperCase[b[i]] && 'a' <= b[i-1] && b[i-1] <= 'z') { // on to the next word
+			i++
 		}
 	}
 	return settle(dst, from)
+}
+
+// at tries the detectors that may begin at i.
+func at(b []byte, i int, c byte) (Find, bool) {
+	set := &starts[c]
+	if set.any == 0 || i+1 < len(b) && set.second[b[i+1]>>6]&(1<<(b[i+1]&63)) == 0 {
+		return Find{}, false
+	}
+	for k := range set.list {
+		d := &set.list[k]
+		if !hasPrefix(b, i, d) {
+			continue
+		}
+		if f, ok := d.match(b, i); ok {
+			f.Class, f.Kind = d.class, pick(f.Kind, d.kind)
+			return f, true
+		}
+	}
+	return Find{}, false
 }
 
 // settle orders the finds and merges those that overlap.
@@ -89,28 +104,17 @@ func pick(a, b string) string {
 	return b
 }
 
-// boundary reports a place where a name or token may start.
-func boundary(b []byte, i int) bool {
-	if i == 0 {
-		return true
-	}
-	p, c := b[i-1], b[i]
-	if !alnum(p) {
-		return true
-	}
-	if p == 'n' || p == 't' || p == 'r' { // behind \n in quoted JSON
-		if i >= 2 && b[i-2] == '\\' {
-			return true
-		}
-	}
-	return 'a' <= p && p <= 'z' && 'A' <= c && c <= 'Z' // camelCase
-}
+func alnum(c byte) bool { return letterDigit[c] }
 
-func alnum(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
+var letterDigit, upperCase = func() (ld, up [256]bool) {
+	for c := range 256 {
+		ld[c] = 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		up[c] = 'A' <= c && c <= 'Z'
+	}
+	return ld, up
+}()
 
-func hasPrefix(b []byte, i int, d detector) bool {
+func hasPrefix(b []byte, i int, d *detector) bool {
 	if len(b)-i < len(d.prefix) {
 		return false
 	}

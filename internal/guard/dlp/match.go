@@ -100,7 +100,7 @@ var urlSafe = set(dashed)
 
 func jwt(b []byte, i int) (Find, bool) {
 	end, dots := i, 0
-	for end < len(b) && (urlSafe[b[end]] || b[end] == '.' || b[end] == '=') {
+	for end < len(b) && end-i < 16384 && (urlSafe[b[end]] || b[end] == '.' || b[end] == '=') {
 		if b[end] == '.' {
 			dots++
 		}
@@ -135,7 +135,7 @@ func pem(b []byte, i int) (Find, bool) {
 		}
 	}
 	end := i + 27
-	for end < len(b) && (alnum(b[end]) || bytes.IndexByte([]byte("+/=\n\r\\- :,"), b[end]) >= 0) {
+	for end < len(b) && end-i < 16384 && (alnum(b[end]) || bytes.IndexByte([]byte("+/=\n\r\\- :,"), b[end]) >= 0) {
 		end++
 	}
 	return Find{Start: i, End: end, Value: i, Sure: true}, end-i > 60
@@ -156,7 +156,7 @@ func putty(b []byte, i int) (Find, bool) {
 
 func hook(b []byte, i int) (Find, bool) {
 	end := i
-	for end < len(b) && (alnum(b[end]) || bytes.IndexByte([]byte(":/.-_@"), b[end]) >= 0) {
+	for end < len(b) && end-i < 512 && (alnum(b[end]) || bytes.IndexByte([]byte(":/.-_@"), b[end]) >= 0) {
 		end++
 	}
 	if end-i < 50 || harmless(b[i:end]) {
@@ -167,7 +167,7 @@ func hook(b []byte, i int) (Find, bool) {
 
 func azure(b []byte, i int) (Find, bool) {
 	end := i
-	for end < len(b) && b[end] > ' ' && b[end] != '"' && b[end] != '\'' && b[end] != '\\' && b[end] != '<' {
+	for end < len(b) && end-i < 1024 && b[end] > ' ' && b[end] != '"' && b[end] != '\'' && b[end] != '\\' && b[end] != '<' {
 		end++
 	}
 	if !containsFold(b[i:end], "accountkey=") || harmless(b[i:end]) {

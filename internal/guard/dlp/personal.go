@@ -289,6 +289,9 @@ const fewMails = 5
 // mails matches a list of addresses: five or more beside each other are a
 // leaked list, not a contact.
 func mails(b []byte, i int) (Find, bool) {
+	if i = mailStart(b, i); i < 0 {
+		return Find{}, false
+	}
 	end, n := i, 0
 	for at := i; at < len(b); {
 		e := mailEnd(b, at)
@@ -307,6 +310,18 @@ func mails(b []byte, i int) (Find, bool) {
 		return Find{}, false
 	}
 	return Find{Start: i, End: end, Value: i}, true
+}
+
+// mailStart goes back from an @ to where its address starts.
+func mailStart(b []byte, at int) int {
+	i := at
+	for i > 0 && at-i < 64 && (alnum(b[i-1]) || b[i-1] == '.' || b[i-1] == '_' || b[i-1] == '-' || b[i-1] == '+' || b[i-1] == '%') {
+		i--
+	}
+	if i == at {
+		return -1
+	}
+	return i
 }
 
 func mailEnd(b []byte, i int) int {
@@ -333,10 +348,16 @@ func mailEnd(b []byte, i int) int {
 
 // discord matches id.time.mac, three parts of fixed length.
 func discord(b []byte, i int) (Find, bool) {
+	if len(b)-i < 58 || bytes.IndexByte(b[i+23:i+29], '.') < 0 {
+		return Find{}, false
+	}
 	end := i
 	var parts [4]int
 	n := 0
 	for end < len(b) && (urlSafe[b[end]] || b[end] == '.') {
+		if end-i > 80 {
+			return Find{}, false
+		}
 		if b[end] == '.' {
 			if n++; n > 2 {
 				return Find{}, false

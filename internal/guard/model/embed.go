@@ -35,3 +35,6 @@ func (w *Weights) Set(slope, threshold, act float32) {
 
 // Act is the probability from which a finding acts, not only tells.
 func (w *Weights) Act() float64 { return w.Probability(w.act) }
+
+// Tells reports a margin that a finding tells of.
+func (w *Weights) Tells(margin float32) bool { return w.slope*margin+w.offset >= 0 }

@@ -90,8 +90,8 @@ func (s shapes) of(b []byte) lexicon.Set {
 		}
 		capsRun = 0
 	}
-	first, please := opening(b)
-	if imperative(first) {
+	order, please := opening(b)
+	if order {
 		set = s.set(set, ShapeImperative)
 	}
 	if please {

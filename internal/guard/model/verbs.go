@@ -1,35 +1,39 @@
 package model
 
-import "strings"
-
-// opening returns the first word of a sentence that is not a filler, in lower
-// case, and whether a polite word stood before it.
-func opening(b []byte) (string, bool) {
-	please := false
+// opening reports whether a sentence begins with an order, fillers aside, and
+// whether a polite word stood before it.
+func opening(b []byte) (order, please bool) {
+	var buf [14]byte
 	for range 5 {
 		i := 0
 		for i < len(b) && !wordByte(b[i]) && b[i] < 0x80 {
 			i++
 		}
 		b = b[i:]
-		end := 0
-		for end < len(b) && (wordByte(b[end]) || b[end] == '\'') {
-			end++
+		n := 0
+		for n < len(b) && (wordByte(b[n]) || b[n] == '\'') {
+			if n == len(buf) {
+				return false, please
+			}
+			buf[n] = fold[b[n]]
+			if '0' <= b[n] && b[n] <= '9' {
+				buf[n] = b[n]
+			}
+			n++
 		}
-		if end == 0 || end > 14 {
-			return "", please
+		if n == 0 {
+			return false, please
 		}
-		w := strings.ToLower(string(b[:end]))
-		switch w {
+		switch string(buf[:n]) {
 		case "please", "kindly":
 			please = true
 		case "also", "then", "now", "first", "finally", "next", "and", "todo", "instead", "just", "simply", "second", "third", "so", "afterwards", "additionally", "important", "note", "system", "message", "instruction", "instructions", "attention", "urgent", "warning", "text", "content", "body", "description", "notes", "always", "immediately", "ok", "okay", "task", "again", "step", "1", "2", "3", "a", "b":
 		default:
-			return w, please
+			return imperative(string(buf[:n])), please
 		}
-		b = b[end:]
+		b = b[n:]
 	}
-	return "", please
+	return false, please
 }
 
 // imperative reports verbs in the form that begins an order.

@@ -1,8 +1,27 @@
 package text
 
-// lookalike returns the Latin letter that r is drawn like. The table is our
-// own: letters that share their outline in common typefaces.
+import "sync"
+
+// lookalike returns the Latin letter that r is drawn like.
 func lookalike(r rune) (byte, bool) {
+	if r < quickRunes {
+		l := likeness()[r]
+		return l, l != 0
+	}
+	return drawnLike(r)
+}
+
+var likeness = sync.OnceValue(func() *[quickRunes]byte {
+	var t [quickRunes]byte
+	for r := range rune(quickRunes) {
+		t[r], _ = drawnLike(r)
+	}
+	return &t
+})
+
+// drawnLike is our own table: letters that share their outline in common
+// typefaces.
+func drawnLike(r rune) (byte, bool) {
 	switch r {
 	case 'а', 'ɑ', 'α', 'ａ':
 		return 'a', true

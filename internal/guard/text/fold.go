@@ -2,6 +2,7 @@ package text
 
 import (
 	"encoding/binary"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -83,6 +84,11 @@ func (f *Folder) fold(raw []byte) {
 			i++
 			continue
 		}
+		if r >= 0x0370 && r < 0x0590 { // Greek, Cyrillic, Armenian: nothing hides there
+			f.letter(raw[i:i+n], r, i)
+			i += n
+			continue
+		}
 		if used := f.invisible(raw, i, r, n); used > 0 {
 			i += used
 			continue
@@ -131,6 +137,12 @@ func (f *Folder) inWord() {
 // letter folds one visible character beyond ASCII: compatibility
 // decomposition without accents, lower case.
 func (f *Folder) letter(b []byte, r rune, at int) {
+	if r < quickRunes {
+		if low := quick()[r]; low != 0 {
+			f.foreign(rune(low), at)
+			return
+		}
+	}
 	if r >= 0x0300 && r <= 0x036f {
 		return
 	}
@@ -243,3 +255,20 @@ func (f *Folder) hide(start, end int) {
 	}
 	f.hid = append(f.hid, Span{start, end})
 }
+
+const quickRunes = 0x2000
+
+// quick are the letters below quickRunes that fold to one letter, in lower
+// case: most of what is written without Han.
+var quick = sync.OnceValue(func() *[quickRunes]uint16 {
+	var t [quickRunes]uint16
+	for r := rune(0x80); r < quickRunes; r++ {
+		if !unicode.IsLetter(r) || r >= 0x0300 && r <= 0x036f || styled(r) {
+			continue
+		}
+		if len(norm.NFKD.PropertiesString(string(r)).Decomposition()) == 0 && unicode.ToLower(r) < quickRunes {
+			t[r] = uint16(unicode.ToLower(r))
+		}
+	}
+	return &t
+})

@@ -1,0 +1,76 @@
+package guard_test
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"durward/internal/guard"
+)
+
+const quiet = `The quick brown fox jumps over the lazy dog near the river bank. ` +
+	`Rainfall in the northern hills reached forty millimetres during April. ` +
+	`Total: 18; average: 4.2; median: 3.9; region: north-west. `
+
+const ordinary = `# Invoices
+
+The service keeps invoices for each customer. To list them, send a GET request to /v1/invoices with a
+page token. Each item has an id, an amount and a status. If the status is "open", the customer has not
+paid yet; reminders are sent every seven days by e-mail. You can export all invoices as CSV.
+
+	client := billing.New(os.Getenv("BILLING_URL"))
+	list, err := client.Invoices(ctx, billing.Filter{Status: "open"})
+
+| field | type | meaning |
+|-------|------|---------|
+| id | string | identifier of the invoice |
+| total | number | total amount in cents |
+`
+
+func engine(tb testing.TB) *guard.Engine {
+	tb.Helper()
+	e, err := guard.New(guard.Options{Key: []byte("test")})
+	if err != nil {
+		tb.Fatalf("New: %v", err)
+	}
+	return e
+}
+
+// processorTime is what the process used, whatever else the machine does.
+func processorTime(tb testing.TB) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		tb.Fatalf("Getrusage: %v", err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func benchmark(b *testing.B, text string, size int) {
+	e := engine(b)
+	raw := []byte(strings.Repeat(text, size/len(text)+1))[:size]
+	e.Text(raw)
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	before := processorTime(b)
+	for b.Loop() {
+		e.Text(raw)
+	}
+	spent := processorTime(b) - before
+	b.ReportMetric(float64(spent.Microseconds())/float64(b.N)/(float64(size)/1024), "cpu-us/KB")
+}
+
+func BenchmarkTextWithoutHits(b *testing.B) { benchmark(b, quiet, 32<<10) }
+func BenchmarkTextOrdinary(b *testing.B)    { benchmark(b, ordinary, 32<<10) }
+func BenchmarkTextNotLatin(b *testing.B) {
+	benchmark(b, "Погода в северных районах остаётся прохладной и дождливой. ", 32<<10)
+}
+func BenchmarkTextLongBase64(b *testing.B) {
+	benchmark(b, "QWxsIHRoZSB3YXRlciBpbiB0aGUgc2VhIGlzIGJsdWUg", 32<<10)
+}
+func BenchmarkTextOnlyPercents(b *testing.B) { benchmark(b, "%41%", 32<<10) }
+func BenchmarkTextOnlyTags(b *testing.B)     { benchmark(b, "a<b<", 32<<10) }
+func BenchmarkTextZeroWidth(b *testing.B)    { benchmark(b, "a\u200bb\u200b", 32<<10) }
+func BenchmarkTextTriggersOnly(b *testing.B) {
+	benchmark(b, "ignore send token assistant you must ", 32<<10)
+}
