@@ -50,7 +50,7 @@ const nothing = -20
 // passage records a suspicious passage; neighbours share one finding.
 func (e *Engine) passage(r *Report, p *carrier.Piece, i int, score float64) {
 	id := "result.instruction"
-	if p.Encoding != "" {
+	if p.Encoding != "" && p.Encoding != "json" {
 		id = "result.encoded"
 	}
 	mine := rule(id)
@@ -92,6 +92,9 @@ func (e *Engine) hiddenReply(r *Report, p *carrier.Piece) {
 	}
 }
 
+// lost is what a secret in a result adds to the probability of an attack.
+const lost = 0.4
+
 func (e *Engine) secrets(r *Report, raw []byte) {
 	finds := dlp.Append(nil, raw)
 	for _, f := range finds {
@@ -102,9 +105,11 @@ func (e *Engine) secrets(r *Report, raw []byte) {
 		if f.Sure {
 			score += 0.08
 		}
+		before := r.Score
 		if e.add(r, rule(id), score, where(text.Span{Start: f.Start, End: f.End}), f.Kind) <= durward.Redact {
 			r.spans = append(r.spans, span{f.Start, f.End})
 		}
+		r.Score = max(before, lost) // a secret is no attack by itself
 	}
 	if len(finds) > 0 {
 		r.finds = finds

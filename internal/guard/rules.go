@@ -84,9 +84,9 @@ func (r Rule) severity(score float64) string {
 func Rules() []Rule { return append([]Rule(nil), rules...) }
 
 var rules = []Rule{
-	{"definition.instruction", VectorPoisoning, "MCP03", "high", Hold, 0.3, 0.5, "The definition gives the model orders that its user would not expect."},
+	{"definition.instruction", VectorPoisoning, "MCP03", "high", Hold, 0.45, 0.5, "The definition gives the model orders that its user would not expect."},
 	{"definition.hidden", VectorPoisoning, "MCP03", "critical", Block, 0.3, 0.5, "Text that people do not see: no natural definition has it."},
-	{"definition.encoded", VectorPoisoning, "MCP03", "high", Block, 0.3, 0.5, "An encoded passage decodes to orders."},
+	{"definition.encoded", VectorPoisoning, "MCP03", "high", Block, 0.45, 0.5, "An encoded passage decodes to orders."},
 	{"definition.layout", VectorPoisoning, "MCP03", "medium", Hold, 0.3, 0.5, "Text is pushed out of sight."},
 	{"definition.annotation", VectorPoisoning, "MCP03", "medium", Hold, 0.3, 0.5, "The hints say harmless, the name does not."},
 	{"definition.channel", VectorPoisoning, "MCP10", "medium", Hold, 0.3, 0.5, "A parameter asks for more than the tool needs."},

@@ -33,6 +33,8 @@ type walker struct {
 	nodes int
 	cut   bool
 	leaf  func(path []string, value []byte, key bool)
+	start int // of the last string read, its quotes outside
+	end   int
 }
 
 func (w *walker) space() {
@@ -108,11 +110,13 @@ func (w *walker) array(path []string, depth int) {
 // text decodes the string at pos; one without escapes is not copied.
 func (w *walker) text() []byte {
 	start := w.pos + 1
+	w.start = start
 	i := start
 	for i < len(w.raw) && w.raw[i] != '"' && w.raw[i] != '\\' {
 		i++
 	}
 	if i >= len(w.raw) || w.raw[i] == '"' {
+		w.end = i
 		w.pos = min(i+1, len(w.raw))
 		return w.raw[start:i]
 	}
@@ -127,6 +131,7 @@ func (w *walker) text() []byte {
 		out, n = unescape(out, w.raw[i:])
 		i += n
 	}
+	w.end = min(i, len(w.raw))
 	w.pos = min(i+1, len(w.raw))
 	return out
 }

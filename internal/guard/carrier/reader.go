@@ -1,6 +1,8 @@
 package carrier
 
 import (
+	"bytes"
+
 	"durward/internal/guard/lexicon"
 	"durward/internal/guard/model"
 	"durward/internal/guard/text"
@@ -56,15 +58,39 @@ func (r *Reader) Text(raw []byte, where string, place lexicon.Set, see func(*Pie
 	if c.Moved() && c.Signals != (text.Signals{}) {
 		source, moved = c.Bytes, true
 	}
-	place = place.Or(model.Place(r.lex, model.PlaceView))
+	inner := place.Or(model.Place(r.lex, model.PlaceView))
 	for _, v := range r.views.Open(source) {
 		span := v.Span
 		if moved {
 			span = c.Original(span.Start, span.End)
 		}
-		r.view(v, span, where, place, see)
+		r.view(v, span, where, inner, see)
 	}
-	return !r.views.Cut
+	whole := !r.views.Cut
+	if isJSON(raw) {
+		whole = r.leaves(raw, where, place, see) && whole
+	}
+	return whole
+}
+
+// isJSON reports a text that is an object or a list.
+func isJSON(b []byte) bool {
+	b = bytes.TrimSpace(b)
+	return len(b) > 8 && (b[0] == '{' && b[len(b)-1] == '}' || b[0] == '[' && b[len(b)-1] == ']')
+}
+
+// leaves reads the sentences inside a JSON text on their own: its notation
+// must not change how they sound.
+func (r *Reader) leaves(raw []byte, where string, place lexicon.Set, see func(*Piece)) bool {
+	w := &walker{raw: raw}
+	w.leaf = func(_ []string, value []byte, key bool) {
+		if key || len(value) < 16 || bytes.IndexByte(value, ' ') < 0 || w.start == 0 {
+			return
+		}
+		r.view(text.View{Encoding: "json", Text: value}, text.Span{Start: w.start, End: w.end}, where, place, see)
+	}
+	w.value(nil, 0)
+	return !w.cut
 }
 
 func (r *Reader) view(v text.View, span text.Span, where string, place lexicon.Set, see func(*Piece)) {

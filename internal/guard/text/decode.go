@@ -64,22 +64,35 @@ func nextBase(b []byte, pos, budget int) (Span, []byte) {
 		if pos-start < minEncoded {
 			continue
 		}
-		for end := pos; pos-start >= 48 && end < len(b) && (b[end] == '\n' || b[end] == '\r'); {
-			for end < len(b) && (b[end] == '\n' || b[end] == '\r') {
-				end++
-			}
+		for width := pos - start; width >= 48; { // the lines of one block are of one width
+			end := lineEnd(b, pos)
 			from := end
 			for end < len(b) && classOf[b[end]] != 0 {
 				end++
 			}
-			if end == from {
+			n := end - from
+			if from == pos || n < 4 || n > width || end < len(b) && b[end] != '\n' && b[end] != '\r' {
 				break
 			}
 			pos = end
+			if n < width {
+				break
+			}
 		}
 		return Span{start, pos}, decodeBase(b[start:pos], budget)
 	}
 	return Span{}, nil
+}
+
+// lineEnd passes over one line end at i.
+func lineEnd(b []byte, i int) int {
+	if i < len(b) && b[i] == '\r' {
+		i++
+	}
+	if i < len(b) && b[i] == '\n' {
+		i++
+	}
+	return i
 }
 
 func decodeBase(run []byte, budget int) []byte {

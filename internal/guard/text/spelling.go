@@ -11,11 +11,17 @@ func nextSpaced(b []byte, pos, _ int) (Span, []byte) {
 		for i < len(b) && isWordByte(b[i]) && (i+1 == len(b) || !isWordByte(b[i+1])) {
 			out = append(out, b[i])
 			count++
-			gap := i + 1
-			for gap < len(b) && !isWordByte(b[gap]) && gap-i <= 4 {
+			gap, blanks := i+1, 0
+			for gap < len(b) && !isWordByte(b[gap]) && gap-i <= 7 {
+				if b[gap] == ' ' {
+					blanks++
+				} else if b[gap] < 0x80 {
+					out = append(out, b[gap])
+					blanks--
+				}
 				gap++
 			}
-			if gap-i > 2 {
+			if blanks > 1 {
 				out = append(out, ' ')
 			}
 			i = gap

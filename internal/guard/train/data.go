@@ -150,7 +150,7 @@ func ownDocuments(carrierName string, lex *lexicon.Lexicon) ([]model.Document, e
 	var out []model.Document
 	for i, s := range all {
 		d := model.Document{Attack: s.Attack, Pure: s.Attack, Weight: 1}
-		reader.Text([]byte(s.Text), "", places[i%len(places)], func(p *carrier.Piece) {
+		reader.Text([]byte(wrapped(s.Text, i)), "", places[i%len(places)], func(p *carrier.Piece) {
 			for _, g := range p.Passages {
 				d.Passages = append(d.Passages, clone(g))
 			}
@@ -163,3 +163,28 @@ func ownDocuments(carrierName string, lex *lexicon.Lexicon) ([]model.Document, e
 }
 
 const samplesPerFamily = 200
+
+// wrapped puts every third sample into what texts are wrapped in.
+func wrapped(s string, i int) string {
+	switch i % 27 {
+	case 2:
+		return "<!-- " + s + " -->"
+	case 5:
+		return `{"note": "` + strings.ReplaceAll(s, `"`, `\"`) + `"}`
+	case 8:
+		return "> " + s
+	case 11:
+		return "- " + s
+	case 14:
+		return "\"" + s + "\""
+	case 17:
+		return "| 14 | " + s + " | open |"
+	case 20:
+		return "# " + s
+	case 23:
+		return strings.ToLower(s)
+	case 26:
+		return strings.ToUpper(s)
+	}
+	return s
+}

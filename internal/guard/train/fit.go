@@ -33,7 +33,7 @@ func fit(dir, out string, o model.FitOptions) error {
 			return err
 		}
 		xs := examples(recs, lex, c.group)
-		scores := crossed(xs, own, lex, 6, false, o)
+		scores := crossed(xs, own, lex, o)
 		docs := append([]model.Document(nil), own...)
 		for i := range xs {
 			if learnable(xs[i].rec) {
@@ -51,8 +51,9 @@ func fit(dir, out string, o model.FitOptions) error {
 	return nil
 }
 
-// thresholds are the margin that one in a hundred natural documents exceeds,
-// and the margin that in addition only three in a hundred of the hardest do.
+// thresholds are the margin that fewer than one in a hundred natural documents
+// exceed, and the margin that in addition fewer than three in a hundred of the
+// hardest do. Both leave room for what rules beside the model find.
 func thresholds(xs []example, scores []float32) (tell, act float32) {
 	var plain, hard []float32
 	for i, x := range xs {
@@ -64,8 +65,8 @@ func thresholds(xs []example, scores []float32) (tell, act float32) {
 			plain = append(plain, scores[i])
 		}
 	}
-	tell = upper(plain, 0.01)
-	return tell, max(tell, upper(hard, 0.03))
+	tell = upper(plain, 0.0085)
+	return tell, max(tell, upper(hard, 0.022))
 }
 
 func upper(s []float32, share float64) float32 {

@@ -83,23 +83,26 @@ func hash(s string) uint32 {
 	return h.Sum32()
 }
 
-// crossed scores every example by weights that have not seen its group. With
-// blind, no attack of the corpus is trained on at all: only our own samples.
-func crossed(xs []example, own []model.Document, lex *lexicon.Lexicon, n int, blind bool, o model.FitOptions) []float32 {
-	fold := folds(xs, n)
-	out := make([]float32, len(xs))
-	small := make([]model.Document, len(xs))
+const foldCount = 6
+
+// foldFit fits weights on all but one fold. With blind, no attack of the
+// corpus is trained on at all: only our own samples.
+func foldFit(xs []example, own []model.Document, lex *lexicon.Lexicon, fold []int, f int, blind bool, o model.FitOptions) *model.Weights {
+	docs := append([]model.Document(nil), own...)
 	for i := range xs {
-		small[i] = narrowed(&xs[i], lex)
-	}
-	for f := range n {
-		docs := append([]model.Document(nil), own...)
-		for i := range xs {
-			if fold[i] != f && !(blind && xs[i].doc.Attack) && learnable(xs[i].rec) {
-				docs = append(docs, small[i])
-			}
+		if fold[i] != f && !(blind && xs[i].doc.Attack) && learnable(xs[i].rec) {
+			docs = append(docs, narrowed(&xs[i], lex))
 		}
-		w := model.Fit(balanced(docs), o).Round(lex)
+	}
+	return model.Fit(balanced(docs), o).Round(lex)
+}
+
+// crossed scores every example by weights that have not seen its group.
+func crossed(xs []example, own []model.Document, lex *lexicon.Lexicon, o model.FitOptions) []float32 {
+	fold := folds(xs, foldCount)
+	out := make([]float32, len(xs))
+	for f := range foldCount {
+		w := foldFit(xs, own, lex, fold, f, false, o)
 		for i := range xs {
 			if fold[i] == f {
 				out[i] = worst(w, xs[i].doc.Passages)
