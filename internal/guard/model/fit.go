@@ -28,7 +28,7 @@ type FitOptions struct {
 
 // DefaultFit is what the released weights were trained with.
 func DefaultFit() FitOptions {
-	return FitOptions{Epochs: 14, Rate: 0.15, Decay: 2e-6, PairCost: 1e-6, Drop: 0.1, DropGram: 0.1, Seed: 7}
+	return FitOptions{Epochs: 14, Rate: 0.15, Decay: 1e-3, PairCost: 1e-4, Drop: 0.1, DropGram: 0.1, Seed: 7}
 }
 
 // Fit trains weights by stochastic gradient descent with adaptive rates. It

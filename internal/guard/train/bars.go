@@ -128,9 +128,9 @@ func (t *table) shadowing(dev string, e *guard.Engine) error {
 		case r.attack():
 			names.add(stopped(v))
 		case strings.HasSuffix(r.Attack, "collision"):
-			collisions.add(stopped(v))
+			collisions.add(stopped(v) && strings.Contains(strings.Join(rules(v), " "), "shadow."+"copy"))
 		default:
-			pairs.add(v.Verdict != "allow")
+			pairs.add(strings.Contains(strings.Join(rules(v), " "), "shadow."))
 		}
 	})
 	t.atLeast("name tricks", 1, names)

@@ -23,7 +23,7 @@ func responseGroup(r *record) string {
 	if !r.attack() {
 		s, _, _ := strings.Cut(r.Source, ":")
 		if family(r.Attack) == "hard_negative" {
-			return "benign/" + r.Attack
+			return "benign/" + r.Attack + "/" + s
 		}
 		return "benign/" + s
 	}
