@@ -115,6 +115,7 @@ var rules = []Rule{
 	{"flow.exfiltration", VectorExfiltration, "MCP10", "critical", Block, 0.3, 0.75, "Private data leaves by this call."},
 	{"flow.trifecta", VectorExfiltration, "MCP10", "high", Hold, 0.3, 0.55, "Strangers' text, private data and a way out meet."},
 	{"flow.provenance", VectorExfiltration, "MCP06", "high", Hold, 0.3, 0.55, "A stranger's text decided what this call does."},
+	{"elicitation.secret", VectorSecrets, "MCP01", "critical", Block, 0.3, 0.5, "The server asks for a credential."},
 	{"guard.partial", VectorInjection, "MCP06", "medium", Flagged, 0.1, 0.5, "Not everything was inspected."},
 }
 

@@ -27,6 +27,8 @@ func One(e *guard.Engine, l *Line) (*Verdict, error) {
 		return arguments(e, l)
 	case "session":
 		return session(e, l)
+	case "tool_list":
+		return list(e, l)
 	case "":
 		return nil, errors.New("kind is missing")
 	}
@@ -56,6 +58,26 @@ func definition(e *guard.Engine, l *Line) (*Verdict, error) {
 		r.Merge(e.Shadowing(l.Server, l.Tool, reg))
 	}
 	return verdict(l, r, -1), nil
+}
+
+// list judges a server's tools one by one and together.
+func list(e *guard.Engine, l *Line) (*Verdict, error) {
+	if l.Tools == nil {
+		return nil, errors.New("tools are missing")
+	}
+	all := guard.NewReport()
+	raws := make([][]byte, 0, len(l.Tools))
+	for i, t := range l.Tools {
+		if !object(t) {
+			return nil, fmt.Errorf("tools/%d must be a tool definition", i)
+		}
+		r := e.Definition(t)
+		r.Prefix(fmt.Sprintf("/tools/%d", i))
+		all.Merge(r)
+		raws = append(raws, t)
+	}
+	all.Merge(e.List(raws))
+	return verdict(l, all, -1), nil
 }
 
 func registry(all []Approved) (*guard.Registry, error) {

@@ -20,16 +20,17 @@ import (
 
 // Line is what is read: `id` and `kind` always, the rest by kind.
 type Line struct {
-	ID       json.RawMessage `json:"id"`
-	Kind     string          `json:"kind"`
-	Server   string          `json:"server"`
-	Tool     json.RawMessage `json:"tool"`
-	Before   json.RawMessage `json:"before"`
-	After    json.RawMessage `json:"after"`
-	Registry []Approved      `json:"registry"`
-	Text     *string         `json:"text"`
-	Args     json.RawMessage `json:"args"`
-	Steps    []Step          `json:"steps"`
+	ID       json.RawMessage   `json:"id"`
+	Kind     string            `json:"kind"`
+	Server   string            `json:"server"`
+	Tool     json.RawMessage   `json:"tool"`
+	Before   json.RawMessage   `json:"before"`
+	After    json.RawMessage   `json:"after"`
+	Registry []Approved        `json:"registry"`
+	Text     *string           `json:"text"`
+	Args     json.RawMessage   `json:"args"`
+	Steps    []Step            `json:"steps"`
+	Tools    []json.RawMessage `json:"tools"` // of a server, kind tool_list
 }
 
 // Approved is a server's approved tools.
