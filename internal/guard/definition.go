@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"durward/internal/guard/carrier"
+	"durward/internal/guard/dlp"
 	"durward/internal/guard/model"
 	"durward/internal/mcpwire"
 )
@@ -15,7 +16,7 @@ func (e *Engine) Definition(raw []byte) *Report {
 	r := newReport()
 	reader := e.readers.Get().(*carrier.Reader)
 	defer e.readers.Put(reader)
-	j := judged{margin: -20}
+	j := judged{margin: model.LeastMargin}
 	whole := reader.Definition(raw, func(p *carrier.Piece) {
 		e.hidden(r, p, "definition.hidden")
 		e.layout(r, p)
@@ -56,8 +57,9 @@ func (j *judged) consider(p *carrier.Piece, w *model.Weights) {
 
 const mostEvidence = 160
 
-// excerpt bounds what a finding shows.
+// excerpt bounds what a finding shows, and keeps secrets out of it.
 func excerpt(b []byte) string {
+	b = dlp.NewRedactor(nil).Redact(b, dlp.Append(nil, b))
 	s := strings.ToValidUTF8(strings.Join(strings.Fields(string(b)), " "), "?")
 	if len(s) > mostEvidence {
 		s = strings.ToValidUTF8(s[:mostEvidence], "") + "…"

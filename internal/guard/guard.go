@@ -61,7 +61,7 @@ func New(o Options) (*Engine, error) {
 		e.response = model.Response()
 	}
 	e.clean = newReport()
-	e.clean.Score = e.response.Probability(nothing)
+	e.clean.Score = e.response.Probability(model.LeastMargin)
 	e.readers.New = func() any { return carrier.NewReader(e.lex) }
 	return e, nil
 }
@@ -82,6 +82,7 @@ type Report struct {
 	// Changed tells that a definition is not the one that was approved.
 	Changed bool
 	spans   []span
+	reached int     // where the passage recorded last ends
 	orders  float64 // probability of orders alone
 	finds   []dlp.Find
 }

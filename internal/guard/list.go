@@ -3,6 +3,7 @@ package guard
 import (
 	"durward/internal/guard/carrier"
 	"durward/internal/guard/lexicon"
+	"durward/internal/guard/model"
 	"durward/internal/mcpwire"
 )
 
@@ -22,7 +23,7 @@ func (e *Engine) List(definitions [][]byte) *Report {
 	}
 	reader := e.readers.Get().(*carrier.Reader)
 	defer e.readers.Put(reader)
-	alone := float32(least)
+	alone := float32(model.LeastMargin)
 	for _, s := range texts {
 		alone = max(alone, e.margin(reader, []byte(s)))
 	}
@@ -35,13 +36,12 @@ func (e *Engine) List(definitions [][]byte) *Report {
 }
 
 const (
-	least    = -20
 	jump     = 0.5     // what joining must add, so that chance neighbours do not
 	mostList = 1 << 20 // bytes of descriptions that are read together
 )
 
 func (e *Engine) margin(reader *carrier.Reader, b []byte) float32 {
-	m := float32(least)
+	m := float32(model.LeastMargin)
 	reader.Text(b, "", lexicon.Set{}, func(p *carrier.Piece) {
 		for i := range p.Passages {
 			m = max(m, e.definition.Margin(&p.Passages[i]))

@@ -8,6 +8,7 @@ import (
 	"durward/internal/guard/carrier"
 	"durward/internal/guard/dlp"
 	"durward/internal/guard/lexicon"
+	"durward/internal/guard/model"
 	"durward/internal/guard/text"
 )
 
@@ -20,20 +21,21 @@ import (
 func (e *Engine) Text(raw []byte) *Report {
 	r := Report{Effect: durward.Allow, Would: durward.Allow}
 	reader := e.readers.Get().(*carrier.Reader)
-	worst := float32(nothing)
+	worst := float32(model.LeastMargin)
 	whole := reader.Text(raw, "", lexicon.Set{}, func(p *carrier.Piece) {
 		e.hiddenReply(&r, p)
+		top := float32(model.LeastMargin)
 		for i := range p.Passages {
-			m := e.response.Margin(&p.Passages[i])
-			worst = max(worst, m)
-			if e.response.Tells(m) {
-				e.passage(&r, p, i, e.response.Probability(m))
-			}
+			top = max(top, e.response.Margin(&p.Passages[i]))
+		}
+		worst = max(worst, top)
+		if e.response.Tells(top) {
+			e.orders(&r, p)
 		}
 	})
 	e.readers.Put(reader)
 	e.secrets(&r, raw)
-	if worst == nothing && whole && len(r.Findings) == 0 {
+	if worst == model.LeastMargin && whole && len(r.Findings) == 0 {
 		return e.clean
 	}
 	r.orders = e.response.Probability(worst)
@@ -44,34 +46,73 @@ func (e *Engine) Text(raw []byte) *Report {
 	return &out
 }
 
-// nothing is the margin of a text without passages.
-const nothing = -20
-
-// passage records a suspicious passage; neighbours share one finding.
-func (e *Engine) passage(r *Report, p *carrier.Piece, i int, score float64) {
-	id := "result.instruction"
+// orders records the passages of a piece that tell, and marks what is to be
+// cut: of two sentences only those that are suspicious themselves, unless it
+// takes both.
+func (e *Engine) orders(r *Report, p *carrier.Piece) {
+	mine := rule("result.instruction")
 	if p.Encoding != "" && p.Encoding != "json" {
-		id = "result.encoded"
+		mine = rule("result.encoded")
 	}
-	mine := rule(id)
-	if mine.Act = max(mine.Act, e.response.Act()); score < mine.Flag {
-		return
-	}
-	at := p.Original(p.Passages[i].Start, p.Passages[i].End)
-	if n := len(r.Findings); n > 0 && r.Findings[n-1].Rule == id && len(r.spans) > 0 && at.Start <= r.spans[len(r.spans)-1].end+1 && score >= mine.Act {
-		r.spans[len(r.spans)-1].end = max(at.End, r.spans[len(r.spans)-1].end)
-		r.Findings[n-1].Score = max(r.Findings[n-1].Score, round(score))
-		r.Score = max(r.Score, score)
-		return
-	}
-	if len(r.Findings) >= mostFindings {
-		r.Score = max(r.Score, score)
-		if score >= mine.Act {
-			r.spans = append(r.spans, span{at.Start, at.End})
+	mine.Act = max(mine.Act, e.response.Act())
+	alone := map[int]*model.Passage{}
+	for i := range p.Passages {
+		if n, pair := p.Passages[i].Sentences(); !pair {
+			alone[n] = &p.Passages[i]
 		}
-		return
 	}
-	if e.add(r, mine, score, where(at), excerpt(p.Text[p.Passages[i].Start:p.Passages[i].End])) <= durward.Redact {
+	last := -1
+	for i := range p.Passages {
+		g := &p.Passages[i]
+		m := e.response.Margin(g)
+		if !e.response.Tells(m) {
+			continue
+		}
+		score := e.response.Probability(m)
+		r.Score = max(r.Score, score)
+		at := p.Original(g.Start, g.End)
+		if last >= 0 && at.Start <= r.reached || len(r.Findings) >= mostFindings { // the same place
+			if last >= 0 {
+				r.Findings[last].Score = max(r.Findings[last].Score, round(score))
+			}
+		} else {
+			last = len(r.Findings)
+			e.add(r, mine, score, where(at), excerpt(p.Text[g.Start:g.End]))
+		}
+		r.reached = at.End + 1
+		if score >= mine.Act && e.mode(mine).effect() <= durward.Redact {
+			e.mark(r, p, g, alone)
+		}
+	}
+	e.settle(r, mine)
+}
+
+// settle applies what a finding that grew by its neighbours may do.
+func (e *Engine) settle(r *Report, mine Rule) {
+	effect := max(e.mode(mine).effect(), mine.least(r.Score))
+	r.Would = min(r.Would, max(mine.Mode.effect(), mine.least(r.Score)))
+	if e.mode(mine) != Observe {
+		r.Effect = min(r.Effect, effect)
+	}
+}
+
+// near is how far below telling a sentence may be that is cut as half of a
+// passage that tells.
+const near = 2.2
+
+func (e *Engine) mark(r *Report, p *carrier.Piece, g *model.Passage, alone map[int]*model.Passage) {
+	first, pair := g.Sentences()
+	cut := false
+	if pair {
+		for _, n := range []int{first, first + 1} {
+			if s := alone[n]; s != nil && e.response.Tells(e.response.Margin(s)+near) {
+				at := p.Original(s.Start, s.End)
+				r.spans, cut = append(r.spans, span{at.Start, at.End}), true
+			}
+		}
+	}
+	if !cut {
+		at := p.Original(g.Start, g.End)
 		r.spans = append(r.spans, span{at.Start, at.End})
 	}
 }

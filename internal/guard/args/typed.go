@@ -16,7 +16,7 @@ func traversal(s string) Finding {
 	case strings.IndexByte(s, 0) >= 0:
 		return Finding{Rule: "traversal", Score: 0.95, What: "NUL in a path"}
 	case strings.Contains(flat, "../"), strings.HasSuffix(flat, "/.."), flat == "..", strings.Contains(flat, "..../"), strings.HasPrefix(flat, "./."), strings.Contains(flat, ".%2f"), strings.Contains(flat, "0x2e"), strings.Contains(flat, "%c0%af"), strings.Contains(flat, "\u2025/"):
-		return Finding{Rule: "traversal", Score: 0.92, What: "leaves its directory"}
+		return Finding{Rule: "traversal", Score: 0.96, What: "leaves its directory"}
 	case sensitive(flat):
 		return Finding{Rule: "traversal", Score: 0.85, What: "a file that holds secrets of the system"}
 	case strings.HasPrefix(flat, "file:"), strings.HasPrefix(flat, "php:"), strings.HasPrefix(flat, "data:"), strings.HasPrefix(flat, "expect:"), strings.HasPrefix(flat, "zip:"), strings.HasPrefix(flat, "phar:"), strings.HasPrefix(flat, "gopher:"):

@@ -38,6 +38,7 @@ type Reader struct {
 	views  text.Views
 	model  *model.Reader
 	piece  Piece
+	found  []jsonLeaf
 }
 
 // NewReader returns a reader over the vocabulary.
@@ -82,12 +83,28 @@ func isJSON(b []byte) bool {
 // leaves reads the sentences inside a JSON text on their own: its notation
 // must not change how they sound.
 func (r *Reader) leaves(raw []byte, where string, place lexicon.Set, see func(*Piece)) bool {
+	whole := r.gather(raw)
+	for _, l := range r.found {
+		r.view(text.View{Encoding: "json", Text: l.value}, l.span, where, place, see)
+	}
+	return whole
+}
+
+// jsonLeaf is a string within a JSON text, and where it stands.
+type jsonLeaf struct {
+	value []byte
+	span  text.Span
+}
+
+// gather lists the strings that may be sentences.
+func (r *Reader) gather(raw []byte) bool {
+	r.found = r.found[:0]
 	w := &walker{raw: raw}
 	w.leaf = func(_ []string, value []byte, key bool) {
 		if key || len(value) < 16 || bytes.IndexByte(value, ' ') < 0 || w.start == 0 {
 			return
 		}
-		r.view(text.View{Encoding: "json", Text: value}, text.Span{Start: w.start, End: w.end}, where, place, see)
+		r.found = append(r.found, jsonLeaf{value, text.Span{Start: w.start, End: w.end}})
 	}
 	w.value(nil, 0)
 	return !w.cut

@@ -2,6 +2,9 @@ package model
 
 import "durward/internal/guard/match"
 
+// LeastMargin is below every margin that passages have in practice.
+const LeastMargin = -20
+
 // Buckets is the size of the table of hashed word groups.
 const Buckets = 1 << 17
 

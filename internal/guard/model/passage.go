@@ -29,6 +29,10 @@ const (
 	mostSentence  = 280
 )
 
+// Sentences returns the number of the first sentence, and whether a second one
+// belongs to the passage.
+func (p *Passage) Sentences() (first int, pair bool) { return p.first, p.pair }
+
 type sentence struct {
 	start, end int
 	concepts   lexicon.Set

@@ -50,6 +50,9 @@ func letterFor(b []byte, i int) byte {
 	return b[i]
 }
 
+// oneShape takes i and l for the same: a one may stand for either.
+func oneShape(s string) string { return strings.ReplaceAll(s, "l", "i") }
+
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 
 // affixless drops what impostors put around a name.

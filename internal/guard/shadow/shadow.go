@@ -114,6 +114,9 @@ func compare(name, mine, other string) string {
 		}
 		return "separators"
 	}
+	if digits(name) != digits(other) && oneShape(mine) == oneShape(theirs) {
+		return "characters"
+	}
 	a, b := affixless(mine), affixless(theirs)
 	if len(a) >= 4 && a == b {
 		return "affix"

