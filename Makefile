@@ -24,10 +24,10 @@ RACER = command -v $${CC:-gcc} >/dev/null || { [ "$${CI:-}" != true ] || { echo 
 
 export CGO_ENABLED = 0
 
-.PHONY: help build test check unit race stories seeds lint bench benchmarks fuzz peers clean
+.PHONY: guard-report help build test check unit race stories seeds lint bench benchmarks fuzz peers clean
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/durward
 	@mkdir -p bin
@@ -55,6 +55,9 @@ race: ## The packages where goroutines meet, under the race detector
 stories: ## Conformance, interoperation and hostile peers, through the gateway
 	@$(TEST) -timeout 20m ./test/conformance ./test/hostile
 	@$(RACER) && export DURWARD_RACE=1; $(TEST) -timeout 20m -parallel 8 ./test/interop
+
+guard-report: ## Measure the guard by its bars (DEV=directory of the corpus)
+	@$(GO) run ./internal/guard/train -dev $(or $(DEV),../shared/threats/dev) -report -families
 
 seeds: ## Each fuzz target for a few seconds
 	@scripts/fuzz $(FUZZTIME)

@@ -35,6 +35,9 @@ func Of(definition []byte) (Pin, error) {
 	if !mcpwire.IsObject(definition) {
 		return Pin{}, errors.New("pin: a definition is a JSON object")
 	}
+	if err := mcpwire.Value(definition, mcpwire.Limits{}); err != nil {
+		return Pin{}, fmt.Errorf("pin: definition: %w", err)
+	}
 	whole, err := mcpwire.AppendCanonical(nil, definition)
 	if err != nil {
 		return Pin{}, fmt.Errorf("pin: canonical form: %w", err)

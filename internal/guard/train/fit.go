@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,6 +24,7 @@ var carriers = []struct {
 // fit trains and writes the released weights.
 func fit(dir, out string, o model.FitOptions) error {
 	lex := lexicon.Default()
+	var cards []trained
 	for _, c := range carriers {
 		recs, err := load(dir, c.corpus)
 		if err != nil {
@@ -43,12 +45,26 @@ func fit(dir, out string, o model.FitOptions) error {
 		w := model.Fit(balanced(docs), o).Round(lex)
 		t, act := thresholds(xs, scores)
 		w.Set(slope(xs, scores, t), t, act)
-		if err := os.WriteFile(filepath.Join(out, c.weights), w.Encode(), 0o644); err != nil {
+		raw := w.Encode()
+		if err := os.WriteFile(filepath.Join(out, c.weights), raw, 0o644); err != nil {
 			return fmt.Errorf("write weights: %w", err)
 		}
+		source, err := os.ReadFile(filepath.Join(dir, c.corpus+".jsonl.gz"))
+		if err != nil {
+			return err
+		}
+		t0 := trained{file: c.weights, corpus: c.corpus, own: len(own), tell: t, act: act, sum: sha256.Sum256(raw), inputs: sha256.Sum256(source)}
+		for _, x := range xs {
+			if x.doc.Attack {
+				t0.attacks++
+			} else {
+				t0.other++
+			}
+		}
+		cards = append(cards, t0)
 		fmt.Printf("%s: %d documents and %d own samples, thresholds %.2f and %.2f\n", c.weights, len(xs), len(own), t, act)
 	}
-	return nil
+	return card(out, cards, o)
 }
 
 // thresholds are the margin that fewer than one in a hundred natural documents
