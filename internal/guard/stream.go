@@ -43,7 +43,7 @@ func (s *Stream) Close() ([]byte, *Report) { return s.release(len(s.held)) }
 // because the window is full.
 func (s *Stream) settled() int {
 	most := streamHold
-	if k := bytes.LastIndex(s.held, []byte("-----BEGIN ")); k >= 0 && bytes.Index(s.held[k:], []byte("-----END ")) < 0 {
+	if k := bytes.LastIndex(s.held, []byte("-----BEGIN ")); k >= 0 && !bytes.Contains(s.held[k:], []byte("-----END ")) {
 		if len(s.held) < keyHold {
 			return k
 		}

@@ -124,7 +124,7 @@ func strong(v []byte) bool {
 		}
 	}
 	if digits == 0 && other == 0 {
-		return kinds >= 2 && upper >= 3 && lower >= 3 && len(v) >= 14 && bytes.IndexAny(v, "-_. ") < 0 && !camel(v) && entropy(v) > 3.2
+		return kinds >= 2 && upper >= 3 && lower >= 3 && len(v) >= 14 && !bytes.ContainsAny(v, "-_. ") && !camel(v) && entropy(v) > 3.2
 	}
 	return kinds >= 2 && (digits >= 2 || other >= 1 && kinds >= 3 || digits >= 1 && kinds >= 3) && entropy(v) > 2.7 && !uuidLike(v)
 }

@@ -57,7 +57,7 @@ func TestTokensAreStablePerKey(t *testing.T) {
 	text := []byte(found[0].text)
 	f := dlp.Append(nil, text)
 	a, b := dlp.NewRedactor([]byte("a")), dlp.NewRedactor([]byte("b"))
-	if a.Token(f[0], text) != a.Token(f[0], text) {
+	if first, again := a.Token(f[0], text), a.Token(f[0], text); first != again {
 		t.Error("the token of a secret changes")
 	}
 	if a.Token(f[0], text) == b.Token(f[0], text) {

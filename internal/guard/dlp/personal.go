@@ -182,7 +182,7 @@ func labelledPhone(b []byte, i int) (Find, bool) {
 	if n < 9 || n > 15 || end < len(b) && (alnum(b[end]) || b[end] == '.') && end+1 < len(b) && digit(b[min(end+1, len(b)-1)]) {
 		return Find{}, false
 	}
-	if b[at] != '+' && b[at] != '(' && bytes.IndexAny(b[at:end], "-() .") < 0 { // a bare number may be an id
+	if b[at] != '+' && b[at] != '(' && !bytes.ContainsAny(b[at:end], "-() .") { // a bare number may be an id
 		return Find{}, false
 	}
 	return Find{Start: unlessQuoted(b, i, at), End: end, Value: at}, true
@@ -196,7 +196,7 @@ func phone(b []byte, i int) (Find, bool) {
 	if n < 10 || n > 15 || end < len(b) && alnum(b[end]) {
 		return Find{}, false
 	}
-	if bytes.IndexAny(b[i:end], "-() ") < 0 && n < 11 {
+	if !bytes.ContainsAny(b[i:end], "-() ") && n < 11 {
 		return Find{}, false
 	}
 	return Find{Start: i, End: end, Value: i}, true
