@@ -65,6 +65,7 @@ func BenchmarkTextOrdinary(b *testing.B)    { benchmark(b, ordinary, 32<<10) }
 func BenchmarkTextNotLatin(b *testing.B) {
 	benchmark(b, "Погода в северных районах остаётся прохладной и дождливой. ", 32<<10)
 }
+
 func BenchmarkTextLongBase64(b *testing.B) {
 	benchmark(b, "QWxsIHRoZSB3YXRlciBpbiB0aGUgc2VhIGlzIGJsdWUg", 32<<10)
 }

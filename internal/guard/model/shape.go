@@ -56,6 +56,10 @@ func (s shapes) of(b []byte) lexicon.Set {
 	var set lexicon.Set
 	caps, slashes, braces, high, capsRun := 0, 0, 0, 0, 0
 	for i, c := range b {
+		if plain[c] {
+			capsRun = 0
+			continue
+		}
 		switch {
 		case 'A' <= c && c <= 'Z':
 			capsRun++
@@ -114,6 +118,17 @@ func (s shapes) of(b []byte) lexicon.Set {
 	}
 	return set
 }
+
+// plain are the bytes that no outline is made of: most of a text.
+var plain = func() (t [256]bool) {
+	for c := 'a'; c <= 'z'; c++ {
+		t[c] = true
+	}
+	for _, c := range " ,.-\n\t?#*|[]>%&+^~" {
+		t[c] = true
+	}
+	return t
+}()
 
 func wordByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
