@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -55,7 +56,8 @@ func (s Set) Append(dst []uint8) []uint8 {
 
 // Lexicon is the compiled vocabulary. It never changes.
 type Lexicon struct {
-	*match.Automaton
+	plain     *match.Automaton // patterns in ASCII
+	foreign   *match.Automaton // the others, for texts beyond ASCII
 	names     []string
 	triggers  Set
 	compounds []Compound
@@ -116,7 +118,15 @@ func Parse(source string) (*Lexicon, error) {
 			patterns = append(patterns, match.Pattern{Text: p, ID: uint16(len(l.names) - 1)})
 		}
 	}
-	l.Automaton = match.Compile(patterns)
+	var plain, foreign []match.Pattern
+	for _, p := range patterns {
+		if ascii(p.Text) {
+			plain = append(plain, p)
+		} else {
+			foreign = append(foreign, p)
+		}
+	}
+	l.plain, l.foreign = match.Compile(plain), match.Compile(foreign)
 	return l, nil
 }
 
@@ -189,6 +199,33 @@ func unspaced(s string) bool {
 	}
 	return false
 }
+
+func ascii[T string | []byte](s T) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// Append appends the occurrences of all concepts in folded text to hits, by
+// their end.
+func (l *Lexicon) Append(hits []match.Hit, b []byte) []match.Hit {
+	from := len(hits)
+	hits = l.plain.Append(hits, b)
+	if ascii(b) {
+		return hits
+	}
+	mine := len(hits)
+	if hits = l.foreign.Append(hits, b); len(hits) > mine {
+		slices.SortStableFunc(hits[from:], func(a, b match.Hit) int { return int(a.End - b.End) })
+	}
+	return hits
+}
+
+// States returns the size of the compiled vocabulary.
+func (l *Lexicon) States() int { return l.plain.States() + l.foreign.States() }
 
 // Name returns the name of c.
 func (l *Lexicon) Name(c Concept) string { return l.names[c] }
