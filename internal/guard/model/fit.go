@@ -28,13 +28,13 @@ type FitOptions struct {
 
 // DefaultFit is what the released weights were trained with.
 func DefaultFit() FitOptions {
-	return FitOptions{Epochs: 14, Rate: 0.15, Decay: 1e-3, PairCost: 1e-4, Drop: 0.1, DropGram: 0.1, Seed: 7}
+	return FitOptions{Epochs: 24, Rate: 0.15, Decay: 1e-3, PairCost: 1e-4, Drop: 0.1, DropGram: 0.1, Seed: 7}
 }
 
 // Fit trains weights by stochastic gradient descent with adaptive rates. It
 // is deterministic.
 func Fit(docs []Document, o FitOptions) *Floats {
-	f := NewFloats()
+	f, mean := NewFloats(), NewFloats()
 	t := &trainer{f: f, o: o, gp: make([]float32, len(f.Pairs)), gg: make([]float32, len(f.Grams))}
 	rng := rand.New(rand.NewPCG(o.Seed, o.Seed))
 	t.rng = rng
@@ -47,6 +47,31 @@ func Fit(docs []Document, o FitOptions) *Floats {
 		for _, i := range order {
 			t.document(&docs[i], e)
 		}
+		if e >= o.Epochs/2 {
+			mean.gather(f)
+		}
+	}
+	return mean.scaled(1 / float32(o.Epochs-o.Epochs/2))
+}
+
+// gather adds weights; the mean of the later epochs wavers less than the last.
+func (f *Floats) gather(g *Floats) {
+	f.Bias += g.Bias
+	for i, x := range g.Pairs {
+		f.Pairs[i] += x
+	}
+	for i, x := range g.Grams {
+		f.Grams[i] += x
+	}
+}
+
+func (f *Floats) scaled(by float32) *Floats {
+	f.Bias *= by
+	for i := range f.Pairs {
+		f.Pairs[i] *= by
+	}
+	for i := range f.Grams {
+		f.Grams[i] *= by
 	}
 	return f
 }

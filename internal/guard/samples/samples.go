@@ -73,6 +73,9 @@ func options(line string) []string {
 	return out
 }
 
+// perTemplate keeps a family of few templates from counting for much.
+const perTemplate = 40
+
 type grammar struct {
 	slots    map[string][]string
 	families []string
@@ -108,7 +111,7 @@ func (g *grammar) write(rng *rand.Rand, n int, attack bool, only string) []Sampl
 			continue
 		}
 		lines := g.of[f]
-		want := max(n, len(lines))
+		want := max(min(n, perTemplate*len(lines)), len(lines))
 		if !attack {
 			want = max(4*n, 6*len(lines))
 		}

@@ -67,6 +67,9 @@ func fit(dir, out string, o model.FitOptions) error {
 	return card(out, cards, o)
 }
 
+// apart keeps documents that score the same as the one at a threshold below it.
+const apart = 0.01
+
 // thresholds are the margin that fewer than one in a hundred natural documents
 // exceed, and the margin that in addition fewer than three in a hundred of the
 // hardest do. Both leave room for what rules beside the model find.
@@ -82,7 +85,7 @@ func thresholds(xs []example, scores []float32) (tell, act float32) {
 		}
 	}
 	tell = upper(plain, 0.0085)
-	return tell, max(tell, upper(hard, 0.022))
+	return tell + apart, max(tell, upper(hard, 0.022)) + apart
 }
 
 func upper(s []float32, share float64) float32 {
