@@ -80,6 +80,7 @@ const (
 	maxPrints  = 8192
 	maxValues  = 2048
 	maxSources = 256
+	maxPeople  = 64
 	maxForeign = 32 << 10
 	maxOutward = 8 << 10
 	maxScanned = 64 << 10
@@ -136,7 +137,7 @@ func (s *Session) keepForeign(b []byte) {
 				break
 			}
 			rest = rest[i+len(key):]
-			if a := firstAddress(rest[:min(len(rest), 120)]); a != nil {
+			if a := firstAddress(rest[:min(len(rest), 120)]); a != nil && len(s.senders) < maxValues {
 				s.senders[hashOf(a)] = true
 			}
 		}
@@ -150,7 +151,11 @@ func (s *Session) remember(server string, class Class, b []byte) {
 		s.from = append(s.from, source{server: server, class: class, people: map[uint32]bool{}})
 	}
 	at := origin(len(s.from) - 1)
-	eachAddress(b, func(a []byte) { s.from[at].people[hashOf(a)] = true })
+	eachAddress(b, func(a []byte) {
+		if len(s.from[at].people) < maxPeople {
+			s.from[at].people[hashOf(a)] = true
+		}
+	})
 	winnow(squeeze(nil, b), func(h uint32) {
 		if len(s.prints) < maxPrints {
 			s.prints[h] = at
