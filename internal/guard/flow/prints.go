@@ -2,6 +2,7 @@ package flow
 
 import (
 	"bytes"
+	"encoding/ascii85"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
@@ -204,6 +205,23 @@ func loose(v []byte) [][]byte {
 		if d, err := try(s); err == nil && len(d) >= 8 {
 			out = append(out, squeeze(nil, d))
 		}
+	}
+	if d := make([]byte, len(t)); len(t) >= 16 {
+		if n, _, err := ascii85.Decode(d, bytes.TrimSuffix(bytes.TrimPrefix(t, []byte("<~")), []byte("~>")), true); err == nil && n >= 8 {
+			out = append(out, squeeze(nil, d[:n]))
+		}
+	}
+	return out
+}
+
+// rotated undoes rot13.
+func rotated(b []byte) []byte {
+	out := make([]byte, len(b))
+	for i, c := range b {
+		if 'a' <= c && c <= 'z' {
+			c = 'a' + (c-'a'+13)%26
+		}
+		out[i] = c
 	}
 	return out
 }
