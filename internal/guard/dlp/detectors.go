@@ -124,6 +124,9 @@ func table() []detector {
 		{prefix: "iban", fold: true, class: Personal, kind: "account", match: labelledIBAN},
 		{prefix: "tax id", fold: true, class: Personal, kind: "tax", match: labelledTax},
 	}
+	for _, l := range idLabels {
+		d = append(d, detector{prefix: l, fold: true, class: Personal, kind: "id", match: labelledID})
+	}
 	for _, k := range keywords {
 		d = append(d, detector{prefix: k, fold: true, class: Secret, kind: keywordKind(k), match: assignment(len(k))})
 	}
@@ -139,6 +142,8 @@ func table() []detector {
 	}
 	return d
 }
+
+var idLabels = []string{"driver", "driving licen", "national insurance", "nino", "aadhaar", "sin:", "sin number", "mrn", "nhs", "medical record", "medicare", "tin:", "ein:", "vat number", "pan:", "national id", "identity card", "dni:", "cpf", "steuer", "insurance number", "date of birth", "dob", "born:"}
 
 var schemes = []string{"postgres://", "postgresql://", "mysql://", "mongodb://", "mongodb+srv://", "redis://", "rediss://", "amqp://", "amqps://", "mssql://", "sqlserver://", "ftp://", "sftp://", "ssh://", "https://", "http://", "smtp://", "smtps://", "ldap://", "clickhouse://", "nats://", "kafka://", "jdbc:", "mariadb://", "cockroachdb://"}
 

@@ -20,6 +20,8 @@ var found = []struct{ kind, text, value string }{
 	{"url", "postgres://app:k3J8s7Lq@db.internal:5432/prod", "k3J8s7Lq"},
 	{"account", "IBAN DE89370400440532013000 please", "DE89370400440532013000"},
 	{"card", "card 4539 1488 0343 6467 was used", "4539 1488 0343 6467"},
+	{"id", "Driver's license: D1234567", "D1234567"},
+	{"id", "DOB: 1984-03-05", "1984-03-05"},
 	{"ssn", "SSN: 536-22-8145", "536-22-8145"},
 	{"mails", "a.b@x.example, c.d@y.example, e.f@z.example, g@x.example, h@y.example", "c.d@y.example"},
 	{"key", "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nBKcwggSjAgEAAoIBAQC7\n-----END PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"},

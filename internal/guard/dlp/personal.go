@@ -284,6 +284,33 @@ func labelledTax(b []byte, i int) (Find, bool) {
 	return Find{Start: unlessQuoted(b, i, at), End: end, Value: at}, true
 }
 
+// labelledID matches an official number or a date of birth behind its label in
+// prose; records in JSON hold them by the dozen and are a matter of policy.
+func labelledID(b []byte, i int) (Find, bool) {
+	if i > 0 && (b[i-1] == '"' || b[i-1] == '\'' || b[i-1] == '_') {
+		return Find{}, false
+	}
+	at := i
+	for at < len(b) && at-i < 40 && b[at] != ':' && b[at] != '=' && b[at] != '#' && b[at] != '\n' && b[at] != '"' {
+		at++
+	}
+	if at >= len(b) || at-i >= 40 || b[at] == '\n' || b[at] == '"' {
+		return Find{}, false
+	}
+	at = skip(b, at, ":=# \t")
+	end, digits := at, 0
+	for end < len(b) && end-at < 20 && (isUpper(b[end]) || digit(b[end]) || (b[end] == '-' || b[end] == '/' || b[end] == '.' || b[end] == ' ') && end+1 < len(b) && (digit(b[end+1]) || isUpper(b[end+1]) && digits > 0)) {
+		if digit(b[end]) {
+			digits++
+		}
+		end++
+	}
+	if digits < 5 || end-at < 6 || end < len(b) && alnum(b[end]) {
+		return Find{}, false
+	}
+	return Find{Start: i, End: end, Value: at}, true
+}
+
 const fewMails = 5
 
 // mails matches a list of addresses: five or more beside each other are a
