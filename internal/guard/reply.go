@@ -33,6 +33,7 @@ func (e *Engine) Text(raw []byte) *Report {
 			e.orders(&r, p)
 		}
 	})
+	within(&r, reader.Inside())
 	e.readers.Put(reader)
 	e.secrets(&r, raw)
 	if worst == model.LeastMargin && whole && len(r.Findings) == 0 {
@@ -44,6 +45,22 @@ func (e *Engine) Text(raw []byte) *Report {
 	e.cut(&r, raw)
 	out := r
 	return &out
+}
+
+// within confines cuts to the strings of a JSON text, so that it stays one.
+func within(r *Report, strings []text.Span) {
+	if len(strings) == 0 || len(r.spans) == 0 {
+		return
+	}
+	var out []span
+	for _, s := range r.spans {
+		for _, in := range strings {
+			if a, b := max(s.start, in.Start), min(s.end, in.End); a < b {
+				out = append(out, span{a, b})
+			}
+		}
+	}
+	r.spans = out
 }
 
 // orders records the passages of a piece that tell, and marks what is to be

@@ -39,6 +39,7 @@ type Reader struct {
 	model  *model.Reader
 	piece  Piece
 	found  []jsonLeaf
+	inside []text.Span
 }
 
 // NewReader returns a reader over the vocabulary.
@@ -68,11 +69,16 @@ func (r *Reader) Text(raw []byte, where string, place lexicon.Set, see func(*Pie
 		r.view(v, span, where, inner, see)
 	}
 	whole := !r.views.Cut
+	r.inside = r.inside[:0]
 	if isJSON(raw) {
 		whole = r.leaves(raw, where, place, see) && whole
 	}
 	return whole
 }
+
+// Inside returns, when the last text was JSON, where its strings stand: what is
+// cut must stay within them. It is nil for other texts.
+func (r *Reader) Inside() []text.Span { return r.inside }
 
 // isJSON reports a text that is an object or a list.
 func isJSON(b []byte) bool {
@@ -98,10 +104,14 @@ type jsonLeaf struct {
 
 // gather lists the strings that may be sentences.
 func (r *Reader) gather(raw []byte) bool {
-	r.found = r.found[:0]
+	r.found, r.inside = r.found[:0], r.inside[:0]
 	w := &walker{raw: raw}
 	w.leaf = func(_ []string, value []byte, key bool) {
-		if key || len(value) < 16 || bytes.IndexByte(value, ' ') < 0 || w.start == 0 {
+		if key || w.start == 0 {
+			return
+		}
+		r.inside = append(r.inside, text.Span{Start: w.start, End: w.end})
+		if len(value) < 16 || bytes.IndexByte(value, ' ') < 0 {
 			return
 		}
 		r.found = append(r.found, jsonLeaf{value, text.Span{Start: w.start, End: w.end}})
