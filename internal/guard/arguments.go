@@ -1,8 +1,3 @@
-// Package guard answers one question: is what passes hostile or broken?
-//
-// So far it checks the arguments of a call against the tool's own schema
-// ([Schemas]). It decides nothing: it reports [durward.Finding] values, and
-// the pipeline acts on them.
 package guard
 
 import (
