@@ -48,6 +48,7 @@ type Config struct {
 	// Warnings are what an operator should know and need not change.
 	Warnings Problems
 
+	empty bool    // the file holds nothing at all, or comments only
 	read  file    // for Print
 	files sources // that the values came from
 }
@@ -139,6 +140,7 @@ func understand(path string, raw []byte, o Options, files sources) (*Config, err
 	b := &builder{reader: r, dir: dir, o: o, in: defaults()}
 	b.readFile(root)
 	c := b.build()
+	c.empty = isEmpty(root)
 	if len(r.problems) > 0 {
 		r.problems.sort()
 		return nil, r.problems

@@ -56,6 +56,17 @@ func parseYAML(name string, raw []byte) (*yaml.Node, *Problem) {
 	return doc.Content[0], nil
 }
 
+// isEmpty reports whether a file said nothing; {} says that there is nothing.
+func isEmpty(root *yaml.Node) bool {
+	switch root.Kind {
+	case yaml.MappingNode:
+		return len(root.Content) == 0 && root.Style&yaml.FlowStyle == 0
+	case yaml.ScalarNode:
+		return root.Tag == "!!null"
+	}
+	return root.Kind == 0 || root.Kind == yaml.DocumentNode
+}
+
 func syntaxProblem(name string, raw []byte, err error) *Problem {
 	p := &Problem{File: name, Text: err.Error()}
 	var le *yaml.LoadError
@@ -149,7 +160,7 @@ func (p *jsonParser) value(depth int) (*yaml.Node, error) {
 }
 
 func (p *jsonParser) children(node *yaml.Node, open json.Delim, depth int) error {
-	node.Kind, node.Tag = yaml.MappingNode, "!!map"
+	node.Kind, node.Tag, node.Style = yaml.MappingNode, "!!map", yaml.FlowStyle
 	if open == '[' {
 		node.Kind, node.Tag = yaml.SequenceNode, "!!seq"
 	}

@@ -9,7 +9,8 @@ import (
 
 // Watcher tells when a file, or a file that it refers to, has other content.
 // It looks at content and not at times, so it sees editors that write in place,
-// editors that rename, and volumes that are switched under it.
+// editors that rename, and volumes that are switched under it. A file that is
+// suddenly empty counts as one that was cut off: it would take everything away.
 type Watcher struct {
 	// Current is the configuration in use.
 	Current *Config
@@ -55,6 +56,9 @@ func (w *Watcher) Run(ctx context.Context) error {
 // load tries what the file holds now and returns what is to be watched.
 func (w *Watcher) load(ctx context.Context) sources {
 	c, files, err := load(w.Current.Path, w.Options)
+	if err == nil && c.empty && !w.Current.empty {
+		err = Problems{{File: c.Path, Text: "is empty, as a file is that was cut off", Hint: "write {} to declare nothing"}}
+	}
 	if err == nil {
 		err = w.Apply(ctx, c)
 	}

@@ -149,6 +149,29 @@ func TestWatchTellsOfWhatCannotBeUsed(t *testing.T) {
 	})
 }
 
+func TestWatchDoesNotTakeAnEmptyFileForAWish(t *testing.T) {
+	watch(t, "data: one", func(w *watched) {
+		for i, text := range []string{"", "# nothing left\n\n", "---\n", "\ufeff"} {
+			w.write("durward.yaml", text)
+			w.pass(5 * time.Second)
+			w.want("", i+1)
+		}
+		w.mu.Lock()
+		if !strings.Contains(w.failed[0], "durward.yaml: is empty") || !strings.Contains(w.failed[0], "write {}") {
+			w.t.Errorf("failed = %q", w.failed[0])
+		}
+		w.mu.Unlock()
+		w.write("durward.yaml", "{}")
+		w.pass(2 * time.Second)
+		w.want("durward-data", 4)
+	})
+	watch(t, "# nothing yet", func(w *watched) {
+		w.write("durward.yaml", "# still nothing")
+		w.pass(2 * time.Second)
+		w.want("durward-data", 0)
+	})
+}
+
 func TestWatchFollowsReferences(t *testing.T) {
 	watch(t, "data: one", func(w *watched) {
 		w.write("durward.yaml", "data: two\nagents: {a: {key: '${file:key}'}}")
