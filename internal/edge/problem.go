@@ -4,6 +4,7 @@ import (
 	"durward"
 	"durward/internal/httpwire"
 	"encoding/json"
+	"fmt"
 	"net/http"
 )
 
@@ -21,6 +22,14 @@ func Refuse(x *httpwire.Exchange, presented durward.Credential, err error) {
 	e := durward.AsError(err)
 	SetErrorHeaders(x, presented, e)
 	sendProblem(x, Status(e), e.Message, e.Reason)
+}
+
+// TooLarge is the refusal of a body over the limit, in bytes.
+func TooLarge(limit int64) *durward.Error {
+	return &durward.Error{
+		Code: durward.TooLarge, Reason: durward.ReasonBodyTooLarge,
+		Message: fmt.Sprintf("The request body is larger than the %d bytes that are allowed.", limit),
+	}
 }
 
 // SetErrorHeaders sets what a status needs beside its body.

@@ -49,6 +49,7 @@ func Handler(o BodyOptions, serve func(*Exchange)) http.Handler {
 		defer x.release()
 		x.settleFraming()
 		serve(x)
+		x.drain()
 	})
 }
 
@@ -66,11 +67,17 @@ type Exchange struct {
 	began  time.Time
 	held   int64
 	read   bool // the body is read to its end
+	late   bool // the body did not come in time
+	unread bool // an answer was begun before the end of the body
 	sent   bool
 }
 
-// drainTime is how long a client may go on sending a body that nobody reads.
-const drainTime = time.Second
+// drainTime is how long a client may go on sending a body that nobody reads,
+// and drainFactor how much, in limits of a body.
+const (
+	drainTime   = time.Second
+	drainFactor = 2
+)
 
 // Context ends when the client goes away or the server is stopped by force.
 func (x *Exchange) Context() context.Context { return x.r.Context() }
@@ -130,7 +137,8 @@ func (x *Exchange) settleFraming() {
 
 // BodyError says why a body could not be read.
 type BodyError struct {
-	Status int // 400, 408, 413 or 503
+	Status int   // 400, 408, 413 or 503
+	Limit  int64 // what is allowed, with 413
 	Err    error
 }
 
@@ -162,6 +170,7 @@ func (x *Exchange) Body() ([]byte, error) {
 		return nil, err
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
+		x.late = true
 		return nil, &BodyError{Status: http.StatusRequestTimeout, Err: err}
 	}
 	return nil, &BodyError{Status: http.StatusBadRequest, Err: err}
@@ -170,7 +179,7 @@ func (x *Exchange) Body() ([]byte, error) {
 func (x *Exchange) readBody() ([]byte, error) {
 	n := x.r.ContentLength
 	if n > x.bounds.Limit {
-		return nil, &BodyError{Status: http.StatusRequestEntityTooLarge, Err: errTooLarge}
+		return nil, &BodyError{Status: http.StatusRequestEntityTooLarge, Limit: x.bounds.Limit, Err: errTooLarge}
 	}
 	if n == 0 {
 		return nil, nil
@@ -202,7 +211,19 @@ func (x *Exchange) giveUpBody() {
 	if !x.read && x.r.ContentLength != 0 {
 		x.Set("Connection", "close")
 		x.allowRead(time.Now().Add(drainTime))
+		x.unread = true
 	}
+}
+
+// drain takes some more of a body that nobody wants, after the answer: many
+// clients read only when they have sent everything, and closing a connection
+// on what they still send destroys the answer on its way.
+func (x *Exchange) drain() {
+	if !x.unread || x.late {
+		return
+	}
+	_ = http.NewResponseController(x.w).Flush()                       // the answer is first; a client that left needs none
+	_, _ = io.CopyN(io.Discard, x.r.Body, drainFactor*x.bounds.Limit) // up to the deadline that was set with the answer
 }
 
 // readChunks reads a body of unknown length, growing as it comes.
@@ -218,7 +239,7 @@ func (x *Exchange) readChunks() ([]byte, error) {
 		n, err := x.r.Body.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
 		if int64(len(b)) > x.bounds.Limit {
-			return nil, &BodyError{Status: http.StatusRequestEntityTooLarge, Err: errTooLarge}
+			return nil, &BodyError{Status: http.StatusRequestEntityTooLarge, Limit: x.bounds.Limit, Err: errTooLarge}
 		}
 		if err == io.EOF {
 			x.allowRead(time.Time{})

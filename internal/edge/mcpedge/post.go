@@ -113,6 +113,12 @@ func (p *post) unreceived(err error) {
 	if errors.As(err, &body) {
 		status = body.Status
 	}
+	if status == http.StatusRequestEntityTooLarge { // only of those we know a large body is read
+		e := edge.TooLarge(body.Limit)
+		p.face.gw.Refused(p.r.Context(), &p.call, e)
+		p.reject(e)
+		return
+	}
 	p.refuse(status, mcpwire.InvalidRequest("The request body could not be read: "+http.StatusText(status)))
 }
 

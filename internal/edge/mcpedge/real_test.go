@@ -138,7 +138,7 @@ func TestBadInput(t *testing.T) {
 		{"arguments of the wrong type", strings.Replace(good, `"x"`, `1`, 1), header{s}, 200, `"isError":true`, durward.ReasonArgumentsInvalid, "crm__get"},
 		{"half a JSON", good[:len(good)-9], header{s}, 400, "-32700", durward.ReasonRequestInvalid, ""},
 		{"a batch", "[" + good + "]", header{s}, 400, "-32600", durward.ReasonRequestInvalid, ""},
-		{"a body over the limit", strings.Repeat(" ", 5<<20) + good, header{s}, 413, "-32600", durward.ReasonRequestInvalid, ""},
+		{"a body over the limit", strings.Repeat(" ", 5<<20) + good, header{s}, 413, `larger than the 4194304 bytes that are allowed.","data":{"reason":"body_too_large"}`, durward.ReasonBodyTooLarge, ""},
 		{"a dead session", good, header{"Mcp-Session-Id: none"}, 404, `"code":404`, durward.ReasonSessionUnknown, "crm__get"},
 		{"a foreign session", good, header{s, "Authorization:", "Authorization: Bearer " + keyOf("bob")}, 404, `"code":404`, durward.ReasonSessionUnknown, "crm__get"},
 		{"a header that disagrees", body, append(header{"Mcp-Param-Region: us"}, hs...), 400, "-32020", durward.ReasonRequestInvalid, "crm__get"},

@@ -128,6 +128,10 @@ func (f *Face) postSSE(r *edge.Request) {
 	if err != nil {
 		var bad *httpwire.BodyError
 		errors.As(err, &bad)
+		if bad.Status == http.StatusRequestEntityTooLarge {
+			sendRejection(r, edge.TooLarge(bad.Limit))
+			return
+		}
 		sendRefusal(r, bad.Status, mcpwire.InvalidRequest("The request body could not be read: "+http.StatusText(bad.Status)))
 		return
 	}
