@@ -297,3 +297,32 @@ func (h *hesitant) Ask(ctx context.Context, _ string, _ []byte) ([]byte, error) 
 	h.withdrawn = true
 	return nil, ctx.Err()
 }
+
+// A server of 2025-11-25 that refuses until its user was at some URLs is put
+// to a stateless client as questions; an older client gets the error itself.
+func TestURLsThatAnOlderServerWantsVisited(t *testing.T) {
+	refusing := script{caps: `{"tools":{}}`, answer: func(m *mcpwire.Message) string {
+		if m.Method == mcpwire.MethodToolsList {
+			return `{"tools":[]}`
+		}
+		return `error {"code":-32042,"message":"visit","data":{"elicitations":[{"mode":"url","elicitationId":"e","url":"https://x","message":"m"}]}}`
+	}}
+	s := newSet(t, nil, refusing.up(t))
+	ask := func(a agent) (durward.Reply, error) {
+		r := a.request(t, "up", mcpwire.MethodToolsCall, `{"name":"x","arguments":{}}`)
+		r.Answers = r.Modern
+		return s.Do(brief(t), r, &peer{})
+	}
+	reply, err := ask(agent{revision: mcpwire.V20260728, name: "a", caps: elicits})
+	if err != nil || !reply.Modern || string(reply.Result) != `{"resultType":"input_required","inputRequests":{"url1":{"method":"elicitation/create","params":{"mode":"url","url":"https://x","message":"m"}}}}` {
+		t.Errorf("Do = %s %v %v, want the URL as an input request", reply.Result, reply.Error, err)
+	}
+	reply, err = ask(agent{revision: mcpwire.V20260728, name: "a", caps: `{"elicitation":{}}`})
+	if err != nil || reply.Error == nil || reply.Error.Code != mcpwire.CodeMissingCapability {
+		t.Errorf("a client that visits no URLs gets %s %v %v, want -32021", reply.Result, reply.Error, err)
+	}
+	reply, err = ask(older(elicits))
+	if err != nil || reply.Error == nil || reply.Error.Code != mcpwire.CodeURLElicitationRequired {
+		t.Errorf("an older client gets %s %v %v, want the error as it is", reply.Result, reply.Error, err)
+	}
+}
