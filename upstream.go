@@ -1,6 +1,9 @@
 package durward
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Upstream is a server behind us, as declared. Exactly one of Command and URL is set.
 type Upstream struct {
@@ -55,4 +58,39 @@ type UpstreamStatus struct {
 	Error     string    `json:"error,omitempty"` // last error, for operators
 	Since     time.Time `json:"since,omitzero"`  // of the present state
 	Origin    Origin    `json:"origin"`
+}
+
+// UpstreamDetail is what an operator sees who looks at one upstream closely.
+type UpstreamDetail struct {
+	Status       UpstreamStatus    `json:"status"`
+	Capabilities json.RawMessage   `json:"capabilities,omitempty"` // as the server declares them
+	Read         time.Time         `json:"read,omitzero"`          // when its lists were last read
+	Changes      uint64            `json:"changes"`                // how often what it offers was found changed
+	Watched      int               `json:"watched"`                // resources whose updates somebody wants
+	Calls        int               `json:"calls"`                  // in flight
+	Sessions     []UpstreamSession `json:"sessions"`               // or processes, oldest first; none where calls stand alone
+	Dropped      UpstreamDropped   `json:"dropped"`
+	LastError    string            `json:"last_error,omitempty"`
+	LastErrorAt  time.Time         `json:"last_error_at,omitzero"`
+}
+
+// UpstreamSession is one session or process of an upstream.
+type UpstreamSession struct {
+	For      string          `json:"for"`                // whose calls it serves: "agent NAME", with its session where those are kept apart, "all", or "lists" for the gateway's own
+	Declared json.RawMessage `json:"declared,omitempty"` // what the server was told that the client can do
+	Revision string          `json:"revision,omitempty"` // that was agreed
+	PID      int             `json:"pid,omitempty"`      // of a process
+	Opened   time.Time       `json:"opened,omitzero"`    // zero while it is being opened
+	Used     time.Time       `json:"used,omitzero"`      // last
+	Calls    int             `json:"calls"`              // in flight or waiting for it
+	Single   bool            `json:"single,omitempty"`   // one call at a time, because the server may ask questions
+	Waiting  int             `json:"waiting,omitempty"`  // calls in the queue for lines of this kind
+}
+
+// UpstreamDropped counts what an upstream sent to no use, since its start.
+type UpstreamDropped struct {
+	Foreign      int64 `json:"foreign"`      // answers to nothing in flight: late, twice, made up
+	Garbage      int64 `json:"garbage"`      // what is no message
+	Unattributed int64 `json:"unattributed"` // notifications and requests that belong to no call
+	Overflow     int64 `json:"overflow"`     // notifications that their caller was too slow for
 }

@@ -28,6 +28,7 @@ type operator interface {
 	AdminKeys(ctx context.Context) ([]admin.Key, error)
 	CreateAdminKey(ctx context.Context, expires time.Time) (admin.Minted, error)
 	Upstreams(ctx context.Context) ([]admin.Upstream, error)
+	InspectUpstream(ctx context.Context, name string) (durward.UpstreamDetail, error)
 	TestUpstream(ctx context.Context, name string) (admin.UpstreamTest, error)
 	AddUpstream(ctx context.Context, u durward.Upstream) error
 	RemoveUpstream(ctx context.Context, name string) error

@@ -14,8 +14,8 @@ import (
 )
 
 func upstreamCommand(a *app) *cobra.Command {
-	return parent("upstream", "List, add, test and remove the servers behind the gateway", groupGovern,
-		upstreamListCommand(a), upstreamAddCommand(a), upstreamTestCommand(a), upstreamRemoveCommand(a))
+	return parent("upstream", "List, add, test, inspect and remove the servers behind the gateway", groupGovern,
+		upstreamListCommand(a), upstreamAddCommand(a), upstreamTestCommand(a), upstreamInspectCommand(a), upstreamRemoveCommand(a))
 }
 
 func upstreamListCommand(a *app) *cobra.Command {

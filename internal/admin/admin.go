@@ -34,6 +34,8 @@ type Options struct {
 	Status func(context.Context) Status
 	// Test reaches an upstream now and tells what it offers.
 	Test func(ctx context.Context, upstream string) (UpstreamTest, error)
+	// Inspect tells all that is known of an upstream's connections.
+	Inspect func(upstream string) (durward.UpstreamDetail, bool)
 	// Config is the configuration in effect, as YAML without secrets.
 	Config func() ([]byte, error)
 	Log    *slog.Logger

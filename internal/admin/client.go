@@ -160,6 +160,11 @@ func (c *Client) TestUpstream(ctx context.Context, name string) (UpstreamTest, e
 	return ask[UpstreamTest](ctx, c, "POST", "upstreams/"+url.PathEscape(name)+"/test", nil)
 }
 
+// InspectUpstream tells all that the gateway knows of an upstream's connections.
+func (c *Client) InspectUpstream(ctx context.Context, name string) (durward.UpstreamDetail, error) {
+	return ask[durward.UpstreamDetail](ctx, c, "GET", "upstreams/"+url.PathEscape(name)+"/inspect", nil)
+}
+
 // Roles lists all roles.
 func (c *Client) Roles(ctx context.Context) ([]Role, error) {
 	l, err := ask[list[Role]](ctx, c, "GET", "roles", nil)

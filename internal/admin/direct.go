@@ -101,6 +101,11 @@ func (d *Direct) RemoveUpstream(ctx context.Context, name string) error {
 	return d.c.RemoveUpstream(ctx, d.by, name)
 }
 
+// InspectUpstream is beyond a data directory: it takes a running gateway.
+func (d *Direct) InspectUpstream(context.Context, string) (durward.UpstreamDetail, error) {
+	return durward.UpstreamDetail{}, ErrNotRunning
+}
+
 // TestUpstream is beyond a data directory: it takes a running gateway.
 func (d *Direct) TestUpstream(context.Context, string) (UpstreamTest, error) {
 	return UpstreamTest{}, ErrNotRunning

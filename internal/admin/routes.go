@@ -37,6 +37,7 @@ func (a *api) routes() []route {
 		{"PATCH /api/v1/upstreams/{name}", a.editUpstream, false},
 		{"DELETE /api/v1/upstreams/{name}", a.removeUpstream, false},
 		{"POST /api/v1/upstreams/{name}/test", a.testUpstream, false},
+		{"GET /api/v1/upstreams/{name}/inspect", a.inspectUpstream, false},
 
 		{"GET /api/v1/roles", a.listRoles, false},
 		{"PUT /api/v1/roles/{name}", a.putRole, false},

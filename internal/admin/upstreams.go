@@ -117,3 +117,17 @@ func (a *api) testUpstream(r *request) (answer, error) {
 	}
 	return reply(http.StatusOK, t)
 }
+
+// inspectUpstream reaches nothing: it tells what is known at the moment.
+func (a *api) inspectUpstream(r *request) (answer, error) {
+	name := r.PathValue("name")
+	if _, err := a.Control.Upstream(r.Context(), r.by, name); err != nil {
+		return answer{}, err
+	}
+	if a.Inspect != nil {
+		if d, ok := a.Inspect(name); ok {
+			return reply(http.StatusOK, d)
+		}
+	}
+	return problemOf(http.StatusNotFound, "This gateway does not use the upstream yet.", ""), nil
+}

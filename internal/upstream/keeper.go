@@ -5,6 +5,7 @@ import (
 	"durward"
 	"durward/internal/mcpwire"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,6 +33,8 @@ type keeper struct {
 	watchers watchers
 	agents   []*ear // processes of agents, oldest first
 	ended    bool   // one of them has
+
+	line atomic.Pointer[line] // of own, for who inspects; nil where it is the pool's
 
 	// Of the goroutine alone.
 	own   *ear
@@ -247,6 +250,7 @@ func (k *keeper) open(ctx context.Context) error {
 		return err
 	}
 	k.own = k.newEar(l, nil, k.event)
+	k.line.Store(l)
 	return nil
 }
 
@@ -261,6 +265,7 @@ func (k *keeper) hangUp() {
 		return
 	}
 	k.own = nil
+	k.line.Store(nil)
 	e.follow.stop()
 	if e.slot != nil {
 		k.server.pool.release(e.slot)

@@ -53,6 +53,8 @@ type health struct {
 	err     string
 	version string
 	info    []byte
+	last    string // the error before all was well again
+	lastAt  time.Time
 }
 
 func newServer(set *Set, up durward.Upstream) *server {
@@ -131,6 +133,7 @@ func (s *server) become(state string, err error) {
 	s.health.err = ""
 	if err != nil {
 		s.health.err = err.Error()
+		s.health.last, s.health.lastAt = s.health.err, time.Now()
 	}
 }
 
@@ -203,6 +206,13 @@ func (d *drain) enter() bool {
 	}
 	d.n++
 	return true
+}
+
+// now is how many are in.
+func (d *drain) now() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.n
 }
 
 func (d *drain) leave() {

@@ -242,7 +242,7 @@ func (s *Set) Status() []durward.UpstreamStatus {
 		up := &p.declared[i]
 		srv := p.servers[up.Name]
 		if srv == nil {
-			out = append(out, durward.UpstreamStatus{Name: up.Name, Transport: transportOf(up), State: "disabled", Origin: up.Origin})
+			out = append(out, disabled(up))
 			continue
 		}
 		out = append(out, srv.status())
