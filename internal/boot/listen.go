@@ -70,7 +70,7 @@ func (g *Gateway) serveLocal() error {
 func (g *Gateway) serveData(l net.Listener) {
 	lim := g.cfg.Limits
 	s := edge.New(edge.Options{
-		Names: g.cfg.AllowedHosts, Origins: g.cfg.AllowedOrigins, Instance: g.instance, Log: g.opts.Log,
+		Names: g.cfg.AllowedHosts, Origins: g.cfg.AllowedOrigins, Anonymous: g.pipeline.Anonymous, Instance: g.instance, Log: g.opts.Log,
 		Body: httpwire.BodyOptions{Limit: lim.Body, Timeout: lim.BodyTimeout},
 		HTTP: httpwire.ServerOptions{HeaderTimeout: lim.HeaderTimeout, IdleTimeout: lim.IdleTimeout, HeaderBytes: int(lim.Headers), Log: g.opts.Log},
 	}, g.face)

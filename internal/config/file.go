@@ -21,7 +21,7 @@ type file struct {
 	Guard          guard                   `key:"guard" doc:"How calls are inspected."`
 	Record         record                  `key:"record" doc:"What the audit log keeps, and how."`
 	Limits         limits                  `key:"limits" doc:"Bounds of requests and sessions."`
-	AllowedOrigins []origin                `key:"allowed_origins" doc:"Origins of web pages that may call, besides the gateway's own."`
+	AllowedOrigins []origin                `key:"allowed_origins" doc:"Origins of web pages that may call, besides the gateway's own. On loopback those of other servers on this machine may, too, unless there is an anonymous agent."`
 	AllowedHosts   []host                  `key:"allowed_hosts" doc:"Host names by which the gateway may be reached, besides those it listens on."`
 	ForceAnonymous flag                    `key:"force_anonymous" doc:"Allow an anonymous agent although a listener is not loopback: anybody who reaches it may call."`
 	Log            logging                 `key:"log" doc:"The log on standard error."`

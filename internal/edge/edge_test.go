@@ -163,6 +163,34 @@ func TestHostsAndOrigins(t *testing.T) {
 	}
 }
 
+// Without a key, the pages of any server that runs on this machine could call.
+func TestOriginsWhileAnybodyMayCall(t *testing.T) {
+	anonymous := true
+	o := edge.Options{Names: []string{"gate.example"}, Origins: []string{"http://localhost:6274"}, Anonymous: func() bool { return anonymous }}
+	_, _, url := serve(t, o, "127.0.0.1:0")
+	port := url[strings.LastIndex(url, ":"):]
+	for origin, want := range map[string]int{
+		"http://localhost:9999":       403,
+		"http://localhost":            403,
+		"https://127.0.0.1:22080":     403,
+		"https://gate.example:444":    403,
+		"http://localhost" + port:     200,
+		"http://127.0.0.1" + port:     200,
+		"http://[::1]" + port:         200,
+		"https://gate.example":        200,
+		"https://gate.example" + port: 200,
+		"http://localhost:6274":       200, // the operator said so
+	} {
+		if r := get(t, "GET", url+"/mcp", "Origin: "+origin); r.StatusCode != want {
+			t.Errorf("%s = %d, want %d", origin, r.StatusCode, want)
+		}
+	}
+	anonymous = false
+	if r := get(t, "GET", url+"/mcp", "Origin: http://localhost:9999"); r.StatusCode != 200 {
+		t.Errorf("where a key is needed another server's page = %d, want 200", r.StatusCode)
+	}
+}
+
 func TestCORS(t *testing.T) {
 	_, _, url := serve(t, edge.Options{}, "127.0.0.1:0")
 	const origin = "Origin: http://localhost:6274"

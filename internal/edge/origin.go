@@ -17,14 +17,19 @@ type sources struct {
 	origins map[string]bool // web origins that may call
 	// loopback tells that only this machine can reach us.
 	loopback bool
+	port     string      // that we listen on
+	open     func() bool // whether a caller without a credential is served
 }
 
-func newSources(names, origins []string) sources {
-	s := sources{names: make(map[string]bool), origins: make(map[string]bool)}
-	for _, n := range names {
+func newSources(opts Options) sources {
+	s := sources{names: make(map[string]bool), origins: make(map[string]bool), open: opts.Anonymous}
+	if s.open == nil {
+		s.open = func() bool { return false }
+	}
+	for _, n := range opts.Names {
 		s.names[strings.ToLower(n)] = true
 	}
-	for _, o := range origins {
+	for _, o := range opts.Origins {
 		s.origins[strings.ToLower(strings.TrimSuffix(o, "/"))] = true
 	}
 	return s
@@ -54,7 +59,24 @@ func (s sources) allows(origin string) bool {
 		return false // "null" too
 	}
 	name := hostName(u.Host)
-	return s.names[name] || (s.loopback && isLoopback(name))
+	if !s.names[name] && !(s.loopback && isLoopback(name)) {
+		return false
+	}
+	return !s.open() || s.isOwn(u, s.names[name])
+}
+
+// isOwn reports whether an origin is the gateway itself, and not another
+// server on the same host: where no key is needed, any page of those could
+// call. A name of ours may stand for a proxy on the usual port.
+func (s sources) isOwn(u *url.URL, named bool) bool {
+	port := u.Port()
+	if port == "" {
+		if named {
+			return true
+		}
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return port == s.port
 }
 
 func (s sources) isOurs(name string) bool { return isLoopback(name) || s.names[name] }
@@ -91,7 +113,7 @@ func forbidden(msg string) *durward.Error {
 // they are answered before anybody is identified.
 const (
 	corsMethods = "GET, POST, DELETE, OPTIONS"
-	corsHeaders = "Authorization, X-API-Key, Content-Type, Accept, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID"
+	corsHeaders = "Authorization, X-API-Key, Content-Type, Accept, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID, Traceparent, Tracestate"
 	corsExposed = "Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID, WWW-Authenticate, Retry-After"
 	corsMaxAge  = "600"
 	paramHeader = "mcp-param-"

@@ -17,8 +17,12 @@ type Options struct {
 	// Names are the host names under which agents reach us beside loopback ones.
 	Names []string
 	// Origins are the web origins whose pages may call, as https://app.example.
-	// Pages of Names, and of this machine when we listen on loopback, always may.
+	// Pages of Names, and of this machine when we listen on loopback, may as well;
+	// while Anonymous, only those that the gateway itself could serve.
 	Origins []string
+	// Anonymous reports whether callers without a credential are served at the
+	// moment; nil says that they never are.
+	Anonymous func() bool
 	// Instance is the id of this process in the Durward-Via header; "" for none.
 	Instance string
 	Body     httpwire.BodyOptions
@@ -81,7 +85,7 @@ func New(o Options, lanes ...Lane) *Server {
 	o.HTTP.WriteTimeout = cmp.Or(o.HTTP.WriteTimeout, o.Body.WriteTimeout)
 	o.Body.WriteTimeout = o.HTTP.WriteTimeout
 	s := &Server{
-		opts: o, from: newSources(o.Names, o.Origins), lanes: lanes,
+		opts: o, from: newSources(o), lanes: lanes,
 		routes: make(map[string]*served), named: make(map[string]*served),
 	}
 	for _, l := range lanes {
@@ -102,6 +106,7 @@ func New(o Options, lanes ...Lane) *Server {
 // called once.
 func (s *Server) Serve(l net.Listener) error {
 	s.from.loopback = onLoopback(l.Addr())
+	_, s.from.port, _ = net.SplitHostPort(l.Addr().String()) // without a port nothing is its own
 	return s.http.Serve(l)
 }
 

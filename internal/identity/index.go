@@ -54,6 +54,9 @@ func Compile(pepper []byte, agents []durward.Agent, keys []durward.Key) *Index {
 	return x
 }
 
+// Anonymous reports whether callers without a credential are an agent.
+func (x *Index) Anonymous() bool { return x.anonymous != nil && !x.anonymous.Disabled }
+
 // Verify tells who presents the credential at a moment. Without a credential
 // that is the anonymous agent, if there is one. Refusals are *durward.Error
 // with code Unauthenticated; a disabled agent is Forbidden.
@@ -84,7 +87,7 @@ func (x *Index) Agent(name string) (*durward.Agent, bool) {
 }
 
 func (x *Index) withoutCredential() (*durward.Agent, *durward.Key, error) {
-	if x.anonymous == nil || x.anonymous.Disabled {
+	if !x.Anonymous() {
 		return nil, nil, refuse(durward.ReasonCredentialMissing, "A key is needed: send it as 'Authorization: Bearer <key>' or 'X-API-Key: <key>'.")
 	}
 	return x.anonymous, nil, nil

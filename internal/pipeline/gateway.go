@@ -142,6 +142,9 @@ func (g *Gateway) OnSessionClosed(fn func(*durward.Session)) {
 // Revision is the revision of the plan in force.
 func (g *Gateway) Revision() durward.Revision { return g.plan.Load().Revision }
 
+// Anonymous reports whether callers without a credential are served at the moment.
+func (g *Gateway) Anonymous() bool { return g.plan.Load().identity.Anonymous() }
+
 // relist takes over what the upstreams offer now.
 func (g *Gateway) relist() {
 	g.mu.Lock()
