@@ -61,6 +61,9 @@ func (a *app) connect(ctx context.Context, f agentFlags, name string, clients []
 			a.out.line("%s", a.out.dim(r.Note))
 		}
 	}
+	if text := installHint(); text != "" && len(with.Stdio) > 0 {
+		a.err.line("%s", text)
+	}
 	return nil
 }
 

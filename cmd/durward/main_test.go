@@ -250,6 +250,22 @@ func TestFlagsHaveNoValueNamesByAccident(t *testing.T) {
 	walk(newRoot(newDesk("", false).app))
 }
 
+func TestProgramsThatWillNotStay(t *testing.T) {
+	hash := strings.Repeat("d7", 32)
+	for path, want := range map[string]bool{
+		"/tmp/go-build1419894845/b001/exe/durward":           true,
+		"/home/me/.cache/go-build/d7/" + hash + "-d/durward": true,
+		"/var/cache/go/d7/" + hash + "-d/durward":            true,
+		"/home/me/go/bin/durward":                            false,
+		"/home/me/durward/bin/durward":                       false,
+		"/usr/local/bin/go-build":                            false,
+	} {
+		if got := fromGoRun(path); got != want {
+			t.Errorf("fromGoRun(%s) = %v, want %v", path, got, want)
+		}
+	}
+}
+
 func TestForeignTextDoesNotSteerTheTerminal(t *testing.T) {
 	for in, want := range map[string]string{"a\x1b[31mb": "a?[31mb", "a\u202eb": "a?b", "é\tok\n": "é\tok\n", "\x9b": "?"} {
 		if got := clean(in); got != want {

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -78,9 +80,9 @@ func (a *app) ownStdio(ctx context.Context, client boot.StdioClient) error {
 
 // stdioCommand is the command line that a client starts to reach this data folder.
 func (a *app) stdioCommand(agent string) ([]string, error) {
-	self, err := os.Executable()
+	self, _, err := program()
 	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
+		return nil, err
 	}
 	data, err := a.dataDir()
 	if err != nil {
@@ -98,4 +100,39 @@ func (a *app) stdioCommand(agent string) ([]string, error) {
 		words = append(words, "--agent", agent)
 	}
 	return words, nil
+}
+
+// program is how a client starts this program later on. One that `go run` made
+// lies where it will not stay; then it is the name, to be found once installed.
+func program() (name string, stays bool, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", false, fmt.Errorf("find this program: %w", err)
+	}
+	if fromGoRun(self) {
+		return "durward", false, nil
+	}
+	return self, true, nil
+}
+
+// fromGoRun recognises the build folders of the go command: go-build123/b001/exe,
+// and its cache, where a program lies in a folder named by a hash and "-d".
+func fromGoRun(path string) bool {
+	dir := filepath.Dir(filepath.ToSlash(path))
+	for part := range strings.SplitSeq(dir, "/") {
+		if strings.HasPrefix(part, "go-build") {
+			return true
+		}
+	}
+	sum, ok := strings.CutSuffix(filepath.Base(dir), "-d")
+	_, err := hex.DecodeString(sum)
+	return ok && err == nil && len(sum) == 64
+}
+
+// installHint tells how to make lines that name durward work; "" when they do.
+func installHint() string {
+	if _, stays, err := program(); stays || err != nil {
+		return ""
+	}
+	return "The lines above that start durward need it installed: go install ./cmd/durward"
 }

@@ -109,6 +109,9 @@ func (s *upState) showLines() error {
 		o.line("    %s", strings.ReplaceAll(text, "\n", "\n    "))
 	}
 	o.line("")
+	if text := installHint(); text != "" {
+		o.line("%s", o.yellow(text))
+	}
 	o.line("%s", o.dim("More clients: durward connect. Try it: durward tools, durward call TOOL."))
 	if s.f.once || s.joined {
 		o.line("%s", o.dim(fmt.Sprintf("Done in %.1f s.", time.Since(s.began).Seconds())))
