@@ -30,7 +30,7 @@ type Upstreams interface {
 	Do(ctx context.Context, r *upstream.Request, p durward.Peer) (durward.Reply, error)
 	Listings() []*upstream.Listing
 	Changed() <-chan struct{}
-	Watch(name string, uris []string, fn func(durward.Event)) (cancel func())
+	Watch(name, agent string, uris []string, fn func(durward.Event)) (cancel func(), err error)
 }
 
 // Recorder keeps the records.

@@ -33,6 +33,7 @@ type behind struct {
 	watched  map[string]func(durward.Event)
 	owner    map[string]int // which subscription a resource's is
 	opened   int            // subscriptions, in all
+	full     string         // the agent who may watch no more
 }
 
 func (b *behind) Apply([]durward.Upstream)      {}
@@ -50,9 +51,12 @@ func (b *behind) Do(_ context.Context, r *upstream.Request, _ durward.Peer) (dur
 	return durward.Reply{Result: []byte(`{"content":[]}`)}, nil
 }
 
-func (b *behind) Watch(_ string, uris []string, fn func(durward.Event)) func() {
+func (b *behind) Watch(_, agent string, uris []string, fn func(durward.Event)) (func(), error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if agent == b.full {
+		return nil, &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Message: "no more"}
+	}
 	b.opened++
 	mine := b.opened
 	for _, u := range uris {
@@ -66,7 +70,7 @@ func (b *behind) Watch(_ string, uris []string, fn func(durward.Event)) func() {
 				delete(b.watched, u)
 			}
 		}
-	}
+	}, nil
 }
 
 // ledger keeps records in memory, or fails as told.

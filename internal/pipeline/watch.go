@@ -112,11 +112,11 @@ func (w *watch) set(ctx context.Context, plan *Plan, view *catalog.View, t durwa
 		return nil
 	}
 	w.granted = durward.Topics{Tools: t.Tools, Prompts: t.Prompts, Resources: t.Resources}
-	added, refused := w.follow(plan, view, t.URIs)
+	added, refused, why := w.follow(plan, view, t.URIs)
 	w.mu.Unlock()
 	switch {
 	case refused != "":
-		_ = w.record(ctx, refused, catalog.Unknown(durward.KindResource, refused)) // told by what is granted
+		_ = w.record(ctx, refused, why) // told by what is granted
 	case added != "":
 		return w.record(ctx, added, nil)
 	}
@@ -124,9 +124,9 @@ func (w *watch) set(ctx context.Context, plan *Plan, view *catalog.View, t durwa
 }
 
 // follow makes the URIs, as far as the view has them, the ones that are
-// followed. It tells one that is new and one that is not granted. It is called
-// with mu held.
-func (w *watch) follow(plan *Plan, view *catalog.View, uris []string) (added, refused string) {
+// followed. It tells one that is new, and one that is not granted and why. It
+// is called with mu held.
+func (w *watch) follow(plan *Plan, view *catalog.View, uris []string) (added, refused string, why error) {
 	next := make(map[string]follow, len(uris))
 	for _, uri := range uris {
 		if _, twice := next[uri]; twice {
@@ -134,13 +134,18 @@ func (w *watch) follow(plan *Plan, view *catalog.View, uris []string) (added, re
 		}
 		ops := view.Resource(uri)
 		if len(ops) == 0 {
-			refused = uri
+			refused, why = uri, catalog.Unknown(durward.KindResource, uri)
 			continue
 		}
 		at := plan.upstreams[ops[0].Upstream]
 		f, known := w.follows[uri]
 		if !known || !reflect.DeepEqual(f.at, at) { // another server has the name now
-			f = follow{at: at, cancel: w.gateway.Upstreams.Watch(at.Name, []string{uri}, w.send)}
+			cancel, err := w.gateway.Upstreams.Watch(at.Name, w.agent, []string{uri}, w.send)
+			if err != nil {
+				refused, why = uri, err
+				continue
+			}
+			f = follow{at: at, cancel: cancel}
 		}
 		if !known {
 			added = uri
@@ -154,7 +159,7 @@ func (w *watch) follow(plan *Plan, view *catalog.View, uris []string) (added, re
 		}
 	}
 	w.follows = next
-	return added, refused
+	return added, refused, why
 }
 
 // record keeps that resources were asked for, and returns err.

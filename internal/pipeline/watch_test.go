@@ -46,3 +46,20 @@ func TestAWatchIsJudgedAgainWhenThePlanChanges(t *testing.T) {
 		t.Errorf("after the role lost it: granted %v, subscriptions left %d", got, len(h.up.watched))
 	}
 }
+
+// What an upstream has no room for is not granted, and the record says why.
+func TestAWatchThatIsTooMuchForItsUpstream(t *testing.T) {
+	h := newHouse(t)
+	h.up.full = "bot"
+	w, err := h.Watch(t.Context(), h.call(t, "subscriptions/listen", `{}`), durward.Topics{URIs: []string{"crm://1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if got := w.Granted().URIs; len(got) != 0 {
+		t.Errorf("granted %v, want nothing", got)
+	}
+	if r, _ := h.ledger.last(t); r.Reason != durward.ReasonOverloaded || r.Asked != "crm://1" {
+		t.Errorf("record of what was not granted: %+v", r)
+	}
+}

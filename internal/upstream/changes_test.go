@@ -114,6 +114,15 @@ func TestAProcessRedefinesNothing(t *testing.T) {
 	until(t, s, "what was added goes with the processes", func() bool { return names(s.Listings()[0].Tools) == "ask" })
 }
 
+func watch(t testing.TB, s *upstream.Set, uris []string, fn func(durward.Event)) (cancel func()) {
+	t.Helper()
+	cancel, err := s.Watch("up", "a", uris, fn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cancel
+}
+
 func TestWatchersShareOneSubscription(t *testing.T) {
 	for _, kind := range []string{"modern", "legacy", "sse"} {
 		t.Run(kind, func(t *testing.T) {
@@ -123,14 +132,14 @@ func TestWatchersShareOneSubscription(t *testing.T) {
 				t.Fatal(err)
 			}
 			var one, two, other atomic.Int32
-			cancelOne := s.Watch("up", []string{"test://one"}, func(e durward.Event) {
+			cancelOne := watch(t, s, []string{"test://one"}, func(e durward.Event) {
 				if strings.Contains(string(e.Params), "subscriptionId") || e.Method != mcpwire.NotifyResourceUpdated {
 					t.Errorf("event %s %s", e.Method, e.Params)
 				}
 				one.Add(1)
 			})
-			cancelTwo := s.Watch("up", []string{"test://one", "test://two"}, func(durward.Event) { two.Add(1) })
-			cancelOther := s.Watch("up", []string{"test://other"}, func(durward.Event) { other.Add(1) })
+			cancelTwo := watch(t, s, []string{"test://one", "test://two"}, func(durward.Event) { two.Add(1) })
+			cancelOther := watch(t, s, []string{"test://other"}, func(durward.Event) { other.Add(1) })
 			defer cancelOther()
 			tell := func() {
 				_ = srv.ResourceUpdated(context.Background(), &mcp.ResourceUpdatedNotificationParams{URI: "test://one"})
@@ -496,7 +505,7 @@ func TestChangesOnACallsOwnStream(t *testing.T) {
 			t.Fatal(err)
 		}
 		var heard atomic.Int32
-		defer s.Watch("up", []string{"a:b"}, func(durward.Event) { heard.Add(1) })()
+		defer watch(t, s, []string{"a:b"}, func(durward.Event) { heard.Add(1) })()
 		p := &peer{}
 		a := agent{revision: mcpwire.V20251125, name: "a", session: "s"}
 		if _, err := s.Do(brief(t), a.request(t, "up", mcpwire.MethodToolsCall, `{"name":"early","arguments":{}}`), p); err != nil {

@@ -11,21 +11,35 @@ import (
 
 // follower keeps one conversation subscribed to what is watched: by
 // resources/subscribe in the older eras, by one shared subscriptions/listen in
-// the modern one. set is called from one goroutine.
+// the modern one. It works in a goroutine of its own, in rounds: a server that
+// is slow to subscribe holds up nobody but those who watch.
 type follower struct {
 	server *server
 	line   *line
 	event  func(method string, params []byte)
-	wake   func()
+	ctx    context.Context
+	cancel context.CancelFunc
+	worker sync.WaitGroup
 
-	mu      sync.Mutex // guards stopped and listen
+	mu      sync.Mutex // guards this part
+	wanted  []string
+	news    bool // since the round began
+	working bool
 	stopped bool
 	listen  *listening
+	again   time.Time // before which no new listen is made
+	never   bool      // the server does not know how
 
-	uris  []string // followed now
+	// Of the worker alone.
+	asked map[string]bool // subscribed to, or refused
+	uris  []string        // of the listen, sorted
 	pause time.Duration
-	again time.Time // before which no new listen is made
-	never bool      // the server does not know how
+}
+
+func newFollower(s *server, l *line, event func(method string, params []byte)) *follower {
+	f := &follower{server: s, line: l, event: event, asked: map[string]bool{}}
+	f.ctx, f.cancel = context.WithCancel(s.ctx)
+	return f
 }
 
 // listening is one running subscriptions/listen.
@@ -39,76 +53,134 @@ type listening struct {
 }
 
 const (
-	followTime = 15 * time.Second // for one subscribe
+	followTime = 15 * time.Second // in which a round begins subscribes, and for each of them
+	followOnce = 8                // subscribes at once
 	ackTime    = 3 * time.Second  // for a new listen to stand before the old one ends
 )
 
-// set makes uris what is followed.
-func (f *follower) set(ctx context.Context, uris []string) {
-	if f.never || f.line.dead() {
+// set makes uris what is to be followed. It does not wait.
+func (f *follower) set(uris []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wanted, f.news = uris, true
+	if f.stopped || f.working || f.never || f.line.dead() || time.Now().Before(f.again) {
 		return
 	}
-	if f.line.modern {
-		f.setModern(ctx, uris)
-		return
-	}
-	if v, ok := mcpwire.Path(f.line.welcome.Capabilities, "resources", "subscribe"); !ok || string(v) != "true" {
-		return
-	}
-	for _, uri := range uris {
-		if !slices.Contains(f.uris, uri) {
-			if !f.ask(ctx, mcpwire.MethodSubscribe, uri) {
-				return // what is left is tried again
-			}
-			f.uris = append(f.uris, uri)
+	f.working = true
+	f.worker.Go(func() {
+		for f.round() {
 		}
-	}
-	for _, uri := range slices.Clone(f.uris) {
-		if !slices.Contains(uris, uri) {
-			if !f.ask(ctx, mcpwire.MethodUnsubscribe, uri) {
-				return
-			}
-			f.uris = slices.DeleteFunc(f.uris, func(u string) bool { return u == uri })
-		}
-	}
+	})
 }
 
-// ask subscribes or unsubscribes. A refusal is the server's last word on it;
-// false means that the server did not answer.
-func (f *follower) ask(ctx context.Context, method, uri string) bool {
-	ctx, cancel := context.WithTimeout(ctx, followTime)
+// round does a part of what is to be done; false when there is nothing, and
+// the worker ends.
+func (f *follower) round() bool {
+	f.mu.Lock()
+	uris := f.wanted
+	f.news = false
+	f.mu.Unlock()
+	ctx, cancel := context.WithTimeout(f.ctx, followTime)
+	defer cancel()
+	var more bool
+	if f.line.modern {
+		more = f.relisten(ctx, uris)
+	} else {
+		more = f.subscribe(ctx, uris)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.working = (more || f.news) && f.ctx.Err() == nil && !f.never && !f.line.dead() && !time.Now().Before(f.again)
+	return f.working
+}
+
+// subscribe asks for what is new and no longer for what is not wanted, as far
+// as the round goes. It reports whether something is left.
+func (f *follower) subscribe(ctx context.Context, uris []string) bool {
+	if v, ok := mcpwire.Path(f.line.welcome.Capabilities, "resources", "subscribe"); !ok || string(v) != "true" {
+		return false
+	}
+	due := f.due(uris)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	room := make(chan struct{}, followOnce)
+	for _, uri := range due {
+		select {
+		case room <- struct{}{}:
+		case <-ctx.Done():
+			return true
+		}
+		method := mcpwire.MethodSubscribe
+		if f.asked[uri] {
+			method = mcpwire.MethodUnsubscribe
+			delete(f.asked, uri)
+		} else {
+			f.asked[uri] = true
+		}
+		asking.Go(func() {
+			f.ask(method, uri)
+			<-room
+		})
+		if f.outdated(uris) { // somebody else may be next now
+			return true
+		}
+	}
+	return false
+}
+
+func (f *follower) outdated(uris []string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !slices.Equal(f.wanted, uris)
+}
+
+// due returns what is wanted and was not asked for, and what was and is not
+// wanted any more.
+func (f *follower) due(uris []string) (due []string) {
+	wanted := make(map[string]bool, len(uris))
+	for _, uri := range uris {
+		if wanted[uri] = true; !f.asked[uri] {
+			due = append(due, uri)
+		}
+	}
+	for uri := range f.asked {
+		if !wanted[uri] {
+			due = append(due, uri)
+		}
+	}
+	return due
+}
+
+// ask subscribes or unsubscribes. A refusal is the server's last word on it,
+// and so is silence.
+func (f *follower) ask(method, uri string) {
+	ctx, cancel := context.WithTimeout(f.ctx, followTime)
 	defer cancel()
 	params := append(mcpwire.AppendQuote([]byte(`{"uri":`), uri), '}')
 	a, err := f.line.conn.Do(ctx, &link.Call{ID: f.server.set.nextID(), Method: method, Params: params, Own: true, Peer: hermit{}})
-	answered := err == nil
-	if answered && a.Error != nil {
+	if err == nil && a.Error != nil {
 		err = a.Error
 	}
 	if err != nil {
 		f.server.log.Info("subscription to a resource of upstream failed", "method", method, "uri", uri, "err", err)
 	}
-	return answered
 }
 
-// setModern opens a listen with the union before it closes the one it replaces.
-func (f *follower) setModern(ctx context.Context, uris []string) {
-	filter := f.filter(uris)
+// relisten opens a listen with the union before it ends the one it replaces.
+func (f *follower) relisten(ctx context.Context, uris []string) bool {
+	uris = slices.Sorted(slices.Values(uris))
 	old := f.current()
 	if old != nil {
 		select {
 		case <-old.done:
 			f.ended(old)
-			old = nil
+			return true
 		default:
 		}
 	}
-	switch {
-	case f.never || filter == nil && old == nil:
-		return
-	case old != nil && slices.Equal(f.uris, uris):
-		return
-	case old == nil && time.Now().Before(f.again):
-		return
+	filter := f.filter(uris)
+	if filter == nil && old == nil || old != nil && slices.Equal(f.uris, uris) {
+		return false
 	}
 	f.uris = uris
 	var next *listening
@@ -121,6 +193,7 @@ func (f *follower) setModern(ctx context.Context, uris []string) {
 		old.cancel()
 		<-old.done
 	}
+	return false
 }
 
 func (f *follower) await(ctx context.Context, l *listening) {
@@ -168,7 +241,7 @@ func (f *follower) filter(uris []string) []byte {
 }
 
 func (f *follower) start(filter []byte) *listening {
-	ctx, cancel := context.WithCancel(f.server.ctx)
+	ctx, cancel := context.WithCancel(f.ctx)
 	l := &listening{cancel: cancel, acked: make(chan struct{}), done: make(chan struct{}), began: time.Now()}
 	params := f.server.ownParams(append(append([]byte(`{"notifications":`), filter...), '}'))
 	c := &link.Call{
@@ -176,7 +249,7 @@ func (f *follower) start(filter []byte) *listening {
 		Own: true, Standing: true, Peer: &listener{f: f, l: l},
 	}
 	go func() {
-		defer f.wake()
+		defer f.server.keeper.wake()
 		defer close(l.done)
 		a, err := f.line.conn.Do(ctx, c)
 		l.err, l.rpc = err, err == nil && a.Error != nil
@@ -193,19 +266,23 @@ func (f *follower) ended(l *listening) {
 	f.replace(nil)
 	if l.rpc {
 		f.server.log.Info("upstream does not tell of changes", "err", l.err)
-		f.never = true
-		return
 	}
 	if time.Since(l.began) > time.Minute {
 		f.pause = 0
 	}
 	f.pause = min(max(f.pause*2, time.Second), time.Minute)
-	f.again = time.Now().Add(f.pause)
-	f.server.keeper.refresh()
+	f.mu.Lock()
+	f.never, f.again = l.rpc, time.Now().Add(f.pause)
+	f.mu.Unlock()
+	if !l.rpc {
+		f.server.keeper.refresh()
+	}
 }
 
 // retryIn is how long nothing is to be tried.
 func (f *follower) retryIn(now time.Time) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.again.After(now) {
 		return f.again.Sub(now)
 	}
@@ -231,10 +308,10 @@ func (f *follower) replace(l *listening) {
 func (f *follower) stop() {
 	f.mu.Lock()
 	f.stopped = true
-	l := f.listen
 	f.mu.Unlock()
-	if l != nil {
-		l.cancel()
+	f.cancel()
+	f.worker.Wait()
+	if l := f.current(); l != nil {
 		<-l.done
 	}
 }

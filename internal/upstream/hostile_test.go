@@ -39,7 +39,7 @@ func serveHostile(kind string, args []string) int {
 			}
 			declared, _ := mcpwire.Field(m.Params, "capabilities")
 			promises = string(declared)
-			put(string(mcpwire.AppendResult(nil, m.ID, []byte(`{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"bad","version":"0"}}`))))
+			put(string(mcpwire.AppendResult(nil, m.ID, []byte(`{"protocolVersion":"2025-06-18","capabilities":{"tools":{},"resources":{"subscribe":true}},"serverInfo":{"name":"bad","version":"0"}}`))))
 		case mcpwire.NotifyInitialized:
 			if kind == "by capability" { // as many servers do, at once
 				put(`{"jsonrpc":"2.0","id":"r","method":"roots/list"}`)
@@ -55,6 +55,12 @@ func serveHostile(kind string, args []string) int {
 				continue
 			}
 			put(string(mcpwire.AppendResult(nil, m.ID, []byte(`{"tools":[{"name":"ask","inputSchema":{"type":"object"}}]}`))))
+		case mcpwire.MethodSubscribe:
+			uri, _ := mcpwire.FieldText(m.Params, "uri")
+			subscribed += uri + " "
+			put(string(mcpwire.AppendResult(nil, m.ID, []byte("{}"))))
+		case mcpwire.MethodResourcesList, mcpwire.MethodTemplatesList:
+			put(string(mcpwire.AppendError(nil, m.ID, mcpwire.MethodNotFound(m.Method))))
 		case mcpwire.MethodToolsCall:
 			misbehave(kind, args, &m)
 		case mcpwire.MethodDiscover:
@@ -88,6 +94,8 @@ var (
 	callCount int
 	promises  string // what the client declared
 	answered  string // what it answered to unasked questions
+	// subscribed are the resources that it asked to hear of.
+	subscribed string
 )
 
 // byCapability lists a tool for each promise of the client, after it answered
@@ -124,6 +132,8 @@ func misbehave(kind string, _ []string, m *mcpwire.Message) {
 	switch kind {
 	case "counts":
 		put(string(mcpwire.AppendResult(nil, m.ID, fmt.Appendf(nil, `{"content":[{"type":"text","text":"call %d"}]}`, callCount))))
+	case "subscribes":
+		put(string(mcpwire.AppendResult(nil, m.ID, fmt.Appendf(nil, `{"content":[{"type":"text","text":"follows %s"}]}`, subscribed))))
 	case "grows":
 		put(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`)
 		put(ok)

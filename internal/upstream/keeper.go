@@ -53,7 +53,7 @@ type ear struct {
 	line   *line
 	slot   *slot // of the pool; nil for the keeper's own
 	used   time.Time
-	follow follower
+	follow *follower
 	// heard tells that the lists of this process changed, and read when they
 	// were last read (guarded by the keeper's mu); overlay is what they add (of
 	// the goroutine).
@@ -65,7 +65,7 @@ type ear struct {
 func newKeeper(s *server) *keeper {
 	return &keeper{
 		server: s, wakeup: make(chan struct{}, 1), done: make(chan struct{}),
-		round: make(chan struct{}), watchers: watchers{byURI: map[string]map[int]func(durward.Event){}},
+		round: make(chan struct{}), watchers: newWatchers(),
 		due: time.Now(),
 	}
 }
@@ -145,6 +145,7 @@ func (k *keeper) nap() time.Duration {
 		nap = min(nap, k.own.follow.retryIn(now))
 	}
 	for _, e := range k.agents {
+		nap = min(nap, e.follow.retryIn(now))
 		if e.heard {
 			nap = min(nap, e.read.Add(overlayGap).Sub(now))
 		}
@@ -255,7 +256,7 @@ func (k *keeper) open(ctx context.Context) error {
 }
 
 func (k *keeper) newEar(l *line, sl *slot, event func(string, []byte)) *ear {
-	return &ear{line: l, slot: sl, used: time.Now(), follow: follower{server: k.server, line: l, event: event, wake: k.wake}}
+	return &ear{line: l, slot: sl, used: time.Now(), follow: newFollower(k.server, l, event)}
 }
 
 // hangUp ends the keeper's conversation.

@@ -223,15 +223,17 @@ func (s *Set) Refresh(name string) {
 	}
 }
 
-// Watch asks for the updates of resources of one upstream. Watchers share one
-// subscription. fn is called from the connection's goroutine: it must not wait.
-// After cancel has returned, fn may still be called once.
-func (s *Set) Watch(name string, uris []string, fn func(durward.Event)) (cancel func()) {
+// Watch asks, for an agent, for the updates of resources of one upstream.
+// Watchers share one subscription. fn is called from the connection's
+// goroutine: it must not wait. After cancel has returned, fn may still be
+// called once. It fails when the agent, or all of them, watch as much of the
+// upstream as they may.
+func (s *Set) Watch(name, agent string, uris []string, fn func(durward.Event)) (cancel func(), err error) {
 	srv := s.plan.Load().servers[name]
 	if srv == nil {
-		return func() {}
+		return func() {}, nil
 	}
-	return srv.keeper.watch(uris, fn)
+	return srv.keeper.watch(agent, uris, fn)
 }
 
 // Status tells of every declared upstream, in the order of declaration.

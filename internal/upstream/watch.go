@@ -4,42 +4,100 @@ import (
 	"context"
 	"durward"
 	"durward/internal/mcpwire"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+)
+
+// Bounds of what is watched of one upstream. The resources need not exist, so
+// an agent can watch as many as it likes.
+const (
+	watchesMost = 1000 // of one agent: each resource of each of its streams
+	watchedMost = 4000 // resources of all agents
+	watchedURI  = 2 << 10
 )
 
 // watchers are who wants to hear of which resource; guarded by the keeper's mu.
 type watchers struct {
-	byURI map[string]map[int]func(durward.Event)
-	last  int
+	byURI map[string]map[int]watcher
+	// watches counts how often an agent watches a resource, and total how often
+	// it watches any.
+	watches map[string]map[string]int
+	total   map[string]int
+	last    int
+}
+
+type watcher struct {
+	agent string
+	fn    func(durward.Event)
+}
+
+func newWatchers() watchers {
+	return watchers{byURI: map[string]map[int]watcher{}, watches: map[string]map[string]int{}, total: map[string]int{}}
 }
 
 // watch counts one more watcher of each resource.
-func (k *keeper) watch(uris []string, fn func(durward.Event)) (cancel func()) {
+func (k *keeper) watch(agent string, uris []string, fn func(durward.Event)) (cancel func(), err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	uris = slices.Compact(slices.Sorted(slices.Values(uris)))
+	if err := k.mayWatch(agent, uris); err != nil {
+		return nil, err
+	}
 	k.watchers.last++
 	id := k.watchers.last
-	uris = slices.Clone(uris)
 	for _, uri := range uris {
-		if k.watchers.byURI[uri] == nil {
-			k.watchers.byURI[uri] = map[int]func(durward.Event){}
-		}
-		k.watchers.byURI[uri][id] = fn
+		k.watchers.add(uri, id, watcher{agent, fn})
 	}
 	k.wake()
-	return func() { k.unwatch(id, uris) }
+	return sync.OnceFunc(func() { k.unwatch(id, agent, uris) }), nil
 }
 
-func (k *keeper) unwatch(id int, uris []string) {
+func (k *keeper) mayWatch(agent string, uris []string) error {
+	w, more := &k.watchers, 0
+	for _, uri := range uris {
+		if len(uri) > watchedURI {
+			return k.server.overloaded("has a resource whose URI is too long to be watched.")
+		}
+		if w.byURI[uri] == nil {
+			more++
+		}
+	}
+	if w.total[agent]+len(uris) > watchesMost || len(w.byURI)+more > watchedMost {
+		return k.server.overloaded("has as many resources watched as it may.")
+	}
+	return nil
+}
+
+func (w *watchers) add(uri string, id int, by watcher) {
+	if w.byURI[uri] == nil {
+		w.byURI[uri] = map[int]watcher{}
+	}
+	w.byURI[uri][id] = by
+	if w.watches[by.agent] == nil {
+		w.watches[by.agent] = map[string]int{}
+	}
+	w.watches[by.agent][uri]++
+	w.total[by.agent]++
+}
+
+func (k *keeper) unwatch(id int, agent string, uris []string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	w := &k.watchers
 	for _, uri := range uris {
-		delete(k.watchers.byURI[uri], id)
-		if len(k.watchers.byURI[uri]) == 0 {
-			delete(k.watchers.byURI, uri)
+		if delete(w.byURI[uri], id); len(w.byURI[uri]) == 0 {
+			delete(w.byURI, uri)
 		}
+		if w.watches[agent][uri]--; w.watches[agent][uri] == 0 {
+			delete(w.watches[agent], uri)
+		}
+	}
+	if w.total[agent] -= len(uris); w.total[agent] == 0 {
+		delete(w.total, agent)
+		delete(w.watches, agent)
 	}
 	k.wake()
 }
@@ -50,15 +108,28 @@ func (k *keeper) watching() int {
 	return len(k.watchers.byURI)
 }
 
-func (k *keeper) watched() []string {
+// watched returns what is watched: by each agent, and by all, an item of each
+// agent in turn, so that nobody waits behind all that another watches.
+func (k *keeper) watched() (all []string, of map[string][]string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	uris := make([]string, 0, len(k.watchers.byURI))
-	for uri := range k.watchers.byURI {
-		uris = append(uris, uri)
+	of = make(map[string][]string, len(k.watchers.watches))
+	most := 0
+	for agent, uris := range k.watchers.watches {
+		of[agent] = slices.Sorted(maps.Keys(uris))
+		most = max(most, len(uris))
 	}
-	slices.Sort(uris)
-	return uris
+	agents := slices.Sorted(maps.Keys(of))
+	seen := make(map[string]bool, len(k.watchers.byURI))
+	for i := range most {
+		for _, agent := range agents {
+			if i < len(of[agent]) && !seen[of[agent][i]] {
+				seen[of[agent][i]] = true
+				all = append(all, of[agent][i])
+			}
+		}
+	}
+	return all, of
 }
 
 // updated tells the watchers of a resource, and of those that contain it: a
@@ -81,8 +152,8 @@ func (k *keeper) concerned(uri string) (fns []func(durward.Event)) {
 		if uri != watched && !strings.HasPrefix(uri, strings.TrimSuffix(watched, "/")+"/") {
 			continue
 		}
-		for _, fn := range by {
-			fns = append(fns, fn)
+		for _, w := range by {
+			fns = append(fns, w.fn)
 		}
 	}
 	return fns
@@ -101,22 +172,23 @@ func untagged(params []byte) []byte {
 	return mcpwire.DropFields(params, "_meta")
 }
 
-// followAll makes every conversation on which changes are heard follow what is watched.
+// followAll makes every conversation on which changes are heard follow what is
+// watched; the process of an agent what that agent watches.
 func (k *keeper) followAll(ctx context.Context) {
-	uris := k.watched()
-	if len(uris) > 0 && k.own == nil && k.server.gate.admit() == nil {
+	all, of := k.watched()
+	if len(all) > 0 && k.own == nil && k.server.gate.admit() == nil {
 		if err := k.connect(ctx); err != nil {
 			k.retry.fail(err)
 			k.due = time.Now().Add(k.retry.wait())
 		}
 	}
 	if k.own != nil {
-		k.own.follow.set(ctx, uris)
+		k.own.follow.set(all)
 	}
 	k.mu.Lock()
 	agents := slices.Clone(k.agents)
 	k.mu.Unlock()
 	for _, e := range agents {
-		e.follow.set(ctx, uris)
+		e.follow.set(of[e.slot.key.agent])
 	}
 }

@@ -30,7 +30,9 @@ func (behind) Apply([]durward.Upstream) {}
 
 func (behind) Changed() <-chan struct{} { return nil }
 
-func (behind) Watch(string, []string, func(durward.Event)) func() { return func() {} }
+func (behind) Watch(string, string, []string, func(durward.Event)) (func(), error) {
+	return func() {}, nil
+}
 
 func (behind) Do(_ context.Context, r *upstream.Request, _ durward.Peer) (durward.Reply, error) {
 	return durward.Reply{Result: []byte(`{"content":[{"type":"text","text":"` + r.Name + `"}]}`)}, nil
