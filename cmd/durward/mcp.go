@@ -31,7 +31,9 @@ type client struct {
 	caps map[string]any
 	// heard is called with each notification of a call; nil drops them.
 	heard func(method string, params json.RawMessage)
-	id    int
+	// missing are the upstreams that could not be asked for the last list.
+	missing []unreached
+	id      int
 }
 
 func newClient(url, key string) *client {
@@ -248,6 +250,12 @@ func readTool(raw json.RawMessage) tool {
 	return t
 }
 
+// unreached is an upstream that a gateway could not ask.
+type unreached struct {
+	Upstream string `json:"upstream"`
+	Reason   string `json:"reason"`
+}
+
 // tools lists all tools that the agent sees.
 func (c *client) tools(ctx context.Context) ([]tool, error) {
 	var all []tool
@@ -260,6 +268,9 @@ func (c *client) tools(ctx context.Context) ([]tool, error) {
 		var page struct {
 			Tools []json.RawMessage `json:"tools"`
 			Next  *string           `json:"nextCursor"`
+			Meta  struct {
+				Missing []unreached `json:"durward/unavailable"`
+			} `json:"_meta"`
 		}
 		if err := json.Unmarshal(raw, &page); err != nil {
 			return nil, fmt.Errorf("read the list of tools: %w", err)
@@ -267,6 +278,7 @@ func (c *client) tools(ctx context.Context) ([]tool, error) {
 		for _, item := range page.Tools {
 			all = append(all, readTool(item))
 		}
+		c.missing = page.Meta.Missing
 		if page.Next == nil {
 			return all, nil
 		}

@@ -37,7 +37,7 @@ func (a *app) tools(ctx context.Context, f agentFlags, words []string) error {
 		return a.callFailed(ctx, f, err, "", time.Now())
 	}
 	if len(words) == 0 {
-		return a.listTools(all)
+		return a.listTools(all, c.missing)
 	}
 	i := slices.IndexFunc(all, func(t tool) bool { return t.Name == words[0] })
 	if i < 0 {
@@ -50,7 +50,7 @@ func (a *app) tools(ctx context.Context, f agentFlags, words []string) error {
 	return nil
 }
 
-func (a *app) listTools(all []tool) error {
+func (a *app) listTools(all []tool, missing []unreached) error {
 	if a.json() {
 		raw := make([]json.RawMessage, 0, len(all))
 		for _, t := range all {
@@ -58,7 +58,10 @@ func (a *app) listTools(all []tool) error {
 		}
 		return printJSON(a.out, raw)
 	}
-	if len(all) == 0 {
+	for _, m := range missing {
+		a.err.line("%s", a.err.yellow(oneLine(m.Upstream+" is left out: "+m.Reason)))
+	}
+	if len(all) == 0 && len(missing) == 0 {
 		a.err.line("This agent may call nothing. A role has to allow tools: see `durward role --help`.")
 	}
 	return list(a, all, []string{"TOOL", "CLAIMS", "DESCRIPTION"}, func(t tool) []string {
