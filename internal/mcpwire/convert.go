@@ -1,10 +1,6 @@
 package mcpwire
 
-import (
-	"bytes"
-	"strconv"
-	"time"
-)
+import "bytes"
 
 // ResultType returns what kind of result it is (MCP 2026-07-28): "complete"
 // when it does not say, "" when what it says is no text.
@@ -19,15 +15,13 @@ func ResultType(result []byte) string {
 
 // Hints complete a result for a caller of 2026-07-28.
 type Hints struct {
-	ServerInfo []byte        // raw Implementation for _meta; nil leaves it out
-	TTL        time.Duration // for cacheable results; zero means stale at once
-	Public     bool          // cacheScope: the result may be shared between principals
+	ServerInfo []byte // raw Implementation for _meta; nil leaves it out
 }
 
 // ToModernResult returns a result of an older revision in the shape of
-// 2026-07-28: with resultType, with ttlMs and cacheScope where the method has
-// them, with the server in _meta, and tools without execution. What is there
-// already stays, so a modern result passes through.
+// 2026-07-28: with resultType, stale at once and private where the method has
+// cache hints, with the server in _meta, and tools without execution. What is
+// there already stays, so a modern result passes through.
 func ToModernResult(method string, result []byte, h Hints) []byte {
 	_, typed := Field(result, "resultType")
 	if field := ListField(method); field == "tools" {
@@ -42,21 +36,17 @@ func ToModernResult(method string, result []byte, h Hints) []byte {
 		added = appendMember(added, "resultType", []byte(`"complete"`))
 	}
 	if Cacheable(method) && ResultType(result) == "complete" {
-		added = appendHints(added, result, h)
+		added = uncached(added, result)
 	}
 	return addMembers(result, added)
 }
 
-func appendHints(dst, result []byte, h Hints) []byte {
+func uncached(dst, result []byte) []byte {
 	if _, ok := Field(result, "ttlMs"); !ok {
-		dst = appendMember(dst, "ttlMs", strconv.AppendInt(nil, max(0, h.TTL.Milliseconds()), 10))
+		dst = appendMember(dst, "ttlMs", []byte("0"))
 	}
 	if _, ok := Field(result, "cacheScope"); !ok {
-		scope := `"private"`
-		if h.Public {
-			scope = `"public"`
-		}
-		dst = appendMember(dst, "cacheScope", []byte(scope))
+		dst = appendMember(dst, "cacheScope", []byte(`"private"`))
 	}
 	return dst
 }

@@ -3,7 +3,6 @@ package mcpwire_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"durward"
 	"durward/internal/durwardtest"
@@ -16,7 +15,7 @@ type answer struct {
 	method, in, want string
 }
 
-var hints = mcpwire.Hints{ServerInfo: []byte(`{"name":"jira","version":"3"}`), TTL: time.Minute}
+var hints = mcpwire.Hints{ServerInfo: []byte(`{"name":"jira","version":"3"}`)}
 
 const serverMeta = `"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"jira","version":"3"}}`
 
@@ -37,11 +36,11 @@ func TestToModernResult(t *testing.T) {
 		},
 		"a list gets cache hints and loses execution": {
 			"tools/list", `{"tools":[{"name":"a","inputSchema":{"type":"object"},"execution":{"taskSupport":"optional"}},{"name":"b","inputSchema":{"type":"object"}}],"nextCursor":""}`,
-			`{"resultType":"complete","ttlMs":60000,"cacheScope":"private",` + serverMeta + `,"tools":[{"name":"a","inputSchema":{"type":"object"}},{"name":"b","inputSchema":{"type":"object"}}],"nextCursor":""}`,
+			`{"resultType":"complete","ttlMs":0,"cacheScope":"private",` + serverMeta + `,"tools":[{"name":"a","inputSchema":{"type":"object"}},{"name":"b","inputSchema":{"type":"object"}}],"nextCursor":""}`,
 		},
 		"a resource gets cache hints": {
 			"resources/read", `{"contents":[]}`,
-			`{"resultType":"complete","ttlMs":60000,"cacheScope":"private",` + serverMeta + `,"contents":[]}`,
+			`{"resultType":"complete","ttlMs":0,"cacheScope":"private",` + serverMeta + `,"contents":[]}`,
 		},
 		"a completion": {
 			"completion/complete", `{"completion":{"values":["a"]}}`,
@@ -174,7 +173,7 @@ func TestErrorsBetweenEras(t *testing.T) {
 
 	is(t, mcpwire.ToLegacyError(read, mcpwire.ResourceNotFound("x")), -32002, `{"uri":"x"}`)
 	is(t, mcpwire.ToLegacyError(read, mcpwire.InvalidParams("uri is missing")), mcpwire.CodeInvalidParams, "")
-	is(t, mcpwire.ToLegacyError(call, mcpwire.UnknownTool("x not found")), mcpwire.CodeInvalidParams, "")
+	is(t, mcpwire.ToLegacyError(call, mcpwire.InvalidParams("x not found")), mcpwire.CodeInvalidParams, "")
 	missing := mcpwire.MissingCapability([]byte(`{"elicitation":{"url":{}},"sampling":{}}`))
 	got := mcpwire.ToLegacyError(call, missing)
 	is(t, got, mcpwire.CodeInternal, `{"requiredCapabilities":{"elicitation":{"url":{}},"sampling":{}}}`)
@@ -194,7 +193,7 @@ func TestErrorsAreValid(t *testing.T) {
 		return
 	}
 	for _, e := range []*durward.RPCError{
-		mcpwire.MethodNotFound("x"), mcpwire.UnknownTool("x"), mcpwire.ResourceNotFound("x"), mcpwire.HeaderMismatch("x"),
+		mcpwire.MethodNotFound("x"), mcpwire.InvalidParams("x"), mcpwire.ResourceNotFound("x"), mcpwire.HeaderMismatch("x"),
 		mcpwire.MissingCapability([]byte(`{"sampling":{}}`)), mcpwire.UnsupportedVersion("1999-01-01"), mcpwire.InternalError("x"),
 	} {
 		for _, id := range [][]byte{[]byte(`1`), nil} {

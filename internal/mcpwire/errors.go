@@ -46,15 +46,6 @@ func InternalError(reason string) *durward.RPCError {
 	return &durward.RPCError{Code: CodeInternal, Message: reason}
 }
 
-// UnknownTool answers a tool that does not exist or is hidden: there must be
-// no difference.
-func UnknownTool(name string) *durward.RPCError { return InvalidParams("Unknown tool: " + clip(name)) }
-
-// UnknownPrompt is UnknownTool for prompts.
-func UnknownPrompt(name string) *durward.RPCError {
-	return InvalidParams("Unknown prompt: " + clip(name))
-}
-
 // ResourceNotFound answers a resource that does not exist or is hidden, in the
 // form of 2026-07-28; [ToLegacyError] makes the older one.
 func ResourceNotFound(uri string) *durward.RPCError {

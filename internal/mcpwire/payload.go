@@ -1,10 +1,6 @@
 package mcpwire
 
-import (
-	"slices"
-
-	"durward"
-)
+import "durward"
 
 // The keys of _meta that MCP 2026-07-28 reserves, and the one of 2025-11-25.
 const (
@@ -18,18 +14,10 @@ const (
 	MetaRelatedTask        = MetaPrefix + "related-task"
 )
 
-// Payload returns the params with the places of the routed values, as found
-// while scanning, and refuses routed values of the wrong type. The error is a
-// *[durward.RPCError] that names the field.
-func (m *Message) Payload() (durward.Payload, error) {
-	if bad := wrongType(m.payload); bad != nil {
-		return durward.Payload{}, bad
-	}
-	return m.payload, nil
-}
-
-// ReadPayload does for params that were scanned apart what [Message.Payload]
-// does for those of a message. nil params give an empty payload.
+// ReadPayload returns params that were scanned apart from a message with the
+// places of the routed values, and refuses routed values of the wrong type. The
+// error is a *[durward.RPCError] that names the field. nil params give an empty
+// payload.
 func ReadPayload(params []byte) (durward.Payload, error) {
 	if params == nil {
 		return durward.Payload{}, nil
@@ -110,16 +98,7 @@ type Meta struct {
 	Tracestate         string
 }
 
-// ReadMeta reads _meta. A value of the wrong type is a *[durward.RPCError]
-// that names it.
-func ReadMeta(p durward.Payload) (Meta, error) {
-	m, bad := readMeta(p)
-	if bad != nil {
-		return Meta{}, bad
-	}
-	return m, nil
-}
-
+// readMeta reads _meta and refuses values of the wrong type.
 func readMeta(p durward.Payload) (m Meta, _ *durward.RPCError) {
 	raw := p.Meta.Of(p.Raw)
 	for f := range members(raw) {
@@ -182,9 +161,7 @@ func version(v []byte) (string, bool) {
 	return Text(v)
 }
 
-// LogLevels lists the levels of log messages, least severe first.
-func LogLevels() []string { return slices.Clone(logLevels[:]) }
-
+// logLevels are the levels of log messages, least severe first.
 var logLevels = [...]string{"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}
 
 // LogRank orders log levels: higher is more severe, -1 is no level.

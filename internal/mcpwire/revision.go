@@ -12,12 +12,7 @@ const (
 	NewestLegacy = V20251125
 	// NewestModern is the newest stateless revision.
 	NewestModern = V20260728
-	// AssumedHTTP is what a Streamable HTTP request without a version header speaks.
-	AssumedHTTP = V20250326
 )
-
-// Known reports whether we speak the revision.
-func Known(v string) bool { return KnownLegacy(v) || v == V20260728 }
 
 // KnownLegacy reports whether v is a revision with an initialize handshake that we speak.
 func KnownLegacy(v string) bool {
@@ -63,15 +58,6 @@ func (r Revision) VersionHeader() bool { return r >= V20250618 }
 // Audio content blocks exist.
 func (r Revision) Audio() bool { return r >= V20250326 }
 
-// Annotations: tools have annotations.
-func (r Revision) Annotations() bool { return r >= V20250326 }
-
-// ProgressMessage: notifications/progress has a message.
-func (r Revision) ProgressMessage() bool { return r >= V20250326 }
-
-// CompletionsCapability: servers declare the completions capability.
-func (r Revision) CompletionsCapability() bool { return r >= V20250326 }
-
 // ResourceLinks: resource_link content blocks exist.
 func (r Revision) ResourceLinks() bool { return r >= V20250618 }
 
@@ -81,9 +67,6 @@ func (r Revision) StructuredContent() bool { return r >= V20250618 }
 // AnyStructuredContent: structuredContent may be any JSON value, outputSchema any schema.
 func (r Revision) AnyStructuredContent() bool { return r.Modern() }
 
-// Titles: items have title and _meta.
-func (r Revision) Titles() bool { return r >= V20250618 }
-
 // Elicitation in form mode exists.
 func (r Revision) Elicitation() bool { return r >= V20250618 }
 
@@ -92,9 +75,6 @@ func (r Revision) URLElicitation() bool { return r >= V20251125 }
 
 // SamplingTools: sampling requests may carry tools.
 func (r Revision) SamplingTools() bool { return r >= V20251125 }
-
-// Icons: items and implementations have icons.
-func (r Revision) Icons() bool { return r >= V20251125 }
 
 // EarlyClose: a server may close an SSE stream early; it primes streams with
 // an event that has an id and empty data.
