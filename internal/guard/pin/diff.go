@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strings"
 
+	"durward/internal/guard/text"
 	"durward/internal/mcpwire"
 )
 
@@ -267,7 +268,7 @@ func visible(v []byte) string {
 			b.WriteString("…")
 			break
 		}
-		if r < 0x20 || r == 0x7f || r >= 0x80 && !shown(r) {
+		if r < 0x20 || r == 0x7f || r >= 0x80 && !text.Shown(r) {
 			fmt.Fprintf(&b, "\\u{%x}", r)
 			continue
 		}

@@ -1,58 +1,109 @@
 package scan
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"io"
+	"path/filepath"
+	"strconv"
 
 	"durward/internal/guard"
 	"durward/internal/mcpwire"
 )
 
-// Document scans one file as people have it: a tools/list result, a list of
-// definitions, one definition, lines of the JSONL form, or plain text. name
-// stands before the names of its parts.
-func Document(e *guard.Engine, name string, raw []byte) ([]Result, error) {
-	trimmed := bytes.TrimSpace(raw)
-	switch {
-	case mcpwire.Value(trimmed, mcpwire.Limits{Bytes: longestLine}) != nil:
-		if lines, ok := asLines(trimmed); ok {
-			return eachLine(e, name, lines)
-		}
-		return []Result{{name, verdict(&Line{ID: orNull(nil)}, e.Text(raw), -1)}}, nil
-	case mcpwire.IsArray(trimmed):
-		return Tools(e, name, elements(trimmed)), nil
+// LargestDocument bounds a file that is read as a whole; JSON lines have no bound.
+const LargestDocument = 16 << 20
+
+// AreLines looks at the beginning of a file and reports whether it holds JSON
+// lines: by its name, or because its first line is one.
+func AreLines(source string, r *bufio.Reader) bool {
+	switch filepath.Ext(source) {
+	case ".jsonl", ".ndjson":
+		return true
 	}
-	if _, ok := mcpwire.Field(trimmed, "kind"); ok {
-		return eachLine(e, name, [][]byte{trimmed})
+	start, _ := r.Peek(r.Size()) // an error shows when it is read
+	first := bytes.TrimLeft(bytes.TrimPrefix(start, []byte("\xef\xbb\xbf")), " \t\r\n")
+	line, _, ended := bytes.Cut(first, []byte("\n"))
+	if line = bytes.TrimSpace(line); len(line) == 0 || line[0] != '{' {
+		return false
 	}
-	for _, list := range []string{"tools", "prompts", "resources", "resourceTemplates"} {
-		if v, ok := mcpwire.Field(trimmed, list); ok && mcpwire.IsArray(v) {
-			return Tools(e, name, elements(v)), nil
-		}
+	if !ended && len(start) == r.Size() { // a long line: its beginning tells
+		return bytes.Contains(line, []byte(`"kind"`)) && idOf(line) != nil
 	}
-	if v, ok := mcpwire.Field(trimmed, "result"); ok && mcpwire.IsObject(v) {
-		return Document(e, name, v)
-	}
-	return Tools(e, name, [][]byte{trimmed}), nil
+	var l struct{ Kind *string }
+	return json.Unmarshal(line, &l) == nil && l.Kind != nil
 }
 
-// Tools scans the definitions of one server, each and together. It is what a
-// scan of a live server calls with its listings.
-func Tools(e *guard.Engine, server string, definitions [][]byte) []Result {
-	var out []Result
-	for i, d := range definitions {
-		called, ok := mcpwire.FieldText(d, "name")
-		if !ok {
-			called = fmt.Sprintf("%d", i)
+// ReadDocument reads a file as a whole.
+func ReadDocument(r io.Reader) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, LargestDocument+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) > LargestDocument {
+		return nil, fmt.Errorf("larger than %d MiB; only JSON lines may be", LargestDocument>>20)
+	}
+	return raw, nil
+}
+
+// Document scans a file as people have it: a tools/list result, a list of
+// definitions, one definition, or anything else as a text.
+func (s *Scanner) Document(source string, raw []byte) error {
+	doc := bytes.TrimSpace(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")))
+	if mcpwire.Value(doc, mcpwire.Limits{Bytes: LargestDocument}) != nil {
+		return s.Text(source, "", raw)
+	}
+	if defs, ok := definitionsOf(doc); ok {
+		return s.Definitions(source, defs)
+	}
+	if result, ok := mcpwire.Field(doc, "result"); ok && mcpwire.IsObject(doc) && mcpwire.IsObject(result) {
+		if defs, ok := definitionsOf(result); ok {
+			return s.Definitions(source, defs)
 		}
-		out = append(out, Result{server + "/" + called, verdict(&Line{ID: orNull(nil)}, e.Definition(d), -1)})
 	}
-	if joint := e.List(definitions); len(joint.Findings) > 0 {
-		out = append(out, Result{server + "/*", verdict(&Line{ID: orNull(nil)}, joint, -1)})
+	return s.Text(source, "", raw)
+}
+
+// definitionsOf are the definitions that a JSON value holds, if that is what it is for.
+func definitionsOf(doc []byte) (all [][]byte, ok bool) {
+	switch {
+	case mcpwire.IsArray(doc):
+		all = elements(doc)
+		for _, d := range all {
+			if !isDefinition(d) {
+				return nil, false
+			}
+		}
+		return all, len(all) > 0
+	case !mcpwire.IsObject(doc):
+		return nil, false
 	}
-	return out
+	for _, list := range []string{"tools", "prompts", "resources", "resourceTemplates"} {
+		if v, has := mcpwire.Field(doc, list); has && mcpwire.IsArray(v) {
+			all, ok = append(all, elements(v)...), true
+		}
+	}
+	if ok || !isDefinition(doc) {
+		return all, ok
+	}
+	return [][]byte{doc}, true
+}
+
+func isDefinition(d []byte) bool {
+	if !mcpwire.IsObject(d) {
+		return false
+	}
+	if _, ok := mcpwire.FieldText(d, "name"); !ok {
+		return false
+	}
+	for _, mark := range []string{"description", "inputSchema", "annotations", "uri", "uriTemplate", "arguments"} {
+		if _, ok := mcpwire.Field(d, mark); ok {
+			return true
+		}
+	}
+	return false
 }
 
 func elements(list []byte) [][]byte {
@@ -63,44 +114,81 @@ func elements(list []byte) [][]byte {
 	return out
 }
 
-// asLines parts a text of JSON objects, one a line.
-func asLines(raw []byte) ([][]byte, bool) {
-	var out [][]byte
-	for _, line := range bytes.Split(raw, []byte("\n")) {
-		if line = bytes.TrimSpace(line); len(line) == 0 {
+// Definitions scans the definitions of one server, each and together.
+func (s *Scanner) Definitions(server string, defs [][]byte) error {
+	return s.Among(server, defs, nil)
+}
+
+// Among scans the definitions of one server, each, together, and against the
+// tools of other servers that the same agents would see.
+func (s *Scanner) Among(server string, defs [][]byte, others *guard.Registry) error {
+	for i, d := range defs {
+		called, ok := mcpwire.FieldText(d, "name")
+		if !ok {
+			called = strconv.Itoa(i)
+		}
+		r := s.engine.Definition(d)
+		if others != nil {
+			r.Merge(s.engine.Shadowing(server, d, others))
+		}
+		if err := s.say(&Result{Source: server, Part: called, Verdict: verdict(nil, r, -1), raw: d}); err != nil {
+			return err
+		}
+	}
+	joint := s.engine.List(defs)
+	if len(joint.Findings) == 0 {
+		return nil
+	}
+	return s.say(&Result{Source: server, Part: "(all together)", Verdict: verdict(nil, joint, -1)})
+}
+
+// Instructions scans what a server says of itself to the model.
+func (s *Scanner) Instructions(server, text string) error {
+	if text == "" {
+		return nil
+	}
+	raw, err := json.Marshal(map[string]string{"description": text})
+	if err != nil {
+		return err
+	}
+	return s.say(&Result{Source: server, Part: "(instructions)", Verdict: verdict(nil, s.engine.Definition(raw), -1), raw: raw})
+}
+
+// Text scans a text as a server might send it.
+func (s *Scanner) Text(source, part string, raw []byte) error {
+	return s.say(&Result{Source: source, Part: part, Verdict: verdict(nil, s.engine.Text(raw), -1), raw: raw})
+}
+
+// Configuration looks for credentials in the clear in a file that declares
+// servers. Nothing is redacted there: they are flagged.
+func (s *Scanner) Configuration(source string, raw []byte) error {
+	r := guard.NewReport()
+	for _, f := range s.engine.Text(raw).Findings {
+		var start, end int
+		if f.Rule != "secret.credential" {
 			continue
 		}
-		if line[0] != '{' || !json.Valid(line) {
-			return nil, false
+		if n, err := fmt.Sscanf(f.Where, "bytes %d-%d", &start, &end); n == 2 && err == nil && start <= len(raw) {
+			f.Where = "line " + strconv.Itoa(1+bytes.Count(raw[:start], []byte("\n")))
 		}
-		out = append(out, line)
+		r.Findings, r.Score = append(r.Findings, f), max(r.Score, f.Score)
 	}
-	return out, len(out) > 1
+	v := verdict(nil, r, -1)
+	if len(r.Findings) > 0 {
+		v.Verdict = "flag"
+	}
+	return s.say(&Result{Source: source, Verdict: v})
 }
 
-func eachLine(e *guard.Engine, name string, lines [][]byte) ([]Result, error) {
-	var out []Result
-	for i, raw := range lines {
-		var l Line
-		if err := json.Unmarshal(raw, &l); err != nil {
-			return out, fmt.Errorf("%s line %d: %w", name, i+1, err)
-		}
-		v, err := One(e, &l)
-		if err != nil {
-			return out, fmt.Errorf("%s line %d: %w", name, i+1, err)
-		}
-		out = append(out, Result{name + ":" + strings.Trim(string(l.ID), `"`), v})
-	}
-	return out, nil
-}
-
-// Stopped counts the results that were held or blocked.
-func Stopped(results []Result) int {
-	n := 0
-	for _, r := range results {
-		if r.Verdict.Verdict == "hold" || r.Verdict.Verdict == "block" {
-			n++
+// Approve makes a registry of what other servers list.
+func Approve(servers map[string][][]byte) *guard.Registry {
+	var all []guard.Approved
+	for server, defs := range servers {
+		for _, d := range defs {
+			name, _ := mcpwire.FieldText(d, "name")
+			description, _ := mcpwire.FieldText(d, "description")
+			all = append(all, guard.Approved{Server: server, Name: name, Description: description})
 		}
 	}
-	return n
+	return guard.NewRegistry(all)
 }

@@ -22,7 +22,7 @@ func One(e *guard.Engine, l *Line) (*Verdict, error) {
 		if l.Text == nil {
 			return nil, errors.New("text is missing")
 		}
-		return verdict(l, e.Text([]byte(*l.Text)), -1), nil
+		return verdict(l.ID, e.Text([]byte(*l.Text)), -1), nil
 	case "tool_args":
 		return arguments(e, l)
 	case "session":
@@ -44,7 +44,7 @@ func definition(e *guard.Engine, l *Line) (*Verdict, error) {
 		if err != nil {
 			return nil, err
 		}
-		return verdict(l, r, -1), nil
+		return verdict(l.ID, r, -1), nil
 	}
 	if !object(l.Tool) {
 		return nil, errors.New("tool must be a tool definition")
@@ -57,7 +57,7 @@ func definition(e *guard.Engine, l *Line) (*Verdict, error) {
 		}
 		r.Merge(e.Shadowing(l.Server, l.Tool, reg))
 	}
-	return verdict(l, r, -1), nil
+	return verdict(l.ID, r, -1), nil
 }
 
 // list judges a server's tools one by one and together.
@@ -77,7 +77,7 @@ func list(e *guard.Engine, l *Line) (*Verdict, error) {
 		raws = append(raws, t)
 	}
 	all.Merge(e.List(raws))
-	return verdict(l, all, -1), nil
+	return verdict(l.ID, all, -1), nil
 }
 
 func registry(all []Approved) (*guard.Registry, error) {
@@ -115,9 +115,9 @@ func arguments(e *guard.Engine, l *Line) (*Verdict, error) {
 		if err := json.Unmarshal(l.Tool, &def); err != nil {
 			return nil, errors.New("tool must be a name or a tool definition")
 		}
-		return verdict(l, e.Call(def.Name, l.Args, guard.Formats(def.InputSchema)), -1), nil
+		return verdict(l.ID, e.Call(def.Name, l.Args, guard.Formats(def.InputSchema)), -1), nil
 	}
-	return verdict(l, e.Call(name, l.Args, nil), -1), nil
+	return verdict(l.ID, e.Call(name, l.Args, nil), -1), nil
 }
 
 // session plays the steps and stops counting at the first that would have been
@@ -144,7 +144,7 @@ func session(e *guard.Engine, l *Line) (*Verdict, error) {
 		text := e.Text(result)
 		s.Result(st.Server, st.Tool, result, text)
 	}
-	return verdict(l, all, stopped), nil
+	return verdict(l.ID, all, stopped), nil
 }
 
 // plain is the text of a result: a JSON string is read, other JSON stays.
@@ -160,8 +160,8 @@ func object(raw json.RawMessage) bool {
 	return bytes.HasPrefix(bytes.TrimSpace(raw), []byte{'{'})
 }
 
-func verdict(l *Line, r *guard.Report, step int) *Verdict {
-	v := &Verdict{ID: l.ID, Verdict: word(r.Effect), Score: min(max(r.Score, 0), 1), Changed: r.Changed, Step: step, Findings: r.Findings}
+func verdict(id json.RawMessage, r *guard.Report, step int) *Verdict {
+	v := &Verdict{ID: orNull(id), Verdict: word(r.Effect), Score: min(max(r.Score, 0), 1), Changed: r.Changed, Step: step, Findings: r.Findings}
 	if v.Findings == nil {
 		v.Findings = []durward.Finding{}
 	}

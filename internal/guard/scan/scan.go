@@ -1,9 +1,12 @@
-// Package scan runs the guard's detectors offline, over lines of JSON that
+// Package scan runs the guard's detectors offline: over lines of JSON that
 // describe definitions, redefinitions, shadowing, results, arguments and
-// sessions, and reports in a form for programs or for people.
+// sessions, over files as people have them, and over what a server lists. It
+// hands each verdict to a [Sink], which writes it for programs or for people.
 //
 // Lines are independent of each other; one that cannot be read is reported and
-// the rest goes on.
+// the rest goes on. However long the input, no more than one line of it is held.
+// What is written for people holds no secret that was found, and no character
+// that hides.
 package scan
 
 import (
@@ -18,36 +21,7 @@ import (
 	"durward/internal/guard"
 )
 
-// Line is what is read: `id` and `kind` always, the rest by kind.
-type Line struct {
-	ID       json.RawMessage   `json:"id"`
-	Kind     string            `json:"kind"`
-	Server   string            `json:"server"`
-	Tool     json.RawMessage   `json:"tool"`
-	Before   json.RawMessage   `json:"before"`
-	After    json.RawMessage   `json:"after"`
-	Registry []Approved        `json:"registry"`
-	Text     *string           `json:"text"`
-	Args     json.RawMessage   `json:"args"`
-	Steps    []Step            `json:"steps"`
-	Tools    []json.RawMessage `json:"tools"` // of a server, kind tool_list
-}
-
-// Approved is a server's approved tools.
-type Approved struct {
-	Server string            `json:"server"`
-	Tools  []json.RawMessage `json:"tools"`
-}
-
-// Step is one call of a session.
-type Step struct {
-	Server string          `json:"server"`
-	Tool   string          `json:"tool"`
-	Args   json.RawMessage `json:"args"`
-	Result json.RawMessage `json:"result"`
-}
-
-// Verdict is what is written for a line.
+// Verdict is what is said of one thing.
 type Verdict struct {
 	ID       json.RawMessage   `json:"id"`
 	Verdict  string            `json:"verdict"`
@@ -58,54 +32,161 @@ type Verdict struct {
 	Findings []durward.Finding `json:"findings"`
 }
 
-// Failure is written for a line that could not be read.
+func (v *Verdict) stops() bool { return v.Verdict == "hold" || v.Verdict == "block" }
+
+// Result is a verdict with what people call the thing: a file and line, a
+// server and tool.
+type Result struct {
+	Source  string // a file, a server
+	Line    int    // of the source; 0 when it has none
+	Part    string // a tool, an id; "" for the whole
+	Verdict *Verdict
+
+	raw []byte // what was inspected
+}
+
+// Name is what people call the thing.
+func (r *Result) Name() string { return nameOf(r.Source, r.Line, r.Part) }
+
+func nameOf(source string, line int, part string) string {
+	if line > 0 {
+		source = fmt.Sprintf("%s:%d", source, line)
+	}
+	if part == "" {
+		return source
+	}
+	return source + " " + part
+}
+
+// Failure is said of what could not be read.
 type Failure struct {
 	ID    json.RawMessage `json:"id"`
 	Error string          `json:"error"`
+
+	Source string `json:"-"`
+	Line   int    `json:"-"`
 }
 
-// Totals count what came of the lines.
+// Sink takes what a scan says, in the order of what was read. Flush is called
+// when nothing more is there for the moment, Close once at the end.
+type Sink interface {
+	Verdict(r *Result) error
+	Failure(f *Failure) error
+	Flush() error
+	Close() error
+}
+
+// Totals count what came of a scan.
 type Totals struct {
-	Lines, Failed, Stopped int // Stopped were held or blocked
+	Inspected, Failed, Stopped int // Stopped were held or blocked
 }
 
-const longestLine = 64 << 20
+// Scanner inspects one thing after another.
+type Scanner struct {
+	engine *guard.Engine
+	sink   Sink
+	totals Totals
+}
 
-// JSONL scans lines from in and writes one verdict for each to out, in order.
-func JSONL(e *guard.Engine, in io.Reader, out io.Writer) (Totals, error) {
-	var t Totals
-	r := bufio.NewReaderSize(in, 1<<16)
-	w := bufio.NewWriter(out)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	for {
-		line, err := readLine(r)
-		if len(bytes.TrimSpace(line)) > 0 {
-			t.Lines++
-			if werr := scanLine(e, line, enc, &t); werr != nil {
-				return t, fmt.Errorf("write verdict: %w", werr)
-			}
+// New returns a scanner that says to the sink what it sees.
+func New(e *guard.Engine, to Sink) *Scanner { return &Scanner{engine: e, sink: to} }
+
+// Totals counts what was scanned so far.
+func (s *Scanner) Totals() Totals { return s.totals }
+
+func (s *Scanner) say(r *Result) error {
+	s.totals.Inspected++
+	if r.Verdict.stops() {
+		s.totals.Stopped++
+	}
+	if err := s.sink.Verdict(r); err != nil {
+		return fmt.Errorf("write verdict: %w", err)
+	}
+	return nil
+}
+
+// Fail reports what could not be read; the scan may go on.
+func (s *Scanner) Fail(f *Failure) error {
+	s.totals.Failed++
+	f.ID = orNull(f.ID)
+	if err := s.sink.Failure(f); err != nil {
+		return fmt.Errorf("write verdict: %w", err)
+	}
+	return nil
+}
+
+// LongestLine bounds a line of input; a longer one is reported and passed over.
+const LongestLine = 4 << 20
+
+var errLong = fmt.Errorf("longer than %d bytes", LongestLine)
+
+// Lines scans JSON lines, each on its own. Verdicts leave before it waits for
+// more input. An error is of reading or writing.
+func (s *Scanner) Lines(source string, in io.Reader) error {
+	r, ok := in.(*bufio.Reader)
+	if !ok {
+		r = bufio.NewReaderSize(in, 1<<16)
+	}
+	var buf []byte
+	for n := 1; ; n++ {
+		line, err := readLine(r, buf[:0])
+		buf = line
+		long := errors.Is(err, errLong)
+		if long {
+			err = skipLine(r)
+		}
+		if n == 1 {
+			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
+		}
+		if said := s.line(source, n, bytes.TrimSpace(line), long); said != nil {
+			return said
+		}
+		if cap(buf) > 1<<20 {
+			buf = nil
+		}
+		if err == nil && r.Buffered() > 0 {
+			continue
+		}
+		if said := s.sink.Flush(); said != nil {
+			return fmt.Errorf("write verdicts: %w", said)
 		}
 		if errors.Is(err, io.EOF) {
-			break
+			return nil
 		}
 		if err != nil {
-			return t, fmt.Errorf("read line %d: %w", t.Lines+1, err)
+			return fmt.Errorf("read line %d: %w", n, err)
 		}
 	}
-	if err := w.Flush(); err != nil {
-		return t, fmt.Errorf("write verdicts: %w", err)
-	}
-	return t, nil
 }
 
-func readLine(r *bufio.Reader) ([]byte, error) {
-	var line []byte
+func (s *Scanner) line(source string, n int, raw []byte, long bool) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	if long {
+		return s.Fail(&Failure{ID: idOf(raw), Error: errLong.Error(), Source: source, Line: n})
+	}
+	var l Line
+	if err := json.Unmarshal(raw, &l); err != nil {
+		if len(l.ID) == 0 {
+			l.ID = idOf(raw)
+		}
+		return s.Fail(&Failure{ID: l.ID, Error: "not a line of this format: " + err.Error(), Source: source, Line: n})
+	}
+	v, err := One(s.engine, &l)
+	if err != nil {
+		return s.Fail(&Failure{ID: l.ID, Error: err.Error(), Source: source, Line: n})
+	}
+	return s.say(&Result{Source: source, Line: n, Part: idText(l.ID), Verdict: v, raw: l.inspected(raw)})
+}
+
+// readLine reads to the end of the line, or as much as is allowed and errLong.
+func readLine(r *bufio.Reader, line []byte) ([]byte, error) {
 	for {
 		part, err := r.ReadSlice('\n')
 		line = append(line, part...)
-		if len(line) > longestLine {
-			return nil, fmt.Errorf("longer than %d bytes", longestLine)
+		if len(line) > LongestLine+2 { // with its end
+			return line, errLong
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return line, err
@@ -113,35 +194,16 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
-func scanLine(e *guard.Engine, raw []byte, enc *json.Encoder, t *Totals) error {
-	var l Line
-	if err := json.Unmarshal(raw, &l); err != nil {
-		t.Failed++
-		return enc.Encode(Failure{ID: idOf(raw), Error: "not a line of this format: " + err.Error()})
+// skipLine reads on to the end of a line, unless it was reached.
+func skipLine(r *bufio.Reader) error {
+	if r.UnreadByte() == nil {
+		if c, _ := r.ReadByte(); c == '\n' {
+			return nil
+		}
 	}
-	v, err := One(e, &l)
-	if err != nil {
-		t.Failed++
-		return enc.Encode(Failure{ID: orNull(l.ID), Error: err.Error()})
+	for {
+		if _, err := r.ReadSlice('\n'); !errors.Is(err, bufio.ErrBufferFull) {
+			return err
+		}
 	}
-	if v.Verdict == "hold" || v.Verdict == "block" {
-		t.Stopped++
-	}
-	return enc.Encode(v)
-}
-
-// idOf rescues the id of a line with a field of the wrong type.
-func idOf(raw []byte) json.RawMessage {
-	var only struct {
-		ID json.RawMessage `json:"id"`
-	}
-	_ = json.Unmarshal(raw, &only) // null is the answer then
-	return orNull(only.ID)
-}
-
-func orNull(id json.RawMessage) json.RawMessage {
-	if len(id) == 0 {
-		return json.RawMessage("null")
-	}
-	return id
 }
