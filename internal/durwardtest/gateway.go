@@ -71,10 +71,10 @@ func (g *Gateway) judge(t testing.TB) {
 	case <-g.Exited(): // the test ended it
 	default:
 		if !g.Stop(15 * time.Second) {
-			t.Error("the gateway did not end within 15 s of SIGTERM")
+			t.Errorf("the gateway did not end within 15 s of SIGTERM:\n%s", g.Stderr)
 		}
 	}
-	for _, word := range []string{"WARNING: DATA RACE", "panic:", "goroutine 1 ["} {
+	for _, word := range []string{"WARNING: DATA RACE", "panic:", "fatal error:"} {
 		if i := strings.Index(g.Stderr.String(), word); i >= 0 {
 			t.Errorf("the gateway wrote %q:\n%s", word, tail(g.Stderr.String()[i:]))
 		}

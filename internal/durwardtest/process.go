@@ -88,24 +88,27 @@ func tail(s string) string {
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Stop asks the process to end, and kills its whole group when it does not in time.
-// It reports whether the process ended by itself. One that did not is asked
-// where it hangs: a Go program writes its goroutines to stderr.
+// Stop asks the process to end, and kills its whole group when it does not in
+// time; a Go program then says first what its goroutines were doing.
+// It reports whether the process ended by itself.
 func (p *Process) Stop(grace time.Duration) bool {
 	_ = p.Cmd.Process.Signal(syscall.SIGTERM)
-	inTime := true
-	select {
-	case <-p.exited:
-	case <-time.After(grace):
-		inTime = false
+	inTime := p.endsWithin(grace)
+	if !inTime {
 		_ = p.Cmd.Process.Signal(syscall.SIGQUIT)
-		select {
-		case <-p.exited:
-		case <-time.After(time.Second):
-		}
+		p.endsWithin(2 * time.Second)
 	}
 	p.Kill()
 	return inTime
+}
+
+func (p *Process) endsWithin(d time.Duration) bool {
+	select {
+	case <-p.exited:
+		return true
+	case <-time.After(d):
+		return false
+	}
 }
 
 // Kill ends the process group at once, without a chance to say goodbye.

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Side is who sent a message.
@@ -28,6 +30,7 @@ func (s Side) other() Side {
 
 // Message is one JSON-RPC message as it was seen.
 type Message struct {
+	Time     time.Time
 	Line     string // which of the recorded lines
 	From     Side
 	Revision string
@@ -80,6 +83,9 @@ func (w *Wire) Messages() []Message {
 func (w *Wire) verdict(t testing.TB) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if file := os.Getenv("DURWARD_WIRE"); file != "" && t.Failed() {
+		w.dump(t, file)
+	}
 	if len(w.messages) == 0 && !t.Failed() && !t.Skipped() {
 		t.Error("the recorder saw no message: nothing was validated")
 	}
@@ -93,6 +99,18 @@ func (w *Wire) verdict(t testing.TB) {
 			return
 		}
 		t.Error(f)
+	}
+}
+
+// dump writes what was seen to a file, for whoever looks for a fault. The
+// caller holds mu.
+func (w *Wire) dump(t testing.TB, file string) {
+	var b strings.Builder
+	for _, m := range w.messages {
+		fmt.Fprintf(&b, "%s %s, from the %s: %s\n", m.Time.Format("15:04:05.000"), m.Line, m.From, m.Raw)
+	}
+	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+		t.Logf("write what was seen: %v", err)
 	}
 }
 
@@ -256,7 +274,7 @@ func (k *talk) negotiated(result []byte, fallback string) string {
 }
 
 func (k *talk) keep(m Message) {
-	m.Line = k.line
+	m.Line, m.Time = k.line, time.Now()
 	k.w.mu.Lock()
 	defer k.w.mu.Unlock()
 	k.w.messages = append(k.w.messages, m)
