@@ -180,11 +180,11 @@ func (p *parked) inputRequired() []byte {
 		}
 		first = false
 		out = append(append(out, mcpwire.Quote(key)...), `:{"method":`...)
-		out = append(out, mcpwire.Quote(q.method)...)
-		if q.params != nil {
-			out = append(append(out, `,"params":`...), q.params...)
+		out = append(append(out, mcpwire.Quote(q.method)...), `,"params":`...)
+		if q.params == nil { // roots/list; go-sdk 1.8.0 cannot read a question without params
+			out = append(out, "{}"...)
 		}
-		out = append(out, '}')
+		out = append(append(out, q.params...), '}')
 	}
 	out = append(out, `},"requestState":`...)
 	return append(append(out, mcpwire.Quote(p.ticket)...), '}')

@@ -101,7 +101,7 @@ func TestAParkedCallIsResumedAndNeverRepeated(t *testing.T) {
 		}
 		third := &listener{}
 		reply, state3, err := h.leg(t, ctx, third, `,"inputResponses":{"q2":{"action":"decline"}},"requestState":`+state2)
-		if err != nil || !strings.Contains(string(reply.Result), `"q3":{"method":"roots/list"}`) {
+		if err != nil || !strings.Contains(string(reply.Result), `"q3":{"method":"roots/list","params":{}}`) {
 			t.Fatalf("third leg: %s, %v", reply.Result, err)
 		}
 		reply, _, err = h.leg(t, ctx, third, `,"inputResponses":{"q3":{"roots":[]}},"requestState":`+state3)

@@ -187,6 +187,9 @@ func (f *follower) relisten(ctx context.Context, uris []string) bool {
 	if filter != nil {
 		next = f.start(filter)
 		f.await(ctx, next)
+		if old == nil && next.stands() {
+			f.event(mcpwire.NotifyToolsChanged, nil) // what changed before the server listened to us
+		}
 	}
 	f.replace(next)
 	if old != nil {
@@ -194,6 +197,16 @@ func (f *follower) relisten(ctx context.Context, uris []string) bool {
 		<-old.done
 	}
 	return false
+}
+
+// stands reports whether the server has acknowledged the listen.
+func (l *listening) stands() bool {
+	select {
+	case <-l.acked:
+		return true
+	default:
+		return false
+	}
 }
 
 func (f *follower) await(ctx context.Context, l *listening) {
