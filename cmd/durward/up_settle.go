@@ -51,10 +51,11 @@ type upReport struct {
 }
 
 type upUpstream struct {
-	Name  string `json:"name"`
-	Tools int    `json:"tools"`
-	Error string `json:"error,omitempty"`
-	own   bool   // the built-in example
+	Name     string   `json:"name"`
+	Tools    int      `json:"tools"`
+	Error    string   `json:"error,omitempty"`
+	Findings []string `json:"findings,omitempty"` // tools that a scan would hold or block, and why
+	own      bool     // the built-in example
 }
 
 // upCall is one of the two calls that up makes.
@@ -157,7 +158,7 @@ func (s *upState) reach(ctx context.Context, op *admin.Client) map[string]admin.
 	for _, u := range all {
 		t := offers[u.Name]
 		s.report.Upstreams = append(s.report.Upstreams, upUpstream{
-			Name: u.Name, Tools: len(t.Tools), Error: t.Status.Error, own: isExample(u.Upstream, own),
+			Name: u.Name, Tools: len(t.Tools), Error: t.Status.Error, Findings: scanned(u.Name, t.Tools), own: isExample(u.Upstream, own),
 		})
 	}
 	return offers

@@ -45,6 +45,9 @@ func (s *upState) showSetup() {
 			what = o.yellow(oneLine(u.Error))
 		}
 		o.line("  %s %s  %s", label("upstream", i == 0), u.Name, what)
+		for _, line := range suspicions(u.Name, u.Findings) {
+			o.line("  %s %s", label("", true), o.yellow(line))
+		}
 	}
 	kept := "its key as before"
 	if r.Minted {

@@ -168,6 +168,9 @@ func (a *app) printTested(t admin.UpstreamTest) {
 	if len(rows.rows) > 0 {
 		rows.print(a.out)
 	}
+	for _, line := range suspicions(s.Name, scanned(s.Name, t.Tools)) {
+		a.out.line("%s", a.out.yellow(line))
+	}
 }
 
 func upstreamRemoveCommand(a *app) *cobra.Command {
