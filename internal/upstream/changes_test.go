@@ -100,8 +100,8 @@ func TestAProcessRedefinesNothing(t *testing.T) {
 	call(t, s, agent{revision: mcpwire.V20251125, name: "a"}, "ask", "{}")
 	until(t, s, "the process has added tools", func() bool { return len(s.Listings()[0].Tools) > 1 })
 	first := s.Listings()[0]
-	if len(first.Tools) != 101 || string(first.Tools[0]) != was {
-		t.Errorf("%d tools, the first is %s; want 101 and %s", len(first.Tools), first.Tools[0], was)
+	if len(first.Tools) != 101 || string(first.Tools[0]) != was || strings.Contains(names(first.Tools[1:]), "ask") {
+		t.Errorf("tools %s, the first is %s; want a hundred more and %s", names(first.Tools), first.Tools[0], was)
 	}
 	call(t, s, agent{revision: mcpwire.V20251125, name: "b"}, "ask", "{}")
 	until(t, s, "the other process is read", func() bool { return s.Listings()[0].Fetched.After(first.Fetched) })
