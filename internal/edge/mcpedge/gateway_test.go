@@ -25,6 +25,8 @@ type stage struct {
 	ended    chan error         // what ended "wait"
 	begun    chan struct{}      // "wait" or "ask" has begun
 	closed   []*durward.Session // sessions that were closed
+	opened   int                // sessions, in all
+	slow     time.Duration      // how long Admit takes
 }
 
 func newStage() *stage {
@@ -38,6 +40,7 @@ func newStage() *stage {
 func keyOf(agent string) string { return "key-of-" + agent + "-0123456789" }
 
 func (g *stage) Admit(_ context.Context, c *durward.Call) error {
+	time.Sleep(g.slow)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	name, ok := strings.CutPrefix(strings.TrimSuffix(c.Credential.Reveal(), "-0123456789"), "key-of-")
@@ -251,7 +254,8 @@ func (g *stage) Describe(context.Context, *durward.Call) (durward.Description, e
 func (g *stage) OpenSession(_ context.Context, c *durward.Call, s durward.Session) (*durward.Session, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	s.ID = fmt.Sprintf("s-%s-%d", c.Agent.Name, len(g.sessions)+len(g.closed)+1)
+	g.opened++
+	s.ID = fmt.Sprintf("s-%s-%d", c.Agent.Name, g.opened)
 	s.Agent, s.Created = c.Agent.Name, time.Now()
 	g.sessions[s.ID] = &s
 	return &s, nil

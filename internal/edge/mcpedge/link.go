@@ -243,22 +243,27 @@ func (l *link) admit(t *turn) error {
 	if e := (*durward.Error)(nil); t.call.SessionID == "" || !errors.As(err, &e) || e.Code != durward.SessionGone {
 		return err
 	}
+	gone := t.call.SessionID
 	t.call.SessionID = ""
 	if err := l.face.gw.Admit(l.ctx, &t.call); err != nil {
 		return err
 	}
-	return l.reopen(t)
+	return l.reopen(t, gone)
 }
 
-func (l *link) reopen(t *turn) error {
+// reopen gives a call whose session is gone the one that takes its place. The
+// first of several such calls opens it; the others find it here.
+func (l *link) reopen(t *turn, gone string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s, err := l.face.gw.OpenSession(l.ctx, &t.call, *l.session)
-	if err != nil {
-		return err
+	if l.session.ID == gone {
+		s, err := l.face.gw.OpenSession(l.ctx, &t.call, *l.session)
+		if err != nil {
+			return err
+		}
+		l.session = s
 	}
-	l.session = s
-	t.call.Session, t.call.SessionID = s, s.ID
+	t.call.Session, t.call.SessionID = l.session, l.session.ID
 	return nil
 }
 

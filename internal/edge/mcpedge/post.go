@@ -227,6 +227,7 @@ func (p *post) answer(ctx context.Context, cancel context.CancelCauseFunc) {
 		defer p.stream.afterSilence()()
 	}
 	a := p.face.run(ctx, &p.turn, cancel)
+	p.named()
 	streamed := p.stream.finish(func() []byte {
 		if a.silent {
 			return nil
@@ -239,12 +240,17 @@ func (p *post) answer(ctx context.Context, cancel context.CancelCauseFunc) {
 	p.face.lost(&p.call, p.stream.dropped)
 }
 
-// send answers with JSON.
-func (p *post) send(a answer) {
+// named tells the session that initialize opened, in the header of whatever
+// kind of answer follows: without it nobody could use the session.
+func (p *post) named() {
 	if p.opened != nil {
 		p.face.talks.open(p.opened.ID)
 		p.r.Set(mcpwire.HeaderSession, p.opened.ID)
 	}
+}
+
+// send answers with JSON.
+func (p *post) send(a answer) {
 	if a.from != nil {
 		edge.SetErrorHeaders(p.r.Exchange, p.call.Credential, a.from)
 	}
