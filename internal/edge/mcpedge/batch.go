@@ -82,9 +82,10 @@ func (f *Face) runBatch(ctx context.Context, ms []mcpwire.Message, like *durward
 	return append(joined, ']')
 }
 
-func (f *Face) runOne(ctx context.Context, m *mcpwire.Message, like *durward.Call, conv *conversation, out outlet) []byte {
+func (f *Face) runOne(ctx context.Context, m *mcpwire.Message, like *durward.Call, conv *conversation, out outlet) (reply []byte) {
 	t := &turn{call: *like}
 	t.call.ID = newID(like.Received)
+	defer f.rescue(&t.call, func(bug error) { reply = t.failed(bug).message(m.ID) })
 	d, bad := mcpwire.ClassifyStdio(m)
 	t.fill(m, d)
 	t.attach(conv)

@@ -41,6 +41,9 @@ func keyOf(agent string) string { return "key-of-" + agent + "-0123456789" }
 
 func (g *stage) Admit(_ context.Context, c *durward.Call) error {
 	time.Sleep(g.slow)
+	if c.Method == "bug/admit" {
+		panic("a bug of ours")
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	name, ok := strings.CutPrefix(strings.TrimSuffix(c.Credential.Reveal(), "-0123456789"), "key-of-")
@@ -79,6 +82,9 @@ func (g *stage) refuse(c *durward.Call, e *durward.Error) error {
 }
 
 func (g *stage) Refused(_ context.Context, c *durward.Call, e *durward.Error) {
+	if c.Method == "bug/refused" {
+		panic("a bug of ours")
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	_ = g.refuse(c, e)

@@ -72,6 +72,7 @@ func (l *link) current() *durward.Session {
 // not wait for calls; initialize alone is answered before it returns.
 func (l *link) take(raw []byte, like *durward.Call) {
 	t := &turn{call: l.newCall(like)}
+	defer l.face.rescue(&t.call, func(bug error) { l.give(t, t.failed(bug)) })
 	if isBatch(raw) {
 		l.takeBatch(t, raw)
 		return
@@ -125,6 +126,7 @@ func (l *link) start(t *turn, serve func(context.Context)) {
 		defer func() { <-l.seats }()
 		defer cancel(nil)
 		defer leave()
+		defer l.face.rescue(&t.call, func(bug error) { l.give(t, t.failed(bug)) })
 		serve(ctx)
 	})
 }
@@ -133,9 +135,13 @@ func (l *link) start(t *turn, serve func(context.Context)) {
 func (l *link) begin(work func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.closed {
-		l.work.Go(work)
+	if l.closed {
+		return
 	}
+	l.work.Go(func() {
+		defer l.face.rescue(&l.like, func(error) {}) // the calls tell their agents themselves
+		work()
+	})
 }
 
 func (l *link) takeBatch(t *turn, raw []byte) {

@@ -29,7 +29,7 @@ func (f *Face) ServeStdio(ctx context.Context, r io.Reader, w io.Writer, who Loc
 	l := f.newLink(ctx, who.Agent, like)
 	written := make(chan error, 1)
 	go func() {
-		err := l.out.pour(nil, &f.rechecks, time.Hour, lineWriter(w), func() error { return f.readmit(ctx, l.likeNow(&like)) })
+		err := l.writeLines(w)
 		l.cancel(errAgentLeft) // nobody reads any more
 		written <- err
 	}()
@@ -54,8 +54,18 @@ func (f *Face) ServeStdio(ctx context.Context, r io.Reader, w io.Writer, who Loc
 	}
 }
 
+// writeLines sends what comes, until the agent does not take it any more or
+// may not have it.
+func (l *link) writeLines(w io.Writer) (err error) {
+	defer l.face.rescue(&l.like, func(bug error) { err = bug })
+	return l.out.pour(nil, &l.face.rechecks, time.Hour, lineWriter(w), func() error {
+		return l.face.readmit(l.ctx, l.likeNow(&l.like))
+	})
+}
+
 // readLines takes messages until r ends.
-func (l *link) readLines(r io.Reader, most int) error {
+func (l *link) readLines(r io.Reader, most int) (err error) {
+	defer l.face.rescue(&l.like, func(bug error) { err = bug })
 	if most <= 0 {
 		most = mcpwire.DefaultBytes
 	}

@@ -139,16 +139,20 @@ func (f *Face) lost(c *durward.Call, messages int) {
 	}
 }
 
-// survive keeps a bug of ours from ending more than one call: some run on
-// goroutines of their own, where it would end the process.
+// survive keeps a bug of ours from ending more than one call.
 func (f *Face) survive(ctx context.Context, t *turn, h handler) (reply durward.Reply, err error) {
-	defer func() {
-		if bug := recover(); bug != nil {
-			f.opts.Log.Error("call panicked", "call", t.call.ID, "method", t.call.Method, "panic", bug, "stack", string(debug.Stack()))
-			err = durward.AsError(fmt.Errorf("panic: %v", bug))
-		}
-	}()
+	defer f.rescue(&t.call, func(bug error) { err = bug })
 	return t.queue(ctx, h)
+}
+
+// rescue is deferred around what a message of an agent can bring about,
+// because much of it runs on goroutines of its own, where a bug of ours would
+// end the process. The log says what happened, and told is given the error.
+func (f *Face) rescue(c *durward.Call, told func(error)) {
+	if bug := recover(); bug != nil {
+		f.opts.Log.Error("call panicked", "call", c.ID, "method", c.Method, "panic", bug, "stack", string(debug.Stack()))
+		told(durward.AsError(fmt.Errorf("panic: %v", bug)))
+	}
 }
 
 // queue waits for the turn, where there is a queue, and then runs h.
