@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -75,7 +76,7 @@ func (s *localSocket) accept() {
 		}
 		select {
 		case slots <- struct{}{}:
-			s.wg.Go(func() { s.serve(conn); <-slots })
+			s.wg.Go(func() { defer func() { <-slots }(); s.serve(conn) })
 		default:
 			_ = conn.Close()
 			s.log.Warn("local connection refused, too many are open", "most", maxLocal)
@@ -85,6 +86,7 @@ func (s *localSocket) accept() {
 
 func (s *localSocket) serve(conn net.Conn) {
 	defer conn.Close()
+	defer s.survive()
 	stop := context.AfterFunc(s.ctx, func() { _ = conn.SetReadDeadline(time.Now()) })
 	defer stop()
 	in := bufio.NewReaderSize(conn, 64<<10)
@@ -95,6 +97,13 @@ func (s *localSocket) serve(conn net.Conn) {
 	}
 	if err := s.face.ServeStdio(s.ctx, in, conn, mcpedge.Local{Agent: h.Agent, Endpoint: h.Endpoint, Remote: "local", Via: h.Via}); err != nil && s.ctx.Err() == nil {
 		s.log.Info("local connection ended", "agent", h.Agent, "err", err)
+	}
+}
+
+// survive keeps a bug of ours from ending more than one connection.
+func (s *localSocket) survive() {
+	if bug := recover(); bug != nil {
+		s.log.Error("local connection panicked", "panic", bug, "stack", string(debug.Stack()))
 	}
 }
 

@@ -75,7 +75,7 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Options: o, sealer: sealer, schemas: guard.NewSchemas(), parking: newParking(), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
+	g := &Gateway{Options: o, sealer: sealer, schemas: guard.NewSchemas(), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
 	empty, err := Compile(o.Pepper, &durward.Snapshot{})
 	if err != nil {
 		return nil, err

@@ -3,6 +3,9 @@ package pipeline
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
@@ -25,13 +28,15 @@ const (
 // while the agent is away with an input_required result, and the agent's retry
 // resumes that very call. Nothing is ever called twice.
 type parking struct {
+	log *slog.Logger
+
 	mu       sync.Mutex // guards both
 	lots     map[string]*parked
 	perAgent map[string]int
 }
 
-func newParking() *parking {
-	return &parking{lots: make(map[string]*parked), perAgent: make(map[string]int)}
+func newParking(log *slog.Logger) *parking {
+	return &parking{log: log, lots: make(map[string]*parked), perAgent: make(map[string]int)}
 }
 
 // parked is one upstream call that may be waited for in several legs. It is
@@ -81,11 +86,23 @@ func (l *parking) run(ctx context.Context, agent string, peer durward.Peer, do f
 		asks: make(chan *question), done: make(chan struct{}), pending: make(map[string]*question),
 	}
 	go func() { // ends with the upstream call, which cancel ends
-		p.reply, p.err = do(life, p)
+		p.reply, p.err = l.survive(agent, func() (durward.Reply, error) { return do(life, p) })
 		cancel(nil)
 		close(p.done)
 	}()
 	return p.wait(ctx)
+}
+
+// survive keeps a bug of ours from ending more than one call: this one runs on
+// a goroutine of its own, where it would end the process.
+func (l *parking) survive(agent string, do func() (durward.Reply, error)) (reply durward.Reply, err error) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			l.log.Error("parked call panicked", "agent", agent, "panic", bug, "stack", string(debug.Stack()))
+			reply, err = durward.Reply{}, durward.AsError(fmt.Errorf("panic: %v", bug))
+		}
+	}()
+	return do()
 }
 
 // resume takes the answers of a retry to the call that waits for them. A

@@ -187,6 +187,27 @@ func TestAModernCallerWhoLeavesCancels(t *testing.T) {
 	})
 }
 
+// buggy is an upstream with a bug of ours in the way to it.
+type buggy struct{ behind }
+
+func (*buggy) Do(context.Context, *upstream.Request, durward.Peer) (durward.Reply, error) {
+	panic("a bug of ours")
+}
+
+// TestABugEndsOneCallThatMayPark: such a call runs on a goroutine of its own,
+// where a panic would end the process.
+func TestABugEndsOneCallThatMayPark(t *testing.T) {
+	h := newHouse(t)
+	h.Gateway.Upstreams = &buggy{behind{listings: h.up.listings}}
+	_, _, err := h.leg(t, t.Context(), &listener{}, "")
+	if e := durward.AsError(err); e.Code != durward.Internal {
+		t.Errorf("Serve = %v, want an internal error", err)
+	}
+	if r, _ := h.ledger.last(t); r.Outcome != durward.OutcomeError || r.Tool != "add" {
+		t.Errorf("record = %+v, want the call and its error", r)
+	}
+}
+
 // runAndEnd ends the gateway's life, and with it what is parked.
 func runAndEnd(t *testing.T, h *house) {
 	t.Helper()

@@ -1,0 +1,17 @@
+package boot
+
+import (
+	"context"
+	"log/slog"
+
+	"durward/internal/edge/mcpedge"
+)
+
+// ListenLocal opens a local socket before any face, for tests.
+func ListenLocal(path string, face *mcpedge.Face, log *slog.Logger) (end func(context.Context) error, err error) {
+	s, err := listenLocal(path, face, log)
+	if err != nil {
+		return nil, err
+	}
+	return s.close, nil
+}
