@@ -24,7 +24,7 @@ RACER = command -v $${CC:-gcc} >/dev/null || { [ "$${CI:-}" != true ] || { echo 
 
 export CGO_ENABLED = 0
 
-.PHONY: guard-report help build test check unit race stories seeds lint bench benchmarks fuzz peers clean
+.PHONY: guard-report help build test check unit race stories matrix seeds lint bench benchmarks fuzz peers clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ stories: ## Conformance, interoperation and hostile peers, through the gateway
 
 guard-report: ## Measure the guard by its bars (DEV=directory of the corpus)
 	@$(GO) run ./internal/guard/train -dev $(or $(DEV),../shared/threats/dev) -report -families
+
+matrix: ## The conformance suites against every kind of server, as a table for the README
+	@DURWARD_MATRIX=$(CURDIR)/matrix.md $(GO) test -count 1 -timeout 20m -run '^TestMatrix$$' ./test/conformance
+	@cat matrix.md && rm matrix.md
 
 seeds: ## Each fuzz target for a few seconds
 	@scripts/fuzz $(FUZZTIME)

@@ -159,10 +159,11 @@ func (s *server) sendToURLs(r *Request, e *durward.RPCError) durward.Reply {
 	return durward.Reply{Result: result, Modern: true}
 }
 
-// settle checks that a result can be understood by the caller. Within the
-// modern era everything passes; an older client knows only complete results.
+// settle checks that a result can be understood by the caller. Within an era
+// everything passes; older clients know only complete results, and older
+// servers have no others.
 func (s *server) settle(r *Request, l *line, a link.Answer) (durward.Reply, error) {
-	if l.modern && !r.Modern && mcpwire.ResultType(a.Result) != "complete" {
+	if l.modern != r.Modern && mcpwire.ResultType(a.Result) != "complete" {
 		return durward.Reply{}, s.protocol("answered with a kind of result that was not asked for.", nil)
 	}
 	return durward.Reply{Result: a.Result, Modern: l.modern}, nil

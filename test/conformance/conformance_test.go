@@ -11,41 +11,12 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(durwardtest.Main(m)) }
 
-// cell is one combination of a suite and what it meets.
-type cell struct {
-	name     string
-	suite    suite
-	server   func(testing.TB) string // the upstream as YAML; "" for none
-	baseline []string
-}
-
-// The cells of one era. What crosses eras has a baseline file of its own.
-var cells = []cell{
-	{"modern suite, modern HTTP", modern, overHTTP("modern"), []string{"fixture-2026-07-28.txt"}},
-	{"modern suite, modern stdio", modern, overStdio("modern"), []string{"fixture-2026-07-28.txt"}},
-	{"legacy suite, legacy HTTP", legacy, overHTTP("legacy"), []string{"fixture-2025-11-25.txt", "gateway-2025-11-25.txt"}},
-	{"legacy suite, legacy stdio", legacy, overStdio("legacy"), []string{"fixture-2025-11-25.txt", "gateway-2025-11-25.txt"}},
-}
-
 // The harness itself: the suite against the server with nothing between them.
 func TestDirect(t *testing.T) {
 	peers := durwardtest.NewPeers(t)
 	for era, s := range map[string]suite{"modern": modern, "legacy": legacy} {
 		t.Run(era, func(t *testing.T) {
 			s.expect(t, peers, "http://"+everything(t, era)+"/", "fixture-"+s.revision+".txt")
-		})
-	}
-}
-
-func TestThroughTheGateway(t *testing.T) {
-	peers := durwardtest.NewPeers(t)
-	for _, c := range cells {
-		t.Run(c.name, func(t *testing.T) {
-			g := durwardtest.Serve(t, "everything:\n"+c.server(t), `
-agents: {suite: {anonymous: true, roles: [all]}}
-roles: {all: {allow: ["*"]}}
-`)
-			c.suite.expect(t, peers, g.Endpoint("everything"), c.baseline...)
 		})
 	}
 }
@@ -68,13 +39,13 @@ func TestHarnessCanFail(t *testing.T) {
 	}
 }
 
-func (s suite) expect(t *testing.T, p durwardtest.Peers, url string, baselines ...string) {
+func (s suite) expect(t *testing.T, p durwardtest.Peers, url string, baselines ...string) (found map[string]outcome, known map[string]string) {
 	t.Helper()
 	known, err := baseline(baselines...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := s.run(p, url, t.TempDir())
+	found, err = s.run(p, url, t.TempDir())
 	if found != nil {
 		t.Log(s.table(found, known))
 	}
@@ -84,6 +55,7 @@ func (s suite) expect(t *testing.T, p durwardtest.Peers, url string, baselines .
 	for _, c := range s.judge(found, known) {
 		t.Error(c)
 	}
+	return found, known
 }
 
 // table is for the reader of `go test -v`.
@@ -106,22 +78,4 @@ func (s suite) table(found map[string]outcome, known map[string]string) string {
 		fmt.Fprintf(&b, "  %-5s %-48s %3d passed %3d failed %d skipped\n", mark, name, o.succeeded, o.failed, o.skipped)
 	}
 	return b.String()
-}
-
-func everything(t testing.TB, era string) (addr string) {
-	t.Helper()
-	return durwardtest.StartHTTP(t, durwardtest.StartOptions{}, durwardtest.Build(t, durwardtest.EverythingServer),
-		"-http", "{ADDR}", fmt.Sprintf("-stateless=%t", era == "modern"))
-}
-
-func overHTTP(era string) func(testing.TB) string {
-	return func(t testing.TB) string {
-		return fmt.Sprintf("  {url: http://%s/, era: %s, prefix: none}", everything(t, era), era)
-	}
-}
-
-func overStdio(era string) func(testing.TB) string {
-	return func(t testing.TB) string {
-		return fmt.Sprintf("  {command: %s, era: %s, prefix: none}", durwardtest.Build(t, durwardtest.EverythingServer), era)
-	}
 }

@@ -4,7 +4,7 @@ package conformance
 // (conformance list --server --requirements REVISION). They stand here so that
 // a suite which silently runs less is noticed.
 var (
-	modern = suite{"2026-07-28", []string{
+	modern = suite{"2026-07-28", "--requirements", []string{
 		"server-stateless",
 		"completion-complete",
 		"tools-list",
@@ -43,7 +43,7 @@ var (
 		"input-required-result-ignore-extra-params",
 		"input-required-result-validate-input",
 	}}
-	legacy = suite{"2025-11-25", []string{
+	legacy = suite{"2025-11-25", "--requirements", []string{
 		"server-initialize",
 		"logging-set-level",
 		"ping",
@@ -74,5 +74,35 @@ var (
 		"prompts-get-embedded-resource",
 		"prompts-get-with-image",
 		"dns-rebinding-protection",
+	}}
+	// The suite froze no requirements for this revision; these are all that it has.
+	older = suite{"2025-06-18", "--spec-version", []string{
+		"server-initialize",
+		"server-session-lifecycle",
+		"logging-set-level",
+		"ping",
+		"completion-complete",
+		"tools-list",
+		"tools-call-simple-text",
+		"tools-call-image",
+		"tools-call-audio",
+		"tools-call-embedded-resource",
+		"tools-call-mixed-content",
+		"tools-call-with-logging",
+		"tools-call-error",
+		"tools-call-with-progress",
+		"tools-call-sampling",
+		"tools-call-elicitation",
+		"resources-list",
+		"resources-read-text",
+		"resources-read-binary",
+		"resources-templates-read",
+		"resources-subscribe",
+		"resources-unsubscribe",
+		"prompts-list",
+		"prompts-get-simple",
+		"prompts-get-with-args",
+		"prompts-get-embedded-resource",
+		"prompts-get-with-image",
 	}}
 )

@@ -23,6 +23,7 @@ import (
 // suite is one frozen set of scenarios.
 type suite struct {
 	revision string
+	by       string // the flag that asks for its scenarios
 	required []string
 }
 
@@ -42,7 +43,7 @@ type check struct {
 // run runs the suite against a server and reads what it wrote down.
 func (s suite) run(p durwardtest.Peers, url, dir string) (map[string]outcome, error) {
 	c := exec.Command(p.Node, p.Package(".bin", "conformance"), "server",
-		"--url", url, "--requirements", s.revision, "--output-dir", dir)
+		"--url", url, s.by, s.revision, "--output-dir", dir)
 	c.Dir = dir
 	out, err := c.CombinedOutput()
 	var exit *exec.ExitError
