@@ -27,6 +27,8 @@ type Guard struct {
 	quit     chan struct{}
 	done     chan struct{}
 
+	strays sweeper
+
 	mu      sync.Mutex // guards next, live and shut
 	next    int
 	live    map[*Process]struct{}

@@ -114,7 +114,7 @@ func (p *Process) reap(readers *sync.WaitGroup, out, err *os.File) {
 	// holds the pipe open must not keep us.
 	soon := time.Now().Add(500 * time.Millisecond)
 	_, _ = out.SetReadDeadline(soon), err.SetReadDeadline(soon)
-	sweep(p.tag)
+	p.guard.strays.sweep(p.tag)
 	readers.Wait()
 	_, _ = out.Close(), err.Close()
 	p.closeInput()

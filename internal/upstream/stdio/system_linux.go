@@ -3,6 +3,7 @@ package stdio
 import (
 	"bytes"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -19,17 +20,20 @@ func ownGroup() *syscall.SysProcAttr {
 // sweep kills every process that carries the tag, or one that extends it, in
 // its environment: what a server started in a group of its own. It looks again
 // until it finds none, because a process may fork while it is looked for.
-func sweep(tag string) {
-	mark := []byte(tagName + "=" + tag)
+func sweep(tags ...string) {
+	marks := make([][]byte, len(tags))
+	for i, tag := range tags {
+		marks[i] = []byte(tagName + "=" + tag)
+	}
 	for range 50 {
-		if !sweepOnce(mark) {
+		if !sweepOnce(marks) {
 			return
 		}
 		time.Sleep(2 * time.Millisecond) // a killed process keeps its entry for a moment
 	}
 }
 
-func sweepOnce(mark []byte) (found bool) {
+func sweepOnce(marks [][]byte) (found bool) {
 	dir, err := os.Open("/proc")
 	if err != nil {
 		return false
@@ -43,7 +47,7 @@ func sweepOnce(mark []byte) (found bool) {
 		}
 		// Others' processes cannot be read; a dead one reads as empty.
 		env, err := os.ReadFile("/proc/" + name + "/environ")
-		if err == nil && carries(env, mark) && syscall.Kill(pid, syscall.SIGKILL) == nil {
+		if err == nil && slices.ContainsFunc(marks, func(mark []byte) bool { return carries(env, mark) }) && syscall.Kill(pid, syscall.SIGKILL) == nil {
 			found = true
 		}
 	}

@@ -24,4 +24,4 @@ func termGroup(pid int) error { return killGroup(pid) }
 
 func politeSignals() []os.Signal { return []os.Signal{os.Interrupt} }
 
-func sweep(string) {}
+func sweep(...string) {}

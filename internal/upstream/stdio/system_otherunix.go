@@ -9,4 +9,4 @@ func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true}
 
 // sweep does nothing here: there is no portable way to read the environment of
 // another process, so a process that left its group is not found.
-func sweep(string) {}
+func sweep(...string) {}
