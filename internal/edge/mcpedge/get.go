@@ -28,7 +28,7 @@ func (f *Face) get(r *edge.Request) {
 		return
 	}
 	if f.isDraining() {
-		sendRejection(r, shuttingDown())
+		f.reject(r, c, shuttingDown())
 		return
 	}
 	h.news(after, again)
@@ -79,6 +79,12 @@ func (f *Face) admitStream(r *edge.Request) (*durward.Call, *conversation) {
 }
 
 // sendRejection answers a request that is no JSON-RPC call with an error.
+// reject records that an admitted request is turned away, and tells it.
+func (f *Face) reject(r *edge.Request, c *durward.Call, err error) {
+	f.gw.Refused(r.Context(), c, durward.AsError(err))
+	sendRejection(r, err)
+}
+
 func sendRejection(r *edge.Request, err error) {
 	a := rejected(err)
 	edge.SetErrorHeaders(r.Exchange, r.Credential, a.from)

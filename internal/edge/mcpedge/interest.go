@@ -33,7 +33,9 @@ func (i *interest) subscribe(ctx context.Context, gw Gateway, c *durward.Call, u
 		return nil
 	}
 	if len(i.uris) >= maxURIs {
-		return overloaded("This session follows too many resources; unsubscribe from some.")
+		full := overloaded("This session follows too many resources; unsubscribe from some.")
+		gw.Refused(ctx, c, full)
+		return full
 	}
 	before := i.uris
 	i.uris = append(slices.Clip(before), uri)

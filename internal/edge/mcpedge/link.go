@@ -107,7 +107,7 @@ func (l *link) start(t *turn, serve func(context.Context)) {
 	select {
 	case l.seats <- struct{}{}:
 	default:
-		l.give(t, rejected(overloaded("Too many requests wait on this connection; wait for answers.")))
+		l.turnAway(t, overloaded("Too many requests wait on this connection; wait for answers."))
 		return
 	}
 	ctx, cancel := context.WithCancelCause(l.ctx)
@@ -117,7 +117,7 @@ func (l *link) start(t *turn, serve func(context.Context)) {
 		n, err := l.conv.begin(t.id, cancel, cap(l.seats))
 		if err != nil {
 			<-l.seats
-			l.give(t, t.failed(err))
+			l.turnAway(t, err)
 			return
 		}
 		t.entered, leave = true, func() { l.conv.finish(n) }
@@ -129,6 +129,15 @@ func (l *link) start(t *turn, serve func(context.Context)) {
 		defer l.face.rescue(&t.call, func(bug error) { l.give(t, t.failed(bug)) })
 		serve(ctx)
 	})
+}
+
+// turnAway tells that there is no room, and records for whom.
+func (l *link) turnAway(t *turn, err error) {
+	if err := l.admit(t); err != nil {
+		l.give(t, rejected(err))
+		return
+	}
+	l.give(t, l.face.turnedAway(l.ctx, t, err))
 }
 
 // begin runs work that close waits for; none after close.

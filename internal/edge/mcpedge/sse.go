@@ -57,7 +57,7 @@ func (f *Face) openSSE(r *edge.Request) {
 		return
 	}
 	if f.isDraining() {
-		sendRejection(r, shuttingDown())
+		f.reject(r, c, shuttingDown())
 		return
 	}
 	like := durward.Call{Wire: c.Wire, Credential: c.Credential, Endpoint: c.Endpoint}
@@ -65,7 +65,7 @@ func (f *Face) openSSE(r *edge.Request) {
 	defer l.close(errAgentLeft)
 	id := rand.Text()
 	if !f.links.add(id, l) {
-		sendRejection(r, overloaded("Too many HTTP+SSE connections are open."))
+		f.reject(r, c, overloaded("Too many HTTP+SSE connections are open."))
 		return
 	}
 	defer f.links.remove(id)
@@ -117,7 +117,7 @@ func (f *Face) postSSE(r *edge.Request) {
 	}
 	l := f.links.of(r.Query().Get("sid"), c.Agent.Name)
 	if l == nil {
-		sendRejection(r, sessionGone())
+		f.reject(r, c, sessionGone())
 		return
 	}
 	if !isJSON(r.Header()["Content-Type"]) {

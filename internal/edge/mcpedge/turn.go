@@ -106,13 +106,13 @@ func (f *Face) run(ctx context.Context, t *turn, cancel context.CancelCauseFunc)
 	if t.call.Method != mcpwire.MethodListen { // which lasts, and is bounded by connections
 		defer f.calls.Add(-1)
 		if f.calls.Add(1) > int64(f.opts.Calls) {
-			return t.failed(overloaded("Too many calls are under way; try again in a moment."))
+			return f.turnedAway(ctx, t, overloaded("Too many calls are under way; try again in a moment."))
 		}
 	}
 	if t.conv != nil && !t.entered {
 		n, err := t.conv.begin(t.id, cancel, f.opts.SessionCalls)
 		if err != nil {
-			return t.failed(err)
+			return f.turnedAway(ctx, t, err)
 		}
 		defer t.conv.finish(n)
 	}
@@ -142,7 +142,12 @@ func (f *Face) lost(c *durward.Call, messages int) {
 // survive keeps a bug of ours from ending more than one call.
 func (f *Face) survive(ctx context.Context, t *turn, h handler) (reply durward.Reply, err error) {
 	defer f.rescue(&t.call, func(bug error) { err = bug })
-	return t.queue(ctx, h)
+	if err := t.queue(ctx); err != nil {
+		f.gw.Refused(ctx, &t.call, err)
+		return durward.Reply{}, err
+	}
+	defer t.leaveQueue()
+	return h(ctx, t)
 }
 
 // rescue is deferred around what a message of an agent can bring about,
@@ -155,17 +160,22 @@ func (f *Face) rescue(c *durward.Call, told func(error)) {
 	}
 }
 
-// queue waits for the turn, where there is a queue, and then runs h.
-func (t *turn) queue(ctx context.Context, h handler) (durward.Reply, error) {
+// queue waits for the turn, where there is a queue.
+func (t *turn) queue(ctx context.Context) *durward.Error {
 	if t.slots == nil {
-		return h(ctx, t)
+		return nil
 	}
 	select {
 	case t.slots <- struct{}{}:
-		defer func() { <-t.slots }()
-		return h(ctx, t)
+		return nil
 	case <-ctx.Done():
-		return durward.Reply{}, context.Cause(ctx)
+		return &durward.Error{Code: durward.Cancelled, Reason: durward.ReasonCancelled, Message: "The call was cancelled before its turn came.", Err: context.Cause(ctx)}
+	}
+}
+
+func (t *turn) leaveQueue() {
+	if t.slots != nil {
+		<-t.slots
 	}
 }
 
@@ -222,6 +232,12 @@ func modernStatus(code int) int {
 		return 400
 	}
 	return 200
+}
+
+// turnedAway records what there is no room for, and tells it.
+func (f *Face) turnedAway(ctx context.Context, t *turn, err error) answer {
+	f.gw.Refused(ctx, &t.call, durward.AsError(err))
+	return t.failed(err)
 }
 
 // refused records what this face refuses by itself, and tells it.
