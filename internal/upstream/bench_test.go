@@ -5,6 +5,7 @@ import (
 	"durward"
 	"durward/internal/mcpwire"
 	"durward/internal/upstream"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -51,6 +52,55 @@ type deaf struct{}
 func (deaf) Notify(string, []byte) {}
 func (deaf) Ask(context.Context, string, []byte) ([]byte, error) {
 	return nil, durward.ErrCannotAsk
+}
+
+// BenchmarkCrossing is what a call costs between the eras beside one within
+// them, the form of the answer included: a call of each era to a server of
+// each. Crossing must not cost 30 % more.
+func BenchmarkCrossing(b *testing.B) {
+	for _, server := range []bool{true, false} {
+		for _, client := range []bool{true, false} {
+			b.Run(fmt.Sprintf("client=%s/server=%s", word(client), word(server)), func(b *testing.B) {
+				a := agent{revision: mcpwire.V20251125, name: "a", session: "s", caps: ableToAll}
+				if client {
+					a = agent{revision: mcpwire.V20260728, name: "a", caps: ableToAll}
+				}
+				s := newSet(b, nil, badHTTP(b, server, func(w http.ResponseWriter, _ *http.Request, id string) { respond(w, 200, fine(id)) }))
+				r := a.request(b, "bad", mcpwire.MethodToolsCall, `{"name":"ask","arguments":{"text":"0123456789012345678901234567890"}}`)
+				r.Answers = client && !server
+				bring(b, s, r)
+			})
+		}
+	}
+}
+
+func word(modern bool) string {
+	if modern {
+		return "modern"
+	}
+	return "legacy"
+}
+
+// bring makes calls one after the other and gives each answer its client's form.
+func bring(b *testing.B, s *upstream.Set, r *upstream.Request) {
+	b.Helper()
+	call := func() {
+		reply, err := s.Do(context.Background(), r, deaf{})
+		switch {
+		case err != nil || reply.Error != nil:
+			b.Fatal(reply.Error, err)
+		case reply.Modern == r.Modern:
+		case r.Modern:
+			mcpwire.ToModernResult(r.Method, reply.Result, mcpwire.Hints{})
+		default:
+			mcpwire.ToLegacyResult(r.Method, r.Revision, reply.Result)
+		}
+	}
+	call()
+	b.ReportAllocs()
+	for b.Loop() {
+		call()
+	}
 }
 
 // BenchmarkFloor is the same exchange with nothing of ours but the client of

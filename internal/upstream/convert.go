@@ -9,11 +9,11 @@ import (
 
 // prepareCall makes the call for a line of a request. What need not change
 // keeps its bytes.
-func (s *server) prepareCall(r *Request, l *line, p durward.Peer) *link.Call {
-	c := &link.Call{ID: s.set.nextID(), Method: r.Method, Peer: p, Via: s.set.via(r.Via)}
+func (s *server) prepareCall(r *Request, l *line, y *relay) *link.Call {
+	c := &link.Call{ID: s.set.nextID(), Method: r.Method, Peer: y, Via: s.set.via(r.Via)}
 	rewrite := mcpwire.Rewrite{Name: r.Name, URI: r.URI}
 	// On a stream of its own a call's token stays as it is.
-	if p != nil && (l.shared || !l.modern) {
+	if l.shared || !l.modern {
 		if token := progressToken(r.Payload); token != nil {
 			c.Progress = token
 			rewrite.ProgressToken = strconv.AppendUint(nil, c.ID, 10)
@@ -24,7 +24,7 @@ func (s *server) prepareCall(r *Request, l *line, p durward.Peer) *link.Call {
 		c.Params = mcpwire.LegacyParams(r.Payload, rewrite)
 	case !r.Modern:
 		c.Params = mcpwire.ModernParams(r.Payload, rewrite, mcpwire.RequestMeta{
-			Capabilities: crossing(r), Info: r.Client.Info, LogLevel: or(r.Client.LogLevel, logLevelUnsaid),
+			Capabilities: []byte(or(y.profile, "{}")), Info: r.Client.Info, LogLevel: or(r.Client.LogLevel, logLevelUnsaid),
 		})
 		if r.Payload != nil && (r.Payload.InputResponses.Present() || r.Payload.RequestState.Present()) {
 			// Words that the client's revision does not have are none of its own.
@@ -46,12 +46,6 @@ func (s *server) prepareCall(r *Request, l *line, p durward.Peer) *link.Call {
 
 // logLevelUnsaid is what a client of an older revision hears that never said.
 const logLevelUnsaid = "info"
-
-// crossing returns the capabilities that a call of an older client declares to
-// a modern server: what its session declared, as far as its revision goes.
-func crossing(r *Request) []byte {
-	return []byte(or(profile(r.Revision, r.Client.Capabilities), "{}"))
-}
 
 func needsRelaying(caps []byte) bool {
 	_, ok := mcpwire.Field(caps, "extensions")

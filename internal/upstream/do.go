@@ -97,7 +97,7 @@ func (s *server) exchange(ctx context.Context, r *Request, l *line, profile stri
 	if r.Client.LogLevel != "" {
 		l.hearFrom(ctx, s, r.Client.LogLevel)
 	}
-	y := newRelay(r, l, profile, p)
+	y := s.newRelay(r, l, profile, p)
 	a, err := l.conn.Do(ctx, s.prepareCall(r, l, y))
 	if err != nil {
 		s.suffer(err)

@@ -23,7 +23,7 @@ type key struct {
 func (s *server) keyOf(r *Request) key {
 	k := key{revision: mcpwire.Negotiate(r.Revision)} // the newest for a modern client
 	if !r.Modern || r.Answers {
-		k.profile = profile(k.revision, r.Client.Capabilities)
+		k.profile = s.set.profiles.of(k.revision, r.Client.Capabilities)
 	}
 	switch s.up.Sharing {
 	case "shared":

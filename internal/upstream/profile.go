@@ -1,8 +1,43 @@
 package upstream
 
 import (
+	"sync"
+
 	"durward/internal/mcpwire"
 )
+
+// profiles remembers the profiles of the clients that call: each says the same
+// with every call.
+type profiles struct {
+	mu    sync.RWMutex
+	known map[string]map[string]string // by revision and capabilities; guarded by mu
+}
+
+// profilesMost bounds what is remembered of one revision.
+const profilesMost = 1000
+
+func (p *profiles) of(revision string, caps []byte) string {
+	p.mu.RLock()
+	out, ok := p.known[revision][string(caps)]
+	p.mu.RUnlock()
+	if ok || len(caps) <= 2 {
+		return out
+	}
+	out = profile(revision, caps)
+	if len(caps) > 4<<10 {
+		return out // a curiosity
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known == nil {
+		p.known = map[string]map[string]string{}
+	}
+	if p.known[revision] == nil || len(p.known[revision]) >= profilesMost {
+		p.known[revision] = map[string]string{}
+	}
+	p.known[revision][string(caps)] = out
+	return out
+}
 
 // profile returns what of an end client's capabilities an older session
 // declares, in one spelling, so that equal promises share a session: what

@@ -24,9 +24,9 @@ type relay struct {
 const quiet = 100
 
 // newRelay returns the relay of a call on a line.
-func newRelay(r *Request, l *line, profile string, p durward.Peer) *relay {
+func (s *server) newRelay(r *Request, l *line, declared string, p durward.Peer) *relay {
 	y := &relay{
-		peer: p, modern: r.Modern, crossing: r.Modern && !l.modern && !r.Answers, profile: profile,
+		peer: p, modern: r.Modern, crossing: r.Modern && !l.modern && !r.Answers, profile: declared,
 		foreign: r.Modern && !l.modern, revision: l.welcome.Revision, level: mcpwire.LogRank(r.Client.LogLevel),
 	}
 	switch {
@@ -37,7 +37,7 @@ func newRelay(r *Request, l *line, profile string, p durward.Peer) *relay {
 		y.level = mcpwire.LogRank(logLevelUnsaid) // another call of the session asked for more
 	}
 	if l.modern && !r.Modern {
-		y.profile = string(crossing(r))
+		y.profile = s.set.profiles.of(r.Revision, r.Client.Capabilities) // of which each call tells
 	}
 	return y
 }

@@ -59,14 +59,15 @@ func (o Options) orDefault() Options {
 
 // Set is the upstreams. It is safe for concurrent use.
 type Set struct {
-	o       Options
-	client  *httpwire.Client
-	guard   *stdio.Guard
-	info    []byte // our Implementation
-	ids     atomic.Uint64
-	changed chan struct{}
-	plan    atomic.Pointer[plan]
-	closing chan struct{} // closed by Close
+	o        Options
+	client   *httpwire.Client
+	guard    *stdio.Guard
+	info     []byte // our Implementation
+	ids      atomic.Uint64
+	changed  chan struct{}
+	profiles profiles
+	plan     atomic.Pointer[plan]
+	closing  chan struct{} // closed by Close
 
 	mu       sync.Mutex // held while the plan changes; guards closed
 	closed   bool
