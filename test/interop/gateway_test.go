@@ -193,7 +193,7 @@ func federation(t *testing.T, h house, p peer, k kind) {
 			t.Errorf("get-sum of a word = %+v, %v, want a result with isError that names field and rule", a, err)
 		}
 	})
-	if !k.modern { // the reference servers are of the legacy era
+	if k.cancels() {
 		t.Run("cancellation", func(t *testing.T) { cancellation(t, h, p, k) })
 	}
 }
@@ -238,6 +238,6 @@ func cancellation(t *testing.T, h house, p peer, k kind) {
 		t.Errorf("the cancelled call took %v", took)
 	}
 	h.Record(t, "a cancelled call of "+k.String(), func(r durward.Record) bool {
-		return r.Asked == tool && r.Outcome == durward.OutcomeCancelled
+		return r.Agent == k.agent() && r.Asked == tool && r.Outcome == durward.OutcomeCancelled
 	})
 }

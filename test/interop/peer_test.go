@@ -81,6 +81,10 @@ var kinds = []kind{
 // drops requests of the server.
 func (k kind) answers() bool { return k.name != "mcp-go" || k.transport != "sse" }
 
+// cancels tells whether the client says that it gave a call up: mcp-go does not
+// over HTTP in the legacy era, where a broken connection does not say so either.
+func (k kind) cancels() bool { return k.name != "mcp-go" || k.modern || k.transport == "stdio" }
+
 // agent is the name that clients of this kind have at the gateway.
 func (k kind) agent() string { return strings.ReplaceAll(k.String(), " ", "-") }
 
