@@ -19,6 +19,8 @@ const (
 	parkTTL      = 10 * time.Minute
 	parkPerAgent = 64
 	parkTotal    = 4096
+	parkBytes    = 16 << 20 // of the requests of one agent's calls
+	parkAllBytes = 256 << 20
 	parkGather   = 25 * time.Millisecond // further questions of the same moment join the first
 	parkNotes    = 16                    // notifications kept while nobody listens
 )
@@ -30,13 +32,20 @@ const (
 type parking struct {
 	log *slog.Logger
 
-	mu       sync.Mutex // guards both
+	mu       sync.Mutex // guards what follows
 	lots     map[string]*parked
-	perAgent map[string]int
+	perAgent map[string]load
+	bytes    int64 // of all
+}
+
+// load is how much one agent has parked.
+type load struct {
+	calls int
+	bytes int64
 }
 
 func newParking(log *slog.Logger) *parking {
-	return &parking{log: log, lots: make(map[string]*parked), perAgent: make(map[string]int)}
+	return &parking{log: log, lots: make(map[string]*parked), perAgent: make(map[string]load)}
 }
 
 // parked is one upstream call that may be waited for in several legs. It is
@@ -44,6 +53,7 @@ func newParking(log *slog.Logger) *parking {
 type parked struct {
 	lot    *parking
 	agent  string
+	size   int64 // of the request that is kept for it
 	cancel context.CancelCauseFunc
 	asks   chan *question
 	done   chan struct{} // closed when reply and err are set
@@ -78,11 +88,12 @@ type leg struct {
 	waits bool // the Reply is input_required, and its requestState our ticket
 }
 
-// run starts the upstream call and waits for its first leg.
-func (l *parking) run(ctx context.Context, agent string, peer durward.Peer, do func(context.Context, durward.Peer) (durward.Reply, error)) (leg, error) {
+// run starts the upstream call and waits for its first leg. size is how many
+// bytes are kept for as long as it lasts.
+func (l *parking) run(ctx context.Context, agent string, size int64, peer durward.Peer, do func(context.Context, durward.Peer) (durward.Reply, error)) (leg, error) {
 	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	p := &parked{
-		lot: l, agent: agent, cancel: cancel, peer: peer,
+		lot: l, agent: agent, size: size, cancel: cancel, peer: peer,
 		asks: make(chan *question), done: make(chan struct{}), pending: make(map[string]*question),
 	}
 	go func() { // ends with the upstream call, which cancel ends
@@ -166,7 +177,7 @@ func (p *parked) abandon(ctx context.Context) (leg, error) {
 func (p *parked) park() (leg, error) {
 	p.lot.mu.Lock()
 	defer p.lot.mu.Unlock()
-	if len(p.lot.lots) >= parkTotal || p.lot.perAgent[p.agent] >= parkPerAgent {
+	if !p.lot.hasRoom(p) {
 		full := &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Retry: time.Minute,
 			Message: "Too many calls wait for answers of this agent; answer some, or let them expire."}
 		p.cancel(full)
@@ -176,10 +187,29 @@ func (p *parked) park() (leg, error) {
 	defer p.mu.Unlock()
 	p.peer, p.ticket = nil, rand.Text()
 	p.lot.lots[p.ticket] = p
-	p.lot.perAgent[p.agent]++
+	p.lot.count(p, 1)
 	ticket := p.ticket
 	p.expiry = time.AfterFunc(parkTTL, func() { p.lot.expire(ticket) })
 	return leg{Reply: durward.Reply{Result: p.inputRequired(), Modern: true}, waits: true}, nil
+}
+
+// hasRoom and count are called with mu held.
+func (l *parking) hasRoom(p *parked) bool {
+	of := l.perAgent[p.agent]
+	return len(l.lots) < parkTotal && of.calls < parkPerAgent && l.bytes+p.size <= parkAllBytes &&
+		(of.calls == 0 || of.bytes+p.size <= parkBytes) // one alone has room
+}
+
+// count adds a call, or takes one away: n is 1 or -1.
+func (l *parking) count(p *parked, n int) {
+	of := l.perAgent[p.agent]
+	of.calls += n
+	of.bytes += int64(n) * p.size
+	l.bytes += int64(n) * p.size
+	l.perAgent[p.agent] = of
+	if of.calls == 0 {
+		delete(l.perAgent, p.agent)
+	}
 }
 
 // inputRequired is called with mu held.
@@ -262,9 +292,7 @@ func (l *parking) leave(p *parked) {
 	p.expiry.Stop()
 	delete(l.lots, p.ticket)
 	p.ticket = ""
-	if l.perAgent[p.agent]--; l.perAgent[p.agent] <= 0 {
-		delete(l.perAgent, p.agent)
-	}
+	l.count(p, -1)
 }
 
 // end cancels everything that waits and that keep does not want.

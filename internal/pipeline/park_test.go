@@ -174,6 +174,27 @@ func TestParkedCallsOfOneAgentAreBounded(t *testing.T) {
 	})
 }
 
+// TestBytesOfParkedCallsAreBounded: what is kept of the requests counts, not
+// only how many they are; and what is no longer kept does not.
+func TestBytesOfParkedCallsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, up := newAsking(t)
+		pad := `,"pad":"` + strings.Repeat("x", 1<<20) + `"`
+		for range 2 {
+			for n := range 16 {
+				_, _, err := h.leg(t, t.Context(), &listener{}, pad)
+				if full := err != nil && durward.AsError(err).Code == durward.Overloaded; full != (n == 15) {
+					t.Fatalf("call %d of a little over 1 MiB: %v, want room for 15", n+1, err)
+				}
+			}
+			runAndEnd(t, h)
+		}
+		if up.ended.Load() != up.calls.Load() {
+			t.Errorf("%d of %d upstream calls ended", up.ended.Load(), up.calls.Load())
+		}
+	})
+}
+
 func TestAModernCallerWhoLeavesCancels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, up := newAsking(t)

@@ -316,7 +316,8 @@ func (g *Gateway) lap(ctx context.Context, t *transit, p durward.Peer) (leg, err
 	payload.Raw = bytes.Clone(payload.Raw) // the edge takes its bytes back when the first leg ends
 	r.Payload = &payload
 	r.Client.Capabilities, r.Client.Info = bytes.Clone(r.Client.Capabilities), bytes.Clone(r.Client.Info)
-	return g.parking.run(ctx, c.Agent.Name, p, func(ctx context.Context, p durward.Peer) (durward.Reply, error) {
+	size := int64(len(payload.Raw) + len(r.Client.Capabilities) + len(r.Client.Info))
+	return g.parking.run(ctx, c.Agent.Name, size, p, func(ctx context.Context, p durward.Peer) (durward.Reply, error) {
 		return g.Upstreams.Do(ctx, r, p)
 	})
 }
