@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -249,6 +250,14 @@ func (x *Exchange) readChunks() ([]byte, error) {
 			return nil, err
 		}
 	}
+}
+
+// Keep leaves a large body counted in [BodyOptions.Held] beyond the exchange,
+// for a caller that keeps it for longer, until that calls release.
+func (x *Exchange) Keep() (release func()) {
+	n, bounds := x.held, x.bounds // the exchange is not kept with it
+	x.held = 0
+	return sync.OnceFunc(func() { bounds.held.Add(-n) })
 }
 
 // hold counts a large body until the exchange ends.

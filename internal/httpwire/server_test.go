@@ -153,6 +153,38 @@ func TestHeldBodiesAreGivenBack(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
+// TestKeptBodiesStayCounted: a body that outlives its exchange counts until it
+// is given back.
+func TestKeptBodiesStayCounted(t *testing.T) {
+	kept := make(chan func(), 4)
+	_, addr := served(t, httpwire.BodyOptions{Held: 150 << 10}, httpwire.ServerOptions{}, func(x *httpwire.Exchange) {
+		if echo(x); x.Path() == "/keep" {
+			kept <- x.Keep()
+		}
+	})
+	send := func(path string, status int) {
+		t.Helper()
+		resp, err := http.Post("http://"+addr+path, "text/plain", strings.NewReader(strings.Repeat("x", 100<<10)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != status {
+			t.Errorf("status = %d, want %d", resp.StatusCode, status)
+		}
+	}
+	send("/keep", http.StatusOK)
+	release := <-kept
+	send("/", http.StatusServiceUnavailable)
+	release()
+	release() // once is enough, and twice does no harm
+	send("/keep", http.StatusOK)
+	send("/", http.StatusServiceUnavailable)
+	(<-kept)()
+	http.DefaultClient.CloseIdleConnections()
+}
+
 func TestSlowHeadersAndIdleConnectionsEnd(t *testing.T) {
 	_, addr := served(t, httpwire.BodyOptions{}, httpwire.ServerOptions{HeaderTimeout: 30 * time.Millisecond, IdleTimeout: 30 * time.Millisecond}, echo)
 	for name, raw := range map[string]string{

@@ -22,6 +22,7 @@ type Options struct {
 
 	Calls        int           // under way at a time, of all agents; default 4096
 	SessionCalls int           // under way at a time in one session or connection; default 64
+	LinkBytes    int64         // of the requests under way and waiting on one connection; default 32 MiB
 	Batch        int           // messages in a batch (MCP 2025-03-26); default 64
 	Questions    int           // of servers that wait for one agent in one session; default 64
 	AnswerTime   time.Duration // for the agent to answer one; default 5 min
@@ -38,6 +39,7 @@ func (o Options) withDefaults() Options {
 	}
 	setDefault(&o.Calls, 4096)
 	setDefault(&o.SessionCalls, 64)
+	setDefault(&o.LinkBytes, 32<<20)
 	setDefault(&o.Batch, 64)
 	setDefault(&o.Questions, 64)
 	setDefault(&o.AnswerTime, 5*time.Minute)

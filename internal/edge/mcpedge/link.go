@@ -6,6 +6,7 @@ import (
 	"durward/internal/mcpwire"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,6 +21,7 @@ type link struct {
 	conv  conversation
 	seats chan struct{} // one for each request taken
 	slots chan struct{} // one for each request that runs
+	bytes atomic.Int64  // of the requests taken
 	quit  chan struct{} // closed when nothing more is taken
 
 	ctx    context.Context // of the link; its calls do not outlive it
@@ -69,9 +71,11 @@ func (l *link) current() *durward.Session {
 }
 
 // take takes one message or batch, which came like a call of the link. It does
-// not wait for calls; initialize alone is answered before it returns.
-func (l *link) take(raw []byte, like *durward.Call) {
-	t := &turn{call: l.newCall(like)}
+// not wait for calls; initialize alone is answered before it returns. keep, if
+// there is one, is called when raw is needed for longer, and what it returns
+// when raw no longer is.
+func (l *link) take(raw []byte, like *durward.Call, keep func() (release func())) {
+	t := &turn{call: l.newCall(like), size: int64(len(raw)), keep: keep}
 	defer l.face.rescue(&t.call, func(bug error) { l.give(t, t.failed(bug)) })
 	if isBatch(raw) {
 		l.takeBatch(t, raw)
@@ -110,25 +114,39 @@ func (l *link) start(t *turn, serve func(context.Context)) {
 		l.turnAway(t, overloaded("Too many requests wait on this connection; wait for answers."))
 		return
 	}
+	leave := func() { l.bytes.Add(-t.size); <-l.seats }
+	if n := l.bytes.Add(t.size); n > l.face.opts.LinkBytes && n > t.size { // one alone has room
+		leave()
+		l.turnAway(t, overloaded("The requests that wait on this connection are too large together; wait for answers."))
+		return
+	}
 	ctx, cancel := context.WithCancelCause(l.ctx)
 	t.cancel = cancel
-	leave := func() {}
+	finish := func() {}
 	if t.id != nil {
 		n, err := l.conv.begin(t.id, cancel, cap(l.seats))
 		if err != nil {
-			<-l.seats
+			leave()
 			l.turnAway(t, err)
 			return
 		}
-		t.entered, leave = true, func() { l.conv.finish(n) }
+		t.entered, finish = true, func() { l.conv.finish(n) }
 	}
-	l.begin(func() {
-		defer func() { <-l.seats }()
-		defer cancel(nil)
+	release := func() {}
+	if t.keep != nil {
+		release, t.keep = t.keep(), nil // it holds the exchange
+	}
+	begun := l.begin(func() {
+		defer release()
 		defer leave()
+		defer cancel(nil)
+		defer finish()
 		defer l.face.rescue(&t.call, func(bug error) { l.give(t, t.failed(bug)) })
 		serve(ctx)
 	})
+	if !begun {
+		release()
+	}
 }
 
 // turnAway tells that there is no room, and records for whom.
@@ -140,17 +158,18 @@ func (l *link) turnAway(t *turn, err error) {
 	l.give(t, l.face.turnedAway(l.ctx, t, err))
 }
 
-// begin runs work that close waits for; none after close.
-func (l *link) begin(work func()) {
+// begin runs work that close waits for; false, and none, after close.
+func (l *link) begin(work func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return
+		return false
 	}
 	l.work.Go(func() {
 		defer l.face.rescue(&l.like, func(error) {}) // the calls tell their agents themselves
 		work()
 	})
+	return true
 }
 
 func (l *link) takeBatch(t *turn, raw []byte) {

@@ -129,13 +129,15 @@ func (f *Face) postSSE(r *edge.Request) {
 		var bad *httpwire.BodyError
 		errors.As(err, &bad)
 		if bad.Status == http.StatusRequestEntityTooLarge {
-			sendRejection(r, edge.TooLarge(bad.Limit))
+			f.reject(r, c, edge.TooLarge(bad.Limit))
 			return
 		}
-		sendRefusal(r, bad.Status, mcpwire.InvalidRequest("The request body could not be read: "+http.StatusText(bad.Status)))
+		e := mcpwire.InvalidRequest("The request body could not be read: " + http.StatusText(bad.Status))
+		f.gw.Refused(r.Context(), c, &durward.Error{Code: durward.BadRequest, Reason: durward.ReasonRequestInvalid, Message: e.Message})
+		sendRefusal(r, bad.Status, e)
 		return
 	}
-	l.take(body, c)
+	l.take(body, c, r.Keep)
 	_ = r.Answer(http.StatusAccepted, "") // an agent that left needs no answer
 }
 

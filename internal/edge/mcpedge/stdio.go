@@ -80,7 +80,7 @@ func (l *link) readLines(r io.Reader, most int) (err error) {
 		case err != nil:
 			return err
 		default:
-			l.take(line, &l.like)
+			l.take(line, &l.like, nil)
 		}
 	}
 	return nil

@@ -22,6 +22,8 @@ type turn struct {
 	slots  chan struct{}    // of a link, where requests may wait for their turn
 	quit   <-chan struct{}  // closed when a link takes nothing more
 
+	size    int64                   // of a link's request, in bytes
+	keep    func() (release func()) // the same
 	entered bool                    // the conversation is not to be told of it
 	cancel  context.CancelCauseFunc // of a link's request
 }
