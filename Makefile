@@ -1,5 +1,6 @@
 # Everything a contributor runs. `make` alone says what there is.
 #
+# DURWARD_SOAK   how long test/soak goes on (default 1m)
 # DURWARD_CACHE  where scripts/peers and tools install (default .cache)
 # FUZZTIME       how long each fuzz target runs (make fuzz; default 30s)
 # CI=true        nothing may be skipped
