@@ -265,7 +265,7 @@ func TestAnUnsupportedVersionIsNegotiatedAgain(t *testing.T) {
 func TestAServerThatListsByCapability(t *testing.T) {
 	up := durward.Upstream{Name: "up", Command: os.Args[0], Args: []string{"server", "by capability"}, Era: "legacy"}
 	s := newSet(t, nil, up)
-	until(t, s, "every tool is listed", func() bool { return names(s.Listings()[0].Tools) == "always elicitation sampling roots" })
+	until(t, s, "every tool is listed", func() bool { return names(s.Listings()[0].Tools) == "always elicitation roots sampling extensions" })
 	// An agent's process gets the agent's own promises, no more.
 	if text := call(t, s, agent{revision: mcpwire.V20251125, name: "a", caps: `{"roots":{"listChanged":true},"experimental":{"x":{}},"tasks":{}}`}, "always", "{}"); !strings.Contains(text, `{\"roots\":{}}`) {
 		t.Errorf("declared: %s, want the roots alone", text)

@@ -141,7 +141,7 @@ func (p *pool) open(sl *slot) {
 	s := p.server
 	ctx, cancel := context.WithTimeout(s.ctx, s.set.o.Connect)
 	defer cancel()
-	w := &wish{revision: sl.key.revision, caps: []byte(or(sl.key.profile, "{}")), stream: sl.key.profile != ""}
+	w := &wish{revision: sl.key.revision, caps: []byte(or(sl.key.profile, "{}")), stream: mayAsk(sl.key.profile)}
 	w.event = func(method string, params []byte) { s.keeper.hear(sl, method, params) }
 	l, err := s.dial(ctx, w)
 	if err != nil {
@@ -152,7 +152,7 @@ func (p *pool) open(sl *slot) {
 		close(sl.ready)
 		return
 	}
-	l.exclusive = l.shared && !l.modern && sl.key.profile != ""
+	l.exclusive = l.shared && !l.modern && mayAsk(sl.key.profile)
 	s.gate.pass()
 	s.become("ready", nil)
 	sl.line = l

@@ -47,6 +47,7 @@ func profile(revision string, caps []byte) string {
 	if len(caps) <= 2 {
 		return ""
 	}
+	ui, apps := mcpwire.Path(caps, "extensions", extensionUI)
 	caps = mcpwire.LimitCapabilities(revision, caps)
 	var out []byte
 	add := func(name string, parts ...string) {
@@ -71,10 +72,29 @@ func profile(revision string, caps []byte) string {
 	add("elicitation", "form", "url")
 	add("roots") // without listChanged: nobody would tell
 	add("sampling", "context", "tools")
+	if apps && mcpwire.IsObject(ui) && len(ui) <= settingsMost { // a promise of older sessions, too
+		if out = append(out, ','); len(out) == 1 {
+			out[0] = '{'
+		}
+		out = append(append(append(out, `"extensions":{"`+extensionUI+`":`...), ui...), '}')
+	}
 	if out == nil {
 		return ""
 	}
 	return string(append(out, '}'))
+}
+
+// settingsMost bounds the settings of an extension in a profile.
+const settingsMost = 1 << 10
+
+// mayAsk reports whether a server that was told of a profile may ask questions.
+func mayAsk(profile string) bool {
+	for name := range mcpwire.Fields([]byte(profile)) {
+		if name != "extensions" {
+			return true
+		}
+	}
+	return false
 }
 
 // relayed returns the capabilities of a modern client as far as what they
@@ -101,9 +121,13 @@ const extensionUI = "io.modelcontextprotocol/ui"
 
 // everything is what an introspection declares, because some servers list only
 // what the client could serve. It is never used for an agent's call.
-const everything = `{"elicitation":{"form":{},"url":{}},"sampling":{},"roots":{}}`
+const everything = `{"elicitation":{"form":{},"url":{}},"sampling":{},"roots":{},` +
+	`"extensions":{"` + extensionUI + `":{"mimeTypes":["text/html;profile=mcp-app"]}}}`
 
 // everythingIn returns it as a revision knows it.
 func everythingIn(revision string) []byte {
-	return mcpwire.LimitCapabilities(revision, []byte(everything))
+	if mcpwire.Modern(revision) {
+		return []byte(everything)
+	}
+	return []byte(profile(revision, []byte(everything)))
 }
