@@ -29,19 +29,25 @@ func (s *Set) Do(ctx context.Context, r *Request, p durward.Peer) (durward.Reply
 	return reply, nil
 }
 
-// serve makes one attempt, and a second where that is safe.
+// serve makes one attempt, and further ones where that is safe.
 func (s *server) serve(ctx context.Context, r *Request, p durward.Peer) (durward.Reply, error) {
-	reply, f, err := s.attempt(ctx, r, p)
-	if f == nil || ctx.Err() != nil {
-		return reply, err
+	for tries := 1; ; tries++ {
+		reply, f, err := s.attempt(ctx, r, p)
+		if f == nil || ctx.Err() != nil || tries == attempts {
+			return reply, err
+		}
+		next := s.mend(ctx, r, f)
+		if next == nil {
+			return reply, err
+		}
+		r = next
 	}
-	next := s.mend(ctx, r, f)
-	if next == nil {
-		return reply, err
-	}
-	reply, _, err = s.attempt(ctx, next, p)
-	return reply, err
 }
+
+// attempts is how often a request is sent at most, where each failure before
+// allows another: a server that restarts may lose a session, and then the
+// connection of the next.
+const attempts = 3
 
 // flaw is what was wrong with an attempt that reached the upstream.
 type flaw struct {
