@@ -105,8 +105,10 @@ func TestLinesOfOneKeyAreBounded(t *testing.T) {
 			t.Fatal("nobody was served when a line was free")
 		}
 	}
-	for _, end := range ends {
-		go end()
+	for n, end := range ends {
+		if n != 3 {
+			_ = end()
+		}
 	}
 }
 
