@@ -265,10 +265,11 @@ func (x *Exchange) hold(n int64) error {
 	if n <= Small {
 		return nil
 	}
-	x.held += n
 	if x.bounds.held.Add(n) > x.bounds.Held {
+		x.bounds.held.Add(-n)
 		return &BodyError{Status: http.StatusServiceUnavailable, Err: errHeld}
 	}
+	x.held += n
 	return nil
 }
 

@@ -33,7 +33,7 @@ func (s *Set) Do(ctx context.Context, r *Request, p durward.Peer) (durward.Reply
 func (s *server) serve(ctx context.Context, r *Request, p durward.Peer) (durward.Reply, error) {
 	for tries := 1; ; tries++ {
 		reply, f, err := s.attempt(ctx, r, p)
-		if f == nil || ctx.Err() != nil || tries == attempts {
+		if f == nil || ctx.Err() != nil || tries == attempts || tries > 1 && !f.cutOff() {
 			return reply, err
 		}
 		next := s.mend(ctx, r, f)
@@ -44,10 +44,16 @@ func (s *server) serve(ctx context.Context, r *Request, p durward.Peer) (durward
 	}
 }
 
-// attempts is how often a request is sent at most, where each failure before
-// allows another: a server that restarts may lose a session, and then the
-// connection of the next.
+// attempts is how often a request is sent at most. The third is for a server
+// that restarts: it may lose a session, and then the connection of the next.
 const attempts = 3
+
+// cutOff tells that the conversation ended, rather than that the server found
+// fault with the request.
+func (f *flaw) cutOff() bool {
+	kind, ok := link.KindOf(f.err)
+	return f.rpc == nil && ok && (kind == link.Lost || kind == link.Broken)
+}
 
 // flaw is what was wrong with an attempt that reached the upstream.
 type flaw struct {
