@@ -248,7 +248,7 @@ func (w *watch) look(plan *Plan) {
 	w.seen = now
 	if uris := w.granted.URIs; len(uris) > 0 { // a role may have lost them, an upstream may be another
 		w.granted.URIs = nil
-		w.follow(plan, view, uris)
+		_, _, _ = w.follow(plan, view, uris) // what is refused now is not granted any more
 	}
 }
 

@@ -184,7 +184,7 @@ func listen(t *testing.T, addr string, ids []string) {
 		l := dial(t, addr)
 		t.Cleanup(func() { _ = l.Close() })
 		fmt.Fprintf(l, "GET /mcp HTTP/1.1\r\n%s\r\n", head(id))
-		if r, err := http.ReadResponse(l.in, nil); err != nil || r.StatusCode != http.StatusOK { //nolint:bodyclose // it stays open
+		if r, err := http.ReadResponse(l.in, nil); err != nil || r.StatusCode != http.StatusOK {
 			t.Fatalf("GET = %v, %v", r, err)
 		}
 	}

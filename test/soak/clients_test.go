@@ -175,7 +175,8 @@ func act(ctx context.Context, s *mcp.ClientSession, r *rand.Rand, all *tally) {
 		false: {"test_elicitation", "test_sampling"},
 	}[strings.HasPrefix(up, "new")]
 	var err error
-	what, isError := "", false
+	var what string
+	var isError bool
 	switch n := r.IntN(10); {
 	case n < 8:
 		tool := [...]string{"test_simple_text", "test_simple_text", "test_tool_with_progress", "test_multiple_content_types", "test_tool_with_logging", "test_error_handling", asking[0], asking[1]}[n]
