@@ -25,7 +25,7 @@ RACER = command -v $${CC:-gcc} >/dev/null || { [ "$${CI:-}" != true ] || { echo 
 
 export CGO_ENABLED = 0
 
-.PHONY: guard-report help build test check unit race stories matrix seeds lint bench benchmarks fuzz peers clean
+.PHONY: guard-report help build test check unit race stories matrix lint bench benchmarks fuzz peers clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,13 +34,12 @@ build: ## Build bin/durward
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/durward ./cmd/durward
 
-test: ## All that must hold: check, unit, race, stories, seeds
+test: ## All that must hold: check, unit, race, stories
 	@$(STEP) check $(MAKE) --no-print-directory check
 	@$(STEP) unit $(MAKE) --no-print-directory unit
 	@$(STEP) race $(MAKE) --no-print-directory race
 	@$(STEP) peers $(MAKE) --no-print-directory peers
 	@$(STEP) stories $(MAKE) --no-print-directory stories
-	@$(STEP) seeds $(MAKE) --no-print-directory seeds FUZZTIME=2s
 
 check: ## Format, vet, staticcheck
 	@bad=$$(git ls-files '*.go' | xargs gofmt -l); [ -z "$$bad" ] || { echo "gofmt would change: $$bad"; exit 1; }
@@ -63,9 +62,6 @@ guard-report: ## Measure the guard by its bars (DEV=directory of the corpus)
 matrix: ## The conformance suites against every kind of server, as a table for the README
 	@DURWARD_MATRIX=$(CURDIR)/matrix.md $(GO) test -count 1 -timeout 20m -run '^TestMatrix$$' ./test/conformance
 	@cat matrix.md && rm matrix.md
-
-seeds: ## Each fuzz target for a few seconds
-	@scripts/fuzz $(FUZZTIME)
 
 fuzz: ## Each fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
