@@ -25,7 +25,7 @@ RACER = command -v $${CC:-gcc} >/dev/null || { [ "$${CI:-}" != true ] || { echo 
 
 export CGO_ENABLED = 0
 
-.PHONY: guard-report help build test check unit race stories matrix lint bench benchmarks fuzz peers clean
+.PHONY: guard-report help build test check unit race stories endurance matrix lint bench benchmarks fuzz peers clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,9 +52,12 @@ unit: ## Tests of the packages, and of the house
 race: ## The packages where goroutines meet, under the race detector
 	@$(RACER) || exit 0; CGO_ENABLED=1 $(TEST) -race $$($(GO) list $(RACED))
 
-stories: ## Conformance, interoperation, hostile peers, soak: through the gateway
-	@$(TEST) -timeout 20m $$($(GO) list ./test/... | grep -v -e '/interop$$')
+stories: ## Conformance, interoperation and hostile peers, through the gateway
+	@$(TEST) -timeout 20m ./test/conformance ./test/hostile
 	@$(RACER) && export DURWARD_RACE=1; $(TEST) -timeout 20m -parallel 8 ./test/interop
+
+endurance: ## Random conversations across eras, many sessions, a soak
+	@$(TEST) -timeout 20m ./test/model ./test/sessions ./test/soak
 
 guard-report: ## Measure the guard by its bars (DEV=directory of the corpus)
 	@$(GO) run ./internal/guard/train -dev $(or $(DEV),../shared/threats/dev) -report -families
