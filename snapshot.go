@@ -16,6 +16,8 @@ type Snapshot struct {
 	Record    string
 	// Reads is how reads are recorded: "" or "batched", "durable".
 	Reads string
+	// Guard is how calls and replies are inspected.
+	Guard Guard
 }
 
 // Change is one edit of the stored state, as data. Exactly one field is set.

@@ -10,6 +10,7 @@ import (
 	"durward/internal/admin"
 	"durward/internal/config"
 	"durward/internal/control"
+	"durward/internal/guard"
 	"durward/internal/identity"
 	"durward/internal/pipeline"
 	"durward/internal/store"
@@ -40,9 +41,11 @@ func Offline(cfg *config.Config) (*admin.Direct, func() error, error) {
 func operator() durward.Actor { return durward.Actor{Name: "local", Operator: true} }
 
 // ConfigOptions completes how a configuration is read: keys that cannot be
-// one, such as a mistyped virtual key, are refused with their place.
+// one, such as a mistyped virtual key, are refused with their place, and so
+// are rules that the guard does not have.
 func ConfigOptions(o config.Options) config.Options {
 	o.CheckKey = identity.Check
+	o.Rules, o.Vectors = guard.Names()
 	return o
 }
 

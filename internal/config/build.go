@@ -57,6 +57,7 @@ func (b *builder) build() *Config {
 	b.agents()
 	b.anonymous()
 	b.keys()
+	b.guard()
 	return &b.out
 }
 

@@ -40,6 +40,7 @@ type Config struct {
 	Arguments   string // default of Upstream.Arguments: enforce, report, off
 	Record      string // default of Upstream.Record: off, digest, redacted, full
 	Reads       string // batched, durable
+	Guard       durward.Guard
 	Limits      Limits
 	// AllowedOrigins and AllowedHosts are in lower case.
 	AllowedOrigins []string
@@ -87,6 +88,8 @@ type Options struct {
 	Listen, AdminListen, Data string
 	// CheckKey refuses keys by more than their length, such as a wrong checksum.
 	CheckKey func(secret string) error
+	// Rules and Vectors are what the guard knows; names are not checked when nil.
+	Rules, Vectors []string
 }
 
 // Load reads the file at path. What is wrong with it comes back as [Problems].
@@ -159,6 +162,7 @@ func (c *Config) Declared(hash func(secret string) [32]byte) *durward.Snapshot {
 		Arguments: c.Arguments,
 		Record:    c.Record,
 		Reads:     c.Reads,
+		Guard:     c.Guard,
 	}
 	for _, k := range c.Keys {
 		secret := k.Secret.Reveal()

@@ -78,6 +78,7 @@ func TestExample(t *testing.T) {
 			{Name: "files", Command: "npx", Args: []string{"-y", "@modelcontextprotocol/server-filesystem", "/srv/docs"}, Origin: durward.FromFile},
 		},
 		Arguments: "enforce", Record: "digest", Reads: "batched",
+		Guard: durward.Guard{GuardScope: durward.GuardScope{Mode: "block"}, Spotlight: "off", Idle: 30 * time.Minute, Quarantine: 24 * time.Hour},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("Declared = %+v\nwant       %+v", got, want)
@@ -121,7 +122,20 @@ agents:
   multi: {key: [x123456789012345678901234, abcdefghijklmnopqrstuvwxyz], disabled: true}
   quiet:
 roles: {r: {allow: ["*"], deny: }}
-guard: {mode: observe}
+guard:
+  mode: observe
+  rules: {result.hidden: flag}
+  vectors: {secrets: redact}
+  upstreams: {C: {mode: flag, trust: untrusted, data: personal, effect: sends, to: ["*@c.example"], restore: true, rules: {flow.trifecta: hold}}}
+  tools: {"C__get_*": {vectors: {injection: block}, effect: reads}}
+  agents: {multi: {mode: hold}}
+  spotlight: untrusted
+  honeytokens: a-planted-value-0123456789
+  conversation: example.com/thread
+  idle: 1h
+  egress: 64KiB
+  quarantine: 2h
+  classifier: {url: "http://127.0.0.1:9/judge", headers: {X-Key: k}, timeout: 300ms, fail: hold, carriers: [results, asks], from: 20, to: 80}
 record: {arguments: redacted, reads: durable}
 limits: {body: 1MiB, headers: 8192, header_timeout: 5s, body_timeout: 500ms, idle_timeout: 1h, drain_timeout: 2m, sessions: 10, session_idle: 30m}
 allowed_origins: ["https://App.example", "http://localhost:3000"]
@@ -150,6 +164,19 @@ log: {level: debug, format: json}
 	}
 	if got := up["vs"]; got.Transport != "stdio" || got.Command != "node" {
 		t.Errorf("vs = %+v", got)
+	}
+	if want := (durward.Guard{
+		GuardScope: durward.GuardScope{Mode: "observe", Rules: map[string]string{"result.hidden": "flag"}, Vectors: map[string]string{"secrets": "redact"}},
+		Upstreams: map[string]durward.GuardScope{"C": {Mode: "flag", Rules: map[string]string{"flow.trifecta": "hold"}, Trust: "untrusted", Data: "personal",
+			Effect: "sends", To: []string{"*@c.example"}, Restore: true}},
+		Tools:     map[string]durward.GuardScope{"C__get_*": {Vectors: map[string]string{"injection": "block"}, Effect: "reads"}},
+		Agents:    map[string]durward.GuardScope{"multi": {Mode: "hold"}},
+		Spotlight: "untrusted", Honeytokens: []string{"a-planted-value-0123456789"}, Conversation: "example.com/thread",
+		Idle: time.Hour, Egress: 64 << 10, Quarantine: 2 * time.Hour,
+		Classifier: durward.GuardClassifier{URL: "http://127.0.0.1:9/judge", Headers: map[string]string{"X-Key": "k"}, Timeout: 300 * time.Millisecond,
+			Fail: "hold", Carriers: []string{"results", "asks"}, From: 20, To: 80},
+	}); !reflect.DeepEqual(c.Guard, want) {
+		t.Errorf("Guard = %+v, want %+v", c.Guard, want)
 	}
 	if len(c.Keys) != 3 || len(c.Agents) != 2 || c.Listen != "127.0.0.1:9090" || c.AdminListen != "[::1]:8081" || c.Data != "/var/lib/durward" {
 		t.Errorf("config = %+v", c)

@@ -6,7 +6,7 @@ package config
 //	key    the key in the file
 //	doc    a sentence for people, shown by editors
 //	words  the words that are allowed, separated by "|"
-//	names  what the keys of a map are: upstream, server, agent, role, header, variable
+//	names  what the keys of a map are: upstream, server, agent, role, header, variable, pattern, rule, vector
 type file struct {
 	Schema         ignored                 `key:"$schema" doc:"Where an editor finds the schema of this file."`
 	Listen         address                 `key:"listen" doc:"Where agents connect, as host:port."`
@@ -18,7 +18,7 @@ type file struct {
 	Inputs         clientOnly              `key:"inputs" doc:"Of VS Code, which asks for these values; use ${env:NAME} in their place."`
 	Agents         map[string]agent        `key:"agents" names:"agent" doc:"Who may call, by name."`
 	Roles          map[string]role         `key:"roles" names:"role" doc:"What may be called; an agent has the rules of its roles."`
-	Guard          guard                   `key:"guard" doc:"How calls are inspected."`
+	Guard          guard                   `key:"guard" doc:"How calls and replies are inspected, and what findings do."`
 	Record         record                  `key:"record" doc:"What the audit log keeps, and how."`
 	Limits         limits                  `key:"limits" doc:"Bounds of requests and sessions."`
 	AllowedOrigins []origin                `key:"allowed_origins" doc:"Origins of web pages that may call, besides the gateway's own. On loopback those of other servers on this machine may, too, unless there is an anonymous agent."`
@@ -97,8 +97,45 @@ type role struct {
 }
 
 type guard struct {
-	Mode      word `key:"mode" words:"observe|flag|redact|hold|block" doc:"What happens to a call with a finding. observe and flag let it pass and record it."`
-	Arguments word `key:"arguments" words:"enforce|report|off" doc:"How arguments are checked against the tool's schema; follows mode when absent."`
+	guardScope
+	Arguments    word                     `key:"arguments" words:"enforce|report|off" doc:"How arguments are checked against the tool's schema; follows mode when absent."`
+	Upstreams    map[string]guardUpstream `key:"upstreams" names:"upstream" doc:"What holds for calls to an upstream, by its alias."`
+	Tools        map[string]guardUpstream `key:"tools" names:"pattern" doc:"What holds for operations, by pattern of <upstream>__<name>; the most specific pattern counts."`
+	Agents       map[string]guardScope    `key:"agents" names:"agent" doc:"What holds for calls of an agent, by its name."`
+	Spotlight    word                     `key:"spotlight" words:"off|untrusted|all" doc:"Whose texts are put between marks that tell the model that they are data. Results change."`
+	Honeytokens  secrets                  `key:"honeytokens" doc:"Planted values that nobody has a reason to use: a call that holds one is blocked."`
+	Conversation text                     `key:"conversation" doc:"The member of _meta by which calls of the stateless revision belong together; without it all of an agent's do."`
+	Idle         duration                 `key:"idle" doc:"How long it is remembered what a conversation has seen, after its last call."`
+	Egress       size                     `key:"egress" doc:"How much a conversation that has seen private data may send to one upstream."`
+	Quarantine   duration                 `key:"quarantine" doc:"How long a reply that was withheld is kept for the operator."`
+	Classifier   classifier               `key:"classifier" doc:"A classifier of texts behind an HTTP address, asked about what the detectors are not sure of."`
+}
+
+// guardScope is what can be said for everything and for a part.
+type guardScope struct {
+	Mode    word                 `key:"mode" words:"observe|flag|redact|hold|block" doc:"The strictest that findings may do; each does what its rule says up to this. observe only counts."`
+	Rules   map[string]guardMode `key:"rules" names:"rule" doc:"What a finding of a rule does; durward guard rules lists them."`
+	Vectors map[string]guardMode `key:"vectors" names:"vector" doc:"What findings of a threat do: tool_poisoning, injection, exfiltration, secrets, arguments, ..."`
+}
+
+// guardUpstream says besides what upstreams and tools are.
+type guardUpstream struct {
+	guardScope
+	Trust   word      `key:"trust" words:"trusted|untrusted" doc:"Whether strangers may have written what it returns; guessed from names when absent."`
+	Data    word      `key:"data" words:"public|internal|personal|secret" doc:"What it returns; guessed from names and contents when absent."`
+	Effect  word      `key:"effect" words:"reads|writes|sends|irreversible" doc:"What a call does; guessed from names when absent. sends carries its arguments to others."`
+	To      []pattern `key:"to" doc:"Patterns of addresses and hosts that may be sent to, such as *@example.com."`
+	Restore flag      `key:"restore" doc:"Put a secret that came from this upstream back in the place of its token in calls to it."`
+}
+
+type classifier struct {
+	URL      link             `key:"url" doc:"Where texts are posted as {text, carrier, upstream, tool, score}; the answer is {score} from 0 to 1."`
+	Headers  map[string]loose `key:"headers" names:"header" doc:"HTTP headers for it, such as credentials."`
+	Timeout  duration         `key:"timeout" doc:"The longest that it may take."`
+	Fail     word             `key:"fail" words:"pass|hold|block" doc:"What happens when it does not answer; pass leaves it to the detectors."`
+	Carriers []carrier        `key:"carriers" doc:"What it is asked about: results, prompts, resources, asks; all when absent."`
+	From     count            `key:"from" doc:"It is asked from this probability of an attack on, in percent."`
+	To       count            `key:"to" doc:"It is asked up to this probability of an attack, in percent."`
 }
 
 type record struct {
@@ -128,7 +165,10 @@ func defaults() file {
 		Listen: "127.0.0.1:8080",
 		Admin:  admin{Listen: "127.0.0.1:8081"},
 		Data:   "./durward-data",
-		Guard:  guard{Mode: "block"},
+		Guard: guard{
+			guardScope: guardScope{Mode: "block"}, Spotlight: "off",
+			Idle: duration(1800 * second), Quarantine: duration(24 * 3600 * second),
+		},
 		Record: record{Arguments: "digest", Reads: "batched"},
 		Limits: limits{
 			Body:          4 << 20,

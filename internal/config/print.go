@@ -111,7 +111,7 @@ func printed(v reflect.Value) (out any, ok bool) {
 		return "[redacted]", !v.IsZero()
 	case link:
 		return withoutQuery(string(x)), x != ""
-	case word, text, name, pattern, path, address, origin, host:
+	case word, guardMode, carrier, text, name, pattern, path, address, origin, host:
 		return v.String(), !v.IsZero()
 	}
 	return nil, false

@@ -147,6 +147,12 @@ func keyNames(of string) object {
 		return object{"pattern": `^[A-Za-z0-9]([A-Za-z0-9-]|_($|[A-Za-z0-9-])){0,31}$`, "maxLength": 32}
 	case "server":
 		return object{"pattern": `[A-Za-z0-9]`}
+	case "pattern":
+		return (*pattern)(nil).describe()
+	case "rule":
+		return object{"pattern": `^[a-z]+\.[a-z]+$`}
+	case "vector":
+		return object{"pattern": `^[a-z_]+$`}
 	case "agent", "role":
 		return object{"pattern": namePattern}
 	case "header":

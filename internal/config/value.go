@@ -35,21 +35,24 @@ type object = map[string]any
 
 // The kinds of values.
 type (
-	text     string // any text that is not empty
-	link     string // a URL; its shape is checked with the upstream
-	loose    string // text, number or boolean, as it is written
-	word     string // one of the words of the tag
-	name     string // of a role
-	pattern  string // of a rule
-	path     string // of a file or folder
-	address  string // host:port
-	origin   string // scheme://host[:port]
-	host     string // a host name or address, without port
-	secret   string // a key
-	duration time.Duration
-	size     int64
-	count    int
-	flag     bool
+	text  string // any text that is not empty
+	link  string // a URL; its shape is checked with the upstream
+	loose string // text, number or boolean, as it is written
+	word  string // one of the words of the tag
+	// guardMode is a word in a map, where no tag tells the words.
+	guardMode string
+	carrier   string // what a classifier is asked about
+	name      string // of a role
+	pattern   string // of a rule
+	path      string // of a file or folder
+	address   string // host:port
+	origin    string // scheme://host[:port]
+	host      string // a host name or address, without port
+	secret    string // a key
+	duration  time.Duration
+	size      int64
+	count     int
+	flag      bool
 
 	// clientTimeout is a duration, or a number that is ignored.
 	clientTimeout struct {
@@ -99,6 +102,25 @@ func (v *loose) parse(s string) *refusal { *v = loose(s); return nil }
 func (v *word) accepts() []string       { return []string{"!!str"} }
 func (v *word) describe() object        { return object{"type": "string"} } // the reader adds the words
 func (v *word) parse(s string) *refusal { *v = word(s); return nil }
+
+func (v *guardMode) accepts() []string { return []string{"!!str"} }
+func (v *guardMode) describe() object  { return withWords(object{}, guardModes) }
+func (v *guardMode) parse(s string) *refusal {
+	*v = guardMode(s)
+	return check((*word)(v), s, guardModes)
+}
+
+func (v *carrier) accepts() []string { return []string{"!!str"} }
+func (v *carrier) describe() object  { return withWords(object{}, carriers) }
+func (v *carrier) parse(s string) *refusal {
+	*v = carrier(s)
+	return check((*word)(v), s, carriers)
+}
+
+const (
+	guardModes = "observe|flag|redact|hold|block"
+	carriers   = "results|prompts|resources|asks"
+)
 
 func (v *name) accepts() []string { return []string{"!!str"} }
 func (v *name) describe() object  { return object{"type": "string", "pattern": namePattern} }
