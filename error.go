@@ -38,7 +38,10 @@ type Error struct {
 	Message string
 	// Retry is when trying again makes sense; zero says nothing about it.
 	Retry time.Duration
-	Err   error
+	// Call is the id of the refused call: its record's, and what `durward why`
+	// explains.
+	Call string
+	Err  error
 }
 
 // Error implements error, for operators: it includes the cause.

@@ -42,6 +42,8 @@ type Record struct {
 	Verdict    string          `json:"verdict"` // allow, flag, redact, hold, deny
 	Reason     Reason          `json:"reason,omitempty"`
 	Rule       string          `json:"rule,omitempty"`
+	Step       string          `json:"step,omitempty"`     // the check that refused or held, as ARCHITECTURE.md names it
+	Approval   string          `json:"approval,omitempty"` // that the call waited for
 	Findings   []Finding       `json:"findings"`
 	Outcome    Outcome         `json:"outcome"`
 	LatencyUS  int64           `json:"latency_us"`

@@ -224,7 +224,7 @@ func (a *app) callFailed(ctx context.Context, f agentFlags, err error, asked str
 func (a *app) rpcFailed(ctx context.Context, f agentFlags, err *rpcError, asked string, began time.Time) error {
 	if d, ok := a.refusal(ctx, f, asked, began); ok {
 		if d.isRefusal() {
-			return refusedf("%s (%s)", err.Message, d.text())
+			return hint(refusedf("%s (%s)", err.Message, d.text()), "`durward why %s` tells more.", d.ID)
 		}
 		return hint(err, "The record says: %s.", d.text())
 	}

@@ -32,6 +32,7 @@ type operator interface {
 	TestUpstream(ctx context.Context, name string) (admin.UpstreamTest, error)
 	AddUpstream(ctx context.Context, u durward.Upstream) error
 	RemoveUpstream(ctx context.Context, name string) error
+	Explain(ctx context.Context, q durward.Question) (durward.Explanation, error)
 	Roles(ctx context.Context) ([]admin.Role, error)
 	PutRole(ctx context.Context, r durward.Role) error
 	DeleteRole(ctx context.Context, name string) error

@@ -36,6 +36,8 @@ type Options struct {
 	Test func(ctx context.Context, upstream string) (UpstreamTest, error)
 	// Inspect tells all that is known of an upstream's connections.
 	Inspect func(upstream string) (durward.UpstreamDetail, bool)
+	// Explain tells what would happen to a call, and why.
+	Explain func(ctx context.Context, q durward.Question) (durward.Explanation, error)
 	// Config is the configuration in effect, as YAML without secrets.
 	Config func() ([]byte, error)
 	Log    *slog.Logger

@@ -18,6 +18,8 @@ func (a *api) routes() []route {
 		{"GET /api/v1/status", a.status, false},
 		{"GET /api/v1/config", a.config, false},
 
+		{"POST /api/v1/explain", a.explain, false},
+
 		{"GET /api/v1/agents", a.listAgents, false},
 		{"POST /api/v1/agents", a.createAgent, false},
 		{"GET /api/v1/agents/{name}", a.showAgent, false},

@@ -60,6 +60,8 @@ func appendBody(dst []byte, r *durward.Record) []byte {
 	dst = appendField(dst, `,"verdict":`, r.Verdict)
 	dst = appendOptional(dst, `,"reason":`, string(r.Reason))
 	dst = appendOptional(dst, `,"rule":`, r.Rule)
+	dst = appendOptional(dst, `,"step":`, r.Step)
+	dst = appendOptional(dst, `,"approval":`, r.Approval)
 	dst = appendFindings(append(dst, `,"findings":`...), r.Findings)
 	dst = appendField(dst, `,"outcome":`, string(r.Outcome))
 	dst = strconv.AppendInt(append(dst, `,"latency_us":`...), r.LatencyUS, 10)

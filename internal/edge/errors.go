@@ -67,13 +67,18 @@ func Status(e *durward.Error) int { return rowOf(e).http }
 // MCPStatus is the HTTP status under which e answers an admitted MCP request.
 func MCPStatus(e *durward.Error) int { return rowOf(e).mcp }
 
-// RPC is e as a JSON-RPC error, with its stable reason as data.
+// RPC is e as a JSON-RPC error, with its stable reason as data, and the id of
+// the call, by which an operator finds out more.
 func RPC(e *durward.Error) *durward.RPCError {
 	r := &durward.RPCError{Code: rowOf(e).rpc, Message: e.Message}
 	if e.Reason == durward.ReasonNone {
 		return r
 	}
-	r.Data = append(append([]byte(`{"reason":`), strconv.Quote(string(e.Reason))...), '}') // reasons are plain words
+	r.Data = append([]byte(`{"reason":`), strconv.Quote(string(e.Reason))...) // reasons and ids are plain words
+	if e.Call != "" {
+		r.Data = append(append(r.Data, `,"call":`...), strconv.Quote(e.Call)...)
+	}
+	r.Data = append(r.Data, '}')
 	return r
 }
 

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,9 @@ type transit struct {
 	asked      bool   // the upstream was asked
 	waits      bool   // the answer is a question to the caller
 	upstreamUS int64
+	step       string               // that the call is in
+	trace      *durward.Explanation // of a dry run; nil on a call that is served
+	before     durward.Verdict      // of a dry run: when the step began
 }
 
 // begin opens the record of a call: whatever happens next, end closes it.
@@ -50,7 +54,18 @@ func (g *Gateway) end(ctx context.Context, t *transit, reply durward.Reply, err 
 		g.Log.Error("call could not be recorded", "call", rec.ID, "agent", rec.Agent, "err", failed)
 		return durward.Reply{}, unrecordable(failed)
 	}
-	return reply, err
+	return reply, named(err, rec)
+}
+
+// named gives a refusal the id of its record.
+func named(err error, rec *durward.Record) error {
+	var e *durward.Error
+	if err == nil || rec.Outcome != durward.OutcomeRefused || !errors.As(err, &e) {
+		return err
+	}
+	told := *e
+	told.Call = rec.ID
+	return &told
 }
 
 // recordTime bounds how long an answer waits for its record.
@@ -93,6 +108,9 @@ func (g *Gateway) record(t *transit, reply durward.Reply, err error) *durward.Re
 	}
 	if err != nil && r.Reason == durward.ReasonNone {
 		r.Reason = durward.AsError(err).Reason
+	}
+	if r.Outcome == durward.OutcomeRefused {
+		r.Step = t.step
 	}
 	return r
 }

@@ -26,28 +26,32 @@ func (g *Gateway) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (d
 }
 
 // run is the order of the checks. A step that fails ends the call there; what
-// follows it never sees the call.
+// follows it never sees the call. [Gateway.Explain] runs the same steps up to
+// where a call would be made.
 func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (durward.Reply, error) {
-	if err := g.identify(t); err != nil { // who calls?
+	if err := g.identify(t.at("identify")); err != nil { // who calls?
 		return durward.Reply{}, err
 	}
-	if err := g.attach(t); err != nil { // in which session?
+	if err := g.attach(t.at("attach")); err != nil { // in which session?
 		return durward.Reply{}, err
 	}
-	if err := t.resolve(); err != nil { // what is meant? from here the target cannot change
+	if err := t.at("resolve").resolve(); err != nil { // what is meant? from here the target cannot change
 		return durward.Reply{}, err
 	}
-	if err := t.permit(); err != nil { // may it?
+	if err := t.at("permit").permit(); err != nil { // may it?
 		return durward.Reply{}, err
 	}
-	if err := t.agree(); err != nil { // do headers and body say the same?
+	if err := t.at("agree").agree(); err != nil { // do headers and body say the same?
 		return durward.Reply{}, err
 	}
-	if reply, err := g.inspect(t); err != nil || reply.Result != nil { // are the arguments sound?
+	if reply, err := g.inspect(t.at("inspect")); err != nil || reply.Result != nil { // are the arguments sound?
 		return reply, err
 	}
-	if err := g.unseal(t); err != nil { // is carried state ours, and this caller's?
+	if err := g.unseal(t.at("unseal")); err != nil { // is carried state ours, and this caller's?
 		return durward.Reply{}, err
+	}
+	if t.dry() { // what follows acts
+		return durward.Reply{}, nil
 	}
 	if err := g.Records.Ready(); err != nil { // no record, no call
 		return durward.Reply{}, unrecordable(err)
@@ -82,6 +86,9 @@ func (t *transit) byName(name string) error {
 		return &durward.Error{Code: durward.Forbidden, Reason: durward.ReasonAgentDisabled, Message: "There is no enabled agent named " + name + "."}
 	}
 	t.call.Agent = agent
+	if t.dry() {
+		t.tellKeys(agent)
+	}
 	return nil
 }
 
@@ -121,6 +128,9 @@ func (t *transit) resolve() error {
 		c.Target, err = t.reference()
 	default:
 		err = &durward.Error{Code: durward.BadRequest, Reason: durward.ReasonRequestInvalid, Message: "The method " + c.Method + " calls nothing."}
+	}
+	if t.dry() {
+		t.tellTarget()
 	}
 	return err
 }
@@ -200,6 +210,10 @@ func textField(obj []byte, key string) (string, bool) {
 // does not exist; the record tells the difference.
 func (t *transit) permit() error {
 	t.verdict = t.view.Decide(t.call.Target)
+	if t.dry() {
+		t.tell("roles %s; rules see %s as %s", orNone(t.call.Agent.Roles), t.call.Target.Kind, t.call.Target.PolicyName)
+		t.tell("%s", map[bool]string{true: "hidden from its lists", false: "shown in its lists"}[t.verdict.Denies()])
+	}
 	if t.verdict.Denies() {
 		hidden := catalog.Unknown(t.call.Target.Kind, t.call.Asked)
 		t.reason, t.rule = t.verdict.Reason, t.verdict.Rule
@@ -236,7 +250,7 @@ func (t *transit) agree() error {
 func (g *Gateway) inspect(t *transit) (durward.Reply, error) {
 	c := t.call
 	mode := t.argumentsMode()
-	if c.Method != mcpwire.MethodToolsCall || mode == "off" {
+	if c.Method != mcpwire.MethodToolsCall || mode == "off" || t.blind("their schema") {
 		return durward.Reply{}, nil
 	}
 	t.findings = g.schemas.Check(c.Target, c.Input.Arguments.Of(c.Input.Raw))
