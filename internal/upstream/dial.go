@@ -14,6 +14,7 @@ type wish struct {
 	caps     []byte // what to declare
 	revision string // the newest to ask for in an older era
 	stream   bool   // the server may speak outside of calls
+	asks     bool   // and ask the client there
 	event    func(method string, params []byte)
 	orphan   func(method string) []byte
 }
@@ -161,17 +162,22 @@ func (s *server) dialModern(ctx context.Context, w *wish) (*line, error) {
 func (s *server) discover(ctx context.Context, conn link.Conn, w *wish) (link.Welcome, error) {
 	h := s.hello(w)
 	welcome, err := link.Discover(ctx, conn, s.set.nextID(), h)
+	var f *link.Fault
+	if errors.As(err, &f) && f.RPC != nil && f.RPC.Code == mcpwire.CodeUnsupportedVersion && names(f.RPC.Data, isOurs) {
+		// Ours is among what the server offers in place of ours: it is asked
+		// again with what it chose (MCP 2026-07-28, version negotiation).
+		welcome, err = link.Discover(ctx, conn, s.set.nextID(), h)
+	}
 	if err == nil {
 		return welcome, nil
 	}
-	var f *link.Fault
 	if !errors.As(err, &f) || f.RPC == nil {
 		return link.Welcome{}, err
 	}
 	switch {
 	case f.RPC.Code == mcpwire.CodeMethodNotFound && s.up.Era == "modern":
 		return link.Welcome{Revision: mcpwire.NewestModern, Capabilities: []byte(assumed)}, nil
-	case f.RPC.Code == mcpwire.CodeUnsupportedVersion && !namesLegacy(f.RPC.Data):
+	case f.RPC.Code == mcpwire.CodeUnsupportedVersion && !names(f.RPC.Data, mcpwire.KnownLegacy):
 		return link.Welcome{}, link.Faultf(link.Garbled, "the server speaks no revision that the gateway knows: %w", err)
 	case mcpwire.IsModernCode(f.RPC.Code) && f.RPC.Code != mcpwire.CodeUnsupportedVersion:
 		return link.Welcome{}, link.Faultf(link.Garbled, "the server refuses server/discover: %w", err)
@@ -182,11 +188,13 @@ func (s *server) discover(ctx context.Context, conn link.Conn, w *wish) (link.We
 // assumed are the capabilities of a server that does not tell.
 const assumed = `{"tools":{},"resources":{},"prompts":{},"completions":{}}`
 
-// namesLegacy reports whether the data of -32022 offers an older revision.
-func namesLegacy(data []byte) bool {
+func isOurs(revision string) bool { return revision == mcpwire.NewestModern }
+
+// names reports whether the data of -32022 offers a revision of some.
+func names(data []byte, some func(revision string) bool) bool {
 	supported, _ := mcpwire.Field(data, "supported")
 	for v := range mcpwire.Elements(supported) {
-		if text, ok := mcpwire.Text(v); ok && mcpwire.KnownLegacy(text) {
+		if text, ok := mcpwire.Text(v); ok && some(text) {
 			return true
 		}
 	}
@@ -194,7 +202,7 @@ func namesLegacy(data []byte) bool {
 }
 
 func (s *server) options(w *wish) mcphttp.Options {
-	return mcphttp.Options{Hello: s.hello(w), NextID: s.set.nextID, Event: w.event, Orphan: w.orphan, Stream: w.stream}
+	return mcphttp.Options{Hello: s.hello(w), NextID: s.set.nextID, Event: w.event, Orphan: w.orphan, Stream: w.stream, Asks: w.asks}
 }
 
 func (s *server) dialLegacy(ctx context.Context, w *wish) (*line, error) {

@@ -260,6 +260,26 @@ func TestAnUnsupportedVersionIsNegotiatedAgain(t *testing.T) {
 	}
 }
 
+// A server that refuses our revision and offers the very same is asked again.
+func TestAnOfferOfOurOwnRevisionIsTaken(t *testing.T) {
+	var asked atomic.Int32
+	modern := script{modern: true, caps: `{"tools":{}}`, answer: func(m *mcpwire.Message) string { return `{"resultType":"complete","content":[],"tools":[]}` }}
+	refuses := script{answer: func(m *mcpwire.Message) string {
+		return `error {"code":-32022,"message":"Unsupported protocol version","data":{"supported":["2026-07-28"],"requested":"2026-07-28"}}`
+	}}
+	s := newSet(t, nil, durward.Upstream{Name: "up", URL: serveHTTP(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == 1 {
+			refuses.ServeHTTP(w, r)
+			return
+		}
+		modern.ServeHTTP(w, r)
+	}))})
+	reply, err := s.Do(brief(t), modernAgent.request(t, "up", mcpwire.MethodToolsCall, `{"name":"t","arguments":{}}`), nil)
+	if err != nil || reply.Error != nil || !reply.Modern {
+		t.Errorf("Do = %+v %v, want an answer", reply, err)
+	}
+}
+
 // An introspection says that it can do everything, so that all tools are
 // listed, and lets nobody be asked anything.
 func TestAServerThatListsByCapability(t *testing.T) {

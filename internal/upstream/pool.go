@@ -141,7 +141,8 @@ func (p *pool) open(sl *slot) {
 	s := p.server
 	ctx, cancel := context.WithTimeout(s.ctx, s.set.o.Connect)
 	defer cancel()
-	w := &wish{revision: sl.key.revision, caps: []byte(or(sl.key.profile, "{}")), stream: mayAsk(sl.key.profile)}
+	asks := mayAsk(sl.key.profile)
+	w := &wish{revision: sl.key.revision, caps: []byte(or(sl.key.profile, "{}")), stream: asks, asks: asks}
 	w.event = func(method string, params []byte) { s.keeper.hear(sl, method, params) }
 	l, err := s.dial(ctx, w)
 	if err != nil {

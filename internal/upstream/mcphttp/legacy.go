@@ -17,7 +17,8 @@ import (
 const (
 	sideMost     = 32 // answers and withdrawals on their way at once
 	sideTime     = 15 * time.Second
-	resumeMost   = 20 // times that a stream is resumed without anything new
+	resumeMost   = 20                     // times that a stream is resumed without anything new
+	earTime      = 250 * time.Millisecond // that the first call waits for the GET stream
 	retryDefault = time.Second
 	sessionBytes = 4 << 10 // of a session's id
 )
@@ -34,6 +35,10 @@ type Options struct {
 	Orphan func(method string) []byte
 	// Stream keeps the GET stream open, on which a server may speak outside of calls.
 	Stream bool
+	// Asks tells that the server may ask its client something. Many servers ask
+	// on the GET stream whatever the question is for, and a question is lost
+	// when nobody listens there: so the stream is to stand before the first call.
+	Asks bool
 }
 
 // Legacy is a session of Streamable HTTP, 2025-03-26 to 2025-11-25.
@@ -49,6 +54,7 @@ type Legacy struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 	side    chan struct{}
+	ear     chan struct{} // closed once the GET stream stands, or cannot
 	running sync.WaitGroup
 
 	mu     sync.Mutex  // guards the rest
@@ -64,7 +70,7 @@ var _ link.Conn = (*Legacy)(nil)
 func OpenLegacy(ctx context.Context, e Endpoint, o Options) (*Legacy, error) {
 	l := &Legacy{
 		e: e.prepared(), event: o.Event, orphan: o.Orphan, done: make(chan struct{}),
-		side: make(chan struct{}, sideMost), turns: map[uint64]*link.Turn{},
+		side: make(chan struct{}, sideMost), ear: make(chan struct{}), turns: map[uint64]*link.Turn{},
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.post = l.e.header("Accept", acceptBoth, "Content-Type", mediaJSON)
@@ -80,7 +86,22 @@ func OpenLegacy(ctx context.Context, e Endpoint, o Options) (*Legacy, error) {
 	if o.Stream {
 		l.running.Go(l.listen)
 	}
+	if o.Stream && o.Asks {
+		l.prick()
+	}
 	return l, nil
+}
+
+// prick waits until the GET stream stands. A server that does not answer it
+// before it has something to say must not hold up calls for long.
+func (l *Legacy) prick() {
+	timer := time.NewTimer(earTime)
+	defer timer.Stop()
+	select {
+	case <-l.ear:
+	case <-timer.C:
+	case <-l.ctx.Done():
+	}
 }
 
 // agree fixes the headers of the session.

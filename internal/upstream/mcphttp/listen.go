@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -14,12 +15,14 @@ import (
 // server has none.
 func (l *Legacy) listen() {
 	s := stream{retry: retryDefault}
+	stands := sync.OnceFunc(func() { close(l.ear) })
+	defer stands()
 	for wait := time.Duration(0); ; {
 		if pause(l.ctx, wait) != nil {
 			return
 		}
 		began := time.Now()
-		if !l.listenOnce(&s) {
+		if !l.listenOnce(&s, stands) {
 			return
 		}
 		// A stream that ends at once is asked for less and less often.
@@ -30,13 +33,15 @@ func (l *Legacy) listen() {
 	}
 }
 
-// listenOnce reads one stream to its end; false means that there is no use in another.
-func (l *Legacy) listenOnce(s *stream) bool {
+// listenOnce reads one stream to its end; false means that there is no use in
+// another. stands is told when the server has answered.
+func (l *Legacy) listenOnce(s *stream, stands func()) bool {
 	h := l.get.Clone()
 	if s.lastID != "" {
 		h[mcpwire.HeaderLastEvent] = []string{s.lastID}
 	}
 	res, err := l.e.send(l.ctx, http.MethodGet, l.e.URL, h, nil)
+	stands()
 	if err != nil {
 		return l.ctx.Err() == nil
 	}
