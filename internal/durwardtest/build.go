@@ -14,9 +14,11 @@ import (
 const (
 	Durward          = "./cmd/durward"
 	EverythingServer = "github.com/modelcontextprotocol/go-sdk/conformance/everything-server"
+	EverythingClient = "github.com/modelcontextprotocol/go-sdk/conformance/everything-client"
 	Scoundrel        = "./test/fixtures/scoundrel"
 	Grower           = "./test/fixtures/grower"
 	Tee              = "./test/fixtures/tee"
+	Through          = "./test/fixtures/through"
 )
 
 // Main is a TestMain that removes what [Build] made: os.Exit(durwardtest.Main(m)).

@@ -16,36 +16,38 @@ func TestDirect(t *testing.T) {
 	peers := durwardtest.NewPeers(t)
 	for era, s := range map[string]suite{"modern": modern, "legacy": legacy} {
 		t.Run(era, func(t *testing.T) {
-			s.expect(t, peers, "http://"+everything(t, era)+"/", "fixture-"+s.revision+".txt")
+			s.expect(t, peers, server("http://"+everything(t, era)+"/"), "fixture-"+s.revision+".txt")
 		})
 	}
 }
 
 // A harness that cannot fail proves nothing: against a server that is not
-// there, and in the wrong era, scenarios must fail.
+// there, in the wrong era, and with a client that does nothing, scenarios must fail.
 func TestHarnessCanFail(t *testing.T) {
 	peers := durwardtest.NewPeers(t)
-	for name, url := range map[string]string{
-		"no server":     "http://" + durwardtest.FreeAddr(t) + "/",
-		"the wrong era": "http://" + everything(t, "legacy") + "/",
+	for name, of := range map[string]subject{
+		"no server":     server("http://" + durwardtest.FreeAddr(t) + "/"),
+		"the wrong era": server("http://" + everything(t, "legacy") + "/"),
+		"an idle one":   client("true"),
 	} {
-		found, err := modern.run(peers, url, t.TempDir())
+		s := map[string]suite{"server": modern, "client": modernClient}[of.side]
+		found, err := s.run(peers, of, t.TempDir())
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if n := len(modern.judge(found, nil)); n < 20 {
+		if n := len(s.judge(found, nil)); n < 20 {
 			t.Errorf("%s: only %d scenarios fail", name, n)
 		}
 	}
 }
 
-func (s suite) expect(t *testing.T, p durwardtest.Peers, url string, baselines ...string) (found map[string]outcome, known map[string]string) {
+func (s suite) expect(t *testing.T, p durwardtest.Peers, of subject, baselines ...string) (found map[string]outcome, known map[string]string) {
 	t.Helper()
 	known, err := baseline(baselines...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err = s.run(p, url, t.TempDir())
+	found, err = s.run(p, of, t.TempDir())
 	if found != nil {
 		t.Log(s.table(found, known))
 	}

@@ -33,7 +33,8 @@ var columns = []behind{
 // atOnce is how many cells run side by side.
 const atOnce = 2
 
-// TestMatrix runs every suite through the gateway to every kind of server. What
+// TestMatrix runs every suite through the gateway to every kind of server, and
+// the suites for clients with the gateway as the client. What
 // cannot pass stands in baseline/, by suite and the servers' era, each with its reason.
 // With DURWARD_MATRIX the table is written to that file as Markdown.
 func TestMatrix(t *testing.T) {
@@ -51,10 +52,18 @@ func TestMatrix(t *testing.T) {
 agents: {suite: {anonymous: true, roles: [all]}}
 roles: {all: {allow: ["*"]}}
 `)
-					found, known := s.expect(t, peers, g.Endpoint(b.endpoint...), s.baselines(t, b)...)
+					found, known := s.expect(t, peers, server(g.Endpoint(b.endpoint...)), s.baselines(t, b)...)
 					m.put(s.revision+b.name, s.score(found, known))
 				})
 			}
+		}
+	})
+	t.Run("clients", func(t *testing.T) {
+		for _, s := range []suite{modernClient, legacyClient} {
+			t.Run(s.revision, func(t *testing.T) {
+				found, known := s.expect(t, peers, throughGateway(t), "client-"+s.revision+".txt")
+				m.put("client"+s.revision, s.score(found, known))
+			})
 		}
 	})
 	if file := os.Getenv("DURWARD_MATRIX"); file != "" && !t.Failed() {
@@ -62,6 +71,14 @@ roles: {all: {allow: ["*"]}}
 			t.Error(err)
 		}
 	}
+}
+
+// throughGateway is the gateway as a client of the suite's own servers, driven
+// by a client of the official SDK.
+func throughGateway(t testing.TB) subject {
+	return client(strings.Join([]string{
+		durwardtest.Build(t, durwardtest.Through), durwardtest.Build(t, durwardtest.Durward), durwardtest.Build(t, durwardtest.EverythingClient),
+	}, " "))
 }
 
 // baselines are the files that tell of a cell: what the fixture cannot show,
@@ -123,6 +140,10 @@ func (m *matrix) markdown() string {
 			b.WriteString(" " + m.cells[s.revision+c.name] + " |")
 		}
 		b.WriteString("\n")
+	}
+	b.WriteString("\n| client suite | the gateway before the suite's own servers |\n|---|---|\n")
+	for _, s := range []suite{modernClient, legacyClient} {
+		b.WriteString("| " + s.revision + " | " + m.cells["client"+s.revision] + " |\n")
 	}
 	return b.String()
 }

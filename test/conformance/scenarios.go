@@ -4,7 +4,7 @@ package conformance
 // (conformance list --server --requirements REVISION). They stand here so that
 // a suite which silently runs less is noticed.
 var (
-	modern = suite{"2026-07-28", "--requirements", []string{
+	modern = suite{revision: "2026-07-28", by: "--requirements", required: []string{
 		"server-stateless",
 		"completion-complete",
 		"tools-list",
@@ -43,7 +43,7 @@ var (
 		"input-required-result-ignore-extra-params",
 		"input-required-result-validate-input",
 	}}
-	legacy = suite{"2025-11-25", "--requirements", []string{
+	legacy = suite{revision: "2025-11-25", by: "--requirements", required: []string{
 		"server-initialize",
 		"logging-set-level",
 		"ping",
@@ -76,7 +76,7 @@ var (
 		"dns-rebinding-protection",
 	}}
 	// The suite froze no requirements for this revision; these are all that it has.
-	older = suite{"2025-06-18", "--spec-version", []string{
+	older = suite{revision: "2025-06-18", by: "--spec-version", required: []string{
 		"server-initialize",
 		"server-session-lifecycle",
 		"logging-set-level",
