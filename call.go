@@ -60,6 +60,7 @@ type Call struct {
 	Findings []Finding
 	Agent    *Agent     // identity
 	KeyID    string     // identity
+	User     string     // identity: the person for whom the agent acts; "" when it said nobody
 	Session  *Session   // session; nil on the stateless revision
 	Target   *Operation // catalog; fixed from then on
 }
@@ -117,4 +118,8 @@ type Reply struct {
 	// Modern tells that Result is in the shape of 2026-07-28 (has resultType);
 	// the edge converts when the agent speaks another era.
 	Modern bool
+	// Retry is when to try again, of a result that is a refusal; Limits is what
+	// is left of those that the call counted in. The edge tells both in headers.
+	Retry  time.Duration
+	Limits []LimitState
 }

@@ -27,6 +27,7 @@ const (
 	Conflict       // the state moved on, or the name is taken
 	HeaderMismatch // a header of an MCP request disagrees with its body (MCP 2026-07-28, -32020)
 	LoopDetected   // the request came through this gateway before
+	Limited        // a limit is used up for now
 )
 
 // Error is all that an edge ever shows; anything else becomes Internal.
@@ -41,7 +42,9 @@ type Error struct {
 	// Call is the id of the refused call: its record's, and what `durward why`
 	// explains.
 	Call string
-	Err  error
+	// Limits is what is left of the limits that the call counts in.
+	Limits []LimitState
+	Err    error
 }
 
 // Error implements error, for operators: it includes the cause.

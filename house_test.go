@@ -32,6 +32,7 @@ var floorOf = map[string]int{
 	"internal/catalog":     part,
 	"internal/policy":      part,
 	"internal/guard":       part,
+	"internal/limit":       part,
 	"internal/audit":       part,
 	"internal/upstream":    part,
 	"internal/example":     part,

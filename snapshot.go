@@ -18,6 +18,8 @@ type Snapshot struct {
 	Reads string
 	// Guard is how calls and replies are inspected.
 	Guard Guard
+	// Limits bound how much is used.
+	Limits Limits
 }
 
 // Change is one edit of the stored state, as data. Exactly one field is set.

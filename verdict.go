@@ -93,6 +93,19 @@ const (
 	ReasonNotFound Reason = "not_found"
 )
 
+// Reasons of limits and of what protects upstreams and agents.
+const (
+	ReasonRateLimited   Reason = "rate_limited"
+	ReasonQuotaExceeded Reason = "quota_exceeded"
+	ReasonBudgetSpent   Reason = "budget_spent"
+	ReasonConcurrency   Reason = "too_many_at_once"
+	ReasonBreakerOpen   Reason = "breaker_open"
+	ReasonShedding      Reason = "memory_low"
+	ReasonKilled        Reason = "killed" // an operator stopped the agent, session, key, or all
+	ReasonQuarantined   Reason = "quarantined"
+	ReasonRunaway       Reason = "runaway"
+)
+
 // Finding is what one inspector saw.
 type Finding struct {
 	Rule     string  `json:"rule"`

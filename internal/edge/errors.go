@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // answer is a row of the table: how a kind of error is told.
@@ -46,6 +47,8 @@ func answerTo(c durward.Code) answer {
 		return answer{http.StatusBadRequest, http.StatusBadRequest, -32020}
 	case durward.LoopDetected:
 		return answer{http.StatusLoopDetected, http.StatusLoopDetected, http.StatusLoopDetected}
+	case durward.Limited: // the client goes on, and its model hears when
+		return answer{http.StatusTooManyRequests, http.StatusOK, http.StatusTooManyRequests}
 	case durward.Internal:
 	}
 	return answer{http.StatusInternalServerError, http.StatusOK, -32603}
@@ -78,16 +81,21 @@ func RPC(e *durward.Error) *durward.RPCError {
 	if e.Call != "" {
 		r.Data = append(append(r.Data, `,"call":`...), strconv.Quote(e.Call)...)
 	}
+	if e.Retry > 0 {
+		r.Data = strconv.AppendInt(append(r.Data, `,"retryAfterMs":`...), e.Retry.Milliseconds(), 10)
+	}
 	r.Data = append(r.Data, '}')
 	return r
 }
 
 // RetryAfter is e's Retry as the header of that name; "" when there is none.
-func RetryAfter(e *durward.Error) string {
-	if e.Retry <= 0 {
+func RetryAfter(e *durward.Error) string { return inSeconds(e.Retry) }
+
+func inSeconds(d time.Duration) string {
+	if d <= 0 {
 		return ""
 	}
-	return strconv.Itoa(int(math.Ceil(e.Retry.Seconds())))
+	return strconv.Itoa(int(math.Ceil(d.Seconds())))
 }
 
 // Challenge is the WWW-Authenticate header that goes with a 401.

@@ -37,9 +37,7 @@ func SetErrorHeaders(x *httpwire.Exchange, presented durward.Credential, e *durw
 	if e.Code == durward.Unauthenticated {
 		x.Set("Www-Authenticate", Challenge(presented))
 	}
-	if after := RetryAfter(e); after != "" {
-		x.Set("Retry-After", after)
-	}
+	SetLimitHeaders(x, e.Retry, e.Limits)
 }
 
 func sendProblem(x *httpwire.Exchange, status int, detail string, reason durward.Reason) {

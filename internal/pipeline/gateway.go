@@ -20,6 +20,7 @@ import (
 	"durward/internal/audit"
 	"durward/internal/catalog"
 	"durward/internal/guard"
+	"durward/internal/limit"
 	"durward/internal/session"
 	"durward/internal/upstream"
 )
@@ -47,6 +48,8 @@ type Options struct {
 	Records   Recorder
 	Sessions  *session.Table
 	Server    []byte // raw JSON Implementation: our name and version
+	// Counter keeps what limits count; nil means in memory.
+	Counter limit.Counter
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -57,6 +60,7 @@ type Gateway struct {
 	plan    atomic.Pointer[Plan]
 	sealer  *session.Sealer
 	schemas *guard.Schemas
+	desk    *limit.Desk
 	parking *parking
 
 	mu       sync.Mutex           // guards changes of plan, declared, watchers and onClosed
@@ -71,11 +75,14 @@ func New(o Options) (*Gateway, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Counter == nil {
+		o.Counter = limit.NewMemory(limit.Options{})
+	}
 	sealer, err := session.NewSealer(o.Pepper)
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Options: o, sealer: sealer, schemas: guard.NewSchemas(), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
+	g := &Gateway{Options: o, sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
 	empty, err := Compile(o.Pepper, &durward.Snapshot{})
 	if err != nil {
 		return nil, err
@@ -94,6 +101,7 @@ func (g *Gateway) Load(s *durward.Snapshot) error {
 	g.mu.Lock()
 	g.Upstreams.Apply(s.Upstreams)
 	g.put(g.offering(plan))
+	g.desk.Adopt(plan.limits)
 	g.mu.Unlock()
 	g.endSessions()
 	g.wake()

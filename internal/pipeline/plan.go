@@ -12,6 +12,7 @@ import (
 	"durward"
 	"durward/internal/catalog"
 	"durward/internal/identity"
+	"durward/internal/limit"
 	"durward/internal/policy"
 )
 
@@ -23,6 +24,7 @@ type Plan struct {
 	snapshot  *durward.Snapshot
 	identity  *identity.Index
 	policy    *policy.Program
+	limits    *limit.Program // nil without limits
 	upstreams map[string]*durward.Upstream
 	catalog   *catalog.Catalog
 	views     map[*durward.Agent]*views // agents with the same roles share theirs
@@ -37,7 +39,12 @@ func Compile(pepper []byte, s *durward.Snapshot) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile the roles: %w", err)
 	}
+	limits, err := compileLimits(s)
+	if err != nil {
+		return nil, fmt.Errorf("compile the limits: %w", err)
+	}
 	p := &Plan{
+		limits:    limits,
 		Revision:  s.Revision,
 		snapshot:  s,
 		identity:  identity.Compile(pepper, s.Agents, s.Keys),

@@ -11,6 +11,7 @@ import (
 	"durward/internal/audit"
 	"durward/internal/catalog"
 	"durward/internal/guard"
+	"durward/internal/limit"
 	"durward/internal/mcpwire"
 )
 
@@ -25,9 +26,10 @@ type transit struct {
 	reason     durward.Reason
 	rule       string
 	findings   []durward.Finding
-	ticket     string // of the parked call that this one resumes
-	asked      bool   // the upstream was asked
-	waits      bool   // the answer is a question to the caller
+	ticket     string         // of the parked call that this one resumes
+	asked      bool           // the upstream was asked
+	waits      bool           // the answer is a question to the caller
+	booking    *limit.Booking // in limits; nil when none speaks of the call
 	upstreamUS int64
 	step       string               // that the call is in
 	trace      *durward.Explanation // of a dry run; nil on a call that is served

@@ -22,6 +22,7 @@ func (g *Gateway) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (d
 		t = g.begin(c)
 		reply, err = g.run(ctx, t, p)
 	}
+	reply, err = g.release(ctx, t, reply, err)
 	return g.end(ctx, t, reply, err)
 }
 
@@ -49,6 +50,9 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (durward.
 	}
 	if err := g.unseal(t.at("unseal")); err != nil { // is carried state ours, and this caller's?
 		return durward.Reply{}, err
+	}
+	if reply, err := g.take(ctx, t.at("take")); err != nil || reply.Result != nil { // is there any of it left?
+		return reply, err
 	}
 	if t.dry() { // what follows acts
 		return durward.Reply{}, nil

@@ -145,6 +145,16 @@ func (r *rule) covers(k durward.Kind) bool {
 	return r.kind == 0 || r.kind == k
 }
 
+// Matcher reads one pattern as a role has it, for whoever else chooses
+// operations by them.
+func Matcher(pattern string) (func(*durward.Operation) bool, error) {
+	r, err := parseRule(pattern)
+	if err != nil {
+		return nil, err
+	}
+	return func(op *durward.Operation) bool { return r.covers(op.Kind) && Match(r.pattern, op.PolicyName) }, nil
+}
+
 // Match tells whether name matches the glob: '*' stands for any run of
 // characters, everything else for itself, case included. It takes time linear
 // in name for each star and allocates nothing.

@@ -68,6 +68,7 @@ const (
 	inUpstreams = "upstreams"
 	inJournal   = "journal"
 	inEras      = "eras"
+	inCounters  = "counters"
 )
 
 // Open opens or creates the database in dir, creating dir for the owner only.
@@ -119,7 +120,7 @@ func keepPrivate(path string) error {
 
 // prepare makes sure that a database has its buckets, format and pepper.
 func (d *DB) prepare(tx *bbolt.Tx) error {
-	for _, name := range []string{inMeta, inAgents, inKeys, inRoles, inUpstreams, inJournal, inEras} {
+	for _, name := range []string{inMeta, inAgents, inKeys, inRoles, inUpstreams, inJournal, inEras, inCounters} {
 		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 			return err
 		}

@@ -254,6 +254,9 @@ func (p *post) send(a answer) {
 	if a.from != nil {
 		edge.SetErrorHeaders(p.r.Exchange, p.call.Credential, a.from)
 	}
+	if a.retry > 0 || a.limits != nil {
+		edge.SetLimitHeaders(p.r.Exchange, a.retry, a.limits)
+	}
 	status := a.status
 	if status == 0 {
 		status = http.StatusOK

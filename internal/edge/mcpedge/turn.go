@@ -35,6 +35,8 @@ type answer struct {
 	err    *durward.RPCError // instead of a result
 	from   *durward.Error    // what err came from, for the headers that belong to it
 	silent bool              // the agent cancelled: it expects nothing
+	retry  time.Duration     // when to try again, for the header of a result
+	limits []durward.LimitState
 }
 
 // message is the answer as a JSON-RPC response.
@@ -183,10 +185,16 @@ func (t *turn) leaveQueue() {
 
 // replied puts a reply into the agent's era.
 func (t *turn) replied(r durward.Reply) answer {
-	w := t.call.Wire
 	if r.Error != nil {
 		return t.rpcFailed(r.Error)
 	}
+	a := t.converted(r)
+	a.retry, a.limits = r.Retry, r.Limits
+	return a
+}
+
+func (t *turn) converted(r durward.Reply) answer {
+	w := t.call.Wire
 	if r.Modern == w.Modern {
 		return answer{result: r.Result}
 	}
