@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // limits count by days and months of a zone, also where none is installed
 
 	"durward/internal/boot"
 )

@@ -33,6 +33,8 @@ type operator interface {
 	AddUpstream(ctx context.Context, u durward.Upstream) error
 	RemoveUpstream(ctx context.Context, name string) error
 	Explain(ctx context.Context, q durward.Question) (durward.Explanation, error)
+	Limits(ctx context.Context) ([]admin.LimitUse, error)
+	ResetLimit(ctx context.Context, name, of string) (int, error)
 	Roles(ctx context.Context) ([]admin.Role, error)
 	PutRole(ctx context.Context, r durward.Role) error
 	DeleteRole(ctx context.Context, name string) error

@@ -38,6 +38,9 @@ type Options struct {
 	Inspect func(upstream string) (durward.UpstreamDetail, bool)
 	// Explain tells what would happen to a call, and why.
 	Explain func(ctx context.Context, q durward.Question) (durward.Explanation, error)
+	// Limits are the counters in use; ResetLimit empties those of one limit.
+	Limits     func() []LimitUse
+	ResetLimit func(ctx context.Context, by durward.Actor, name, of string) (int, error)
 	// Config is the configuration in effect, as YAML without secrets.
 	Config func() ([]byte, error)
 	Log    *slog.Logger

@@ -41,6 +41,9 @@ func (a *api) routes() []route {
 		{"POST /api/v1/upstreams/{name}/test", a.testUpstream, false},
 		{"GET /api/v1/upstreams/{name}/inspect", a.inspectUpstream, false},
 
+		{"GET /api/v1/limits", a.listLimits, false},
+		{"DELETE /api/v1/limits/{name}", a.resetLimit, false},
+
 		{"GET /api/v1/roles", a.listRoles, false},
 		{"PUT /api/v1/roles/{name}", a.putRole, false},
 		{"DELETE /api/v1/roles/{name}", a.deleteRole, false},

@@ -23,6 +23,7 @@ import (
 	"durward/internal/control"
 	"durward/internal/edge/mcpedge"
 	"durward/internal/identity"
+	"durward/internal/limit"
 	"durward/internal/pipeline"
 	"durward/internal/session"
 	"durward/internal/snapshot"
@@ -48,6 +49,7 @@ type Gateway struct {
 
 	store     *store.DB
 	records   *audit.Log
+	counters  *limit.Memory
 	upstreams *upstream.Set
 	pipeline  *pipeline.Gateway
 	keeper    *snapshot.Keeper
@@ -76,7 +78,7 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 	g.jobs, run = errgroup.WithContext(run)
 	g.cancel, g.failed = cancel, run.Done()
 	for _, step := range []func(context.Context) error{
-		g.openState, g.openRecords, g.connect, g.decide, g.take, g.listen,
+		g.openState, g.openRecords, g.count, g.connect, g.decide, g.take, g.listen,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, g.Shutdown(ctx))
@@ -84,6 +86,7 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 	}
 	g.jobs.Go(func() error { return g.pipeline.Run(run) })
 	g.jobs.Go(func() error { return g.keeper.Run(run) })
+	g.jobs.Go(func() error { return g.saveCounters(run) })
 	if cfg.Path != "" {
 		g.jobs.Go(func() error { return g.watchFile(run) })
 	}
@@ -130,7 +133,7 @@ func (g *Gateway) decide(context.Context) error {
 	g.pipeline, err = pipeline.New(pipeline.Options{
 		Log: g.opts.Log, Pepper: g.store.Pepper(), Upstreams: g.upstreams, Records: g.records,
 		Sessions: session.NewTable(session.Options{PerAgent: g.cfg.Limits.Sessions, Idle: g.cfg.Limits.SessionIdle}),
-		Server:   serverInfo(g.opts.Version),
+		Server:   serverInfo(g.opts.Version), Counter: g.counters,
 	})
 	if err != nil {
 		return err

@@ -58,6 +58,7 @@ func (b *builder) build() *Config {
 	b.anonymous()
 	b.keys()
 	b.guard()
+	b.limits()
 	return &b.out
 }
 

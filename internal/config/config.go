@@ -42,6 +42,7 @@ type Config struct {
 	Reads       string // batched, durable
 	Guard       durward.Guard
 	Limits      Limits
+	Usage       durward.Limits // what may be used
 	// AllowedOrigins and AllowedHosts are in lower case.
 	AllowedOrigins []string
 	AllowedHosts   []string
@@ -163,6 +164,7 @@ func (c *Config) Declared(hash func(secret string) [32]byte) *durward.Snapshot {
 		Record:    c.Record,
 		Reads:     c.Reads,
 		Guard:     c.Guard,
+		Limits:    c.Usage,
 	}
 	for _, k := range c.Keys {
 		secret := k.Secret.Reveal()

@@ -20,7 +20,7 @@ type file struct {
 	Roles          map[string]role         `key:"roles" names:"role" doc:"What may be called; an agent has the rules of its roles."`
 	Guard          guard                   `key:"guard" doc:"How calls and replies are inspected, and what findings do."`
 	Record         record                  `key:"record" doc:"What the audit log keeps, and how."`
-	Limits         limits                  `key:"limits" doc:"Bounds of requests and sessions."`
+	Limits         limits                  `key:"limits" doc:"Bounds of requests and sessions, and how much may be used."`
 	AllowedOrigins []origin                `key:"allowed_origins" doc:"Origins of web pages that may call, besides the gateway's own. On loopback those of other servers on this machine may, too, unless there is an anonymous agent."`
 	AllowedHosts   []host                  `key:"allowed_hosts" doc:"Host names by which the gateway may be reached, besides those it listens on."`
 	ForceAnonymous flag                    `key:"force_anonymous" doc:"Allow an anonymous agent although a listener is not loopback: anybody who reaches it may call."`
@@ -49,6 +49,7 @@ type server struct {
 	Arguments word             `key:"arguments" words:"enforce|report|off" doc:"How arguments are checked against the tool's schema."`
 	Record    word             `key:"record" words:"off|digest|redacted|full" doc:"What the audit log keeps of arguments."`
 	Disabled  flag             `key:"disabled" doc:"Keep it out of use."`
+	Limits    upstreamBounds   `key:"limits" doc:"How much all agents together may use of it."`
 
 	OpenAPI later `key:"openapi" doc:"Turning an OpenAPI description into tools is not available yet."`
 	EnvFile later `key:"envFile" doc:"Files of variables are not read; use env with \"${file:path}\" values."`
@@ -88,12 +89,15 @@ type agent struct {
 	Roles     []name  `key:"roles" doc:"The roles whose rules apply; none allows nothing."`
 	Anonymous flag    `key:"anonymous" doc:"Who calls without a credential is this agent."`
 	Disabled  flag    `key:"disabled" doc:"Refuse all its calls."`
+	Limits    bounds  `key:"limits" doc:"How much the agent may use."`
 	Compat    word    `key:"compat" words:"strict|tolerant" doc:"Whether mistakes of its client in the protocol are overlooked where they leave no doubt of what is meant."`
 }
 
 type role struct {
 	Allow []pattern `key:"allow" doc:"Patterns of <upstream>__<name> that may be called; * stands for any characters."`
 	Deny  []pattern `key:"deny" doc:"Patterns that may not be called; deny wins."`
+
+	Limits bounds `key:"limits" doc:"How much each agent with the role may use, for itself."`
 }
 
 type guard struct {
@@ -152,6 +156,10 @@ type limits struct {
 	DrainTimeout  duration `key:"drain_timeout" doc:"How long calls may go on at shutdown."`
 	Sessions      count    `key:"sessions" doc:"Live sessions of one agent."`
 	SessionIdle   duration `key:"session_idle" doc:"A session that is unused for so long ends."`
+
+	Rules  []limitRule     `key:"rules" doc:"Limits of calls, bytes and cost, and what they are counted by."`
+	Prices map[string]cost `key:"prices" names:"pattern" doc:"What a call costs, by pattern of <upstream>__<name>; the most specific pattern counts, and what none matches costs 1."`
+	Zone   zone            `key:"zone" doc:"The time zone in which days and months begin; UTC when absent."`
 }
 
 type logging struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -105,13 +106,24 @@ func printed(v reflect.Value) (out any, ok bool) {
 		return int(x), x != 0
 	case flag:
 		return bool(x), bool(x)
+	case rate:
+		return x.text, x.n != 0
+	case quota:
+		return x.text, x.n != 0
+	case volume:
+		return x.text, x.n != 0
+	case budget:
+		return x.text, x.n != 0
+	case cost:
+		n, err := strconv.Atoi(string(x))
+		return n, err == nil
 	case secrets:
 		return "[redacted]", len(x) > 0
 	case loose:
 		return "[redacted]", !v.IsZero()
 	case link:
 		return withoutQuery(string(x)), x != ""
-	case word, guardMode, carrier, text, name, pattern, path, address, origin, host:
+	case word, guardMode, carrier, text, name, pattern, path, address, origin, host, dimension, zone:
 		return v.String(), !v.IsZero()
 	}
 	return nil, false

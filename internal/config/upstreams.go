@@ -51,6 +51,7 @@ func (b *builder) upstream(at, name string, in *server, timeout time.Duration) d
 	if in.CWD != "" && in.Dir != "" && in.CWD != in.Dir {
 		b.failAt(at+".dir", "differs from cwd", "keep one of them")
 	}
+	b.upstreamLimits(at, name, &in.Limits)
 	return durward.Upstream{
 		Name:      name,
 		Command:   b.program(string(in.Command)),

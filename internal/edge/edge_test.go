@@ -351,7 +351,7 @@ func TestErrors(t *testing.T) {
 	if got := edge.RetryAfter(e); got != "2" {
 		t.Errorf("RetryAfter(1.5s) = %s, want 2", got)
 	}
-	if got := string(edge.RPC(e).Data); got != `{"reason":"endpoint_unknown"}` {
+	if got := string(edge.RPC(e).Data); got != `{"reason":"endpoint_unknown","retryAfterMs":1500}` {
 		t.Errorf("data = %s", got)
 	}
 }

@@ -114,7 +114,7 @@ func forbidden(msg string) *durward.Error {
 const (
 	corsMethods = "GET, POST, DELETE, OPTIONS"
 	corsHeaders = "Authorization, X-API-Key, Content-Type, Accept, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID, Traceparent, Tracestate"
-	corsExposed = "Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID, WWW-Authenticate, Retry-After"
+	corsExposed = "Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID, WWW-Authenticate, Retry-After, RateLimit, RateLimit-Policy"
 	corsMaxAge  = "600"
 	paramHeader = "mcp-param-"
 )

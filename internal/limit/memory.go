@@ -365,6 +365,22 @@ func (m *Memory) Reset(name, of string) int {
 	return n
 }
 
+// Known reports whether anything is counted for a limit.
+func (m *Memory) Known(name string) bool {
+	for i := range m.parts {
+		p := &m.parts[i]
+		p.mu.RLock()
+		for _, c := range p.cells {
+			if c.spec.Load().says.Name == name {
+				p.mu.RUnlock()
+				return true
+			}
+		}
+		p.mu.RUnlock()
+	}
+	return false
+}
+
 // Saver keeps counters from one run to the next.
 type Saver interface {
 	Counters(ctx context.Context) (map[string][]byte, error)

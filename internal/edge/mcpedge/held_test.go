@@ -52,7 +52,7 @@ func TestBytesThatWaitOnOneLinkAreBounded(t *testing.T) {
 			p.send(t, large("1", "wait"))
 			<-p.begun
 			p.send(t, call("2", "echo"))
-			p.wants(t, `{"jsonrpc":"2.0","id":2,"error":{"code":503,"message":"The requests that wait on this connection are too large together; wait for answers.","data":{"reason":"overloaded"}}}`)
+			p.wants(t, `{"jsonrpc":"2.0","id":2,"error":{"code":503,"message":"The requests that wait on this connection are too large together; wait for answers.","data":{"reason":"overloaded","retryAfterMs":1000}}}`)
 			p.release <- struct{}{}
 			p.wants(t, `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"released"}]}}`)
 			synctest.Wait()

@@ -227,7 +227,7 @@ func TestStdioQueuesRequests(t *testing.T) {
 			t.Errorf("%d calls run, want 2", n)
 		}
 		p.send(t, body)
-		p.wants(t, `{"jsonrpc":"2.0","id":"w","error":{"code":503,"message":"Too many requests wait on this connection; wait for answers.","data":{"reason":"overloaded"}}}`)
+		p.wants(t, `{"jsonrpc":"2.0","id":"w","error":{"code":503,"message":"Too many requests wait on this connection; wait for answers.","data":{"reason":"overloaded","retryAfterMs":1000}}}`)
 		close(p.release)
 		for range 8 {
 			p.wants(t, `{"jsonrpc":"2.0","id":"w","result":{"resultType":"complete","content":[{"type":"text","text":"released"}]}}`)

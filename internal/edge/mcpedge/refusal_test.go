@@ -38,7 +38,7 @@ func TestRequestsThatALinkTurnsAwayAreRecorded(t *testing.T) {
 		}
 		synctest.Wait()
 		p.send(t, body)
-		p.wants(t, `{"jsonrpc":"2.0","id":"w","error":{"code":503,"message":"Too many requests wait on this connection; wait for answers.","data":{"reason":"overloaded"}}}`)
+		p.wants(t, `{"jsonrpc":"2.0","id":"w","error":{"code":503,"message":"Too many requests wait on this connection; wait for answers.","data":{"reason":"overloaded","retryAfterMs":1000}}}`)
 		p.send(t, `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"w"}}`)
 		synctest.Wait()
 		got := p.refusals()
