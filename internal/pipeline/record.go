@@ -145,7 +145,7 @@ func (t *transit) outcome(reply durward.Reply, err error) durward.Outcome {
 		return durward.OutcomeError
 	case t.verdict.Denies():
 		return durward.OutcomeRefused
-	case isToolError(reply.Result):
+	case t.call.Method == mcpwire.MethodToolsCall && isToolError(reply.Result): // a long list is not searched for it
 		return durward.OutcomeToolError
 	}
 	return durward.OutcomeOK
