@@ -25,22 +25,18 @@ func Splice(raw []byte, edits ...Edit) []byte {
 		return raw
 	}
 	slices.SortStableFunc(edits, func(a, b Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
-	size, last := len(raw), 0
+	pieces, last := make([][]byte, 0, fewEdits), 0
 	for _, e := range edits {
 		if e.Span.Start < last || e.Span.End < e.Span.Start || e.Span.End > len(raw) {
 			panic(fmt.Sprintf("mcpwire: edit %v of %d bytes does not fit", e.Span, len(raw)))
 		}
-		size += len(e.New) - (e.Span.End - e.Span.Start)
+		pieces = append(pieces, raw[last:e.Span.Start], e.New)
 		last = e.Span.End
 	}
-	out := make([]byte, 0, size)
-	last = 0
-	for _, e := range edits {
-		out = append(append(out, raw[last:e.Span.Start]...), e.New...)
-		last = e.Span.End
-	}
-	return append(out, raw[last:]...)
+	return bytes.Join(append(pieces, raw[last:]), nil) // whose memory is not cleared before
 }
+
+const fewEdits = 9 // pieces that need no memory of their own
 
 // SetField returns obj with the value of a key at the top replaced, or with
 // the member added at the front.
@@ -72,19 +68,19 @@ func keepFields(obj []byte, keep func(rawKey []byte) bool) []byte {
 	if !drops(obj, keep) {
 		return obj
 	}
-	out := append(make([]byte, 0, len(obj)), '{')
+	pieces := append(make([][]byte, 0, fewEdits), []byte("{"))
 	from := skipSpace(obj, 0) + 1
 	for m := range members(obj) {
 		stop := skipSpace(obj, m.value.End)
 		if keep(m.rawKey(obj)) {
-			if len(out) > 1 {
-				out = append(out, ',')
+			if len(pieces) > 1 {
+				pieces = append(pieces, []byte(","))
 			}
-			out = append(out, obj[from:stop]...)
+			pieces = append(pieces, obj[from:stop])
 		}
 		from = stop + 1
 	}
-	return append(out, '}')
+	return bytes.Join(append(pieces, []byte("}")), nil)
 }
 
 func drops(obj []byte, keep func([]byte) bool) bool {
