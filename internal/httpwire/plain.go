@@ -19,7 +19,8 @@ import (
 // plain speaks HTTP/1.1 without TLS over connections of its own. One goroutine
 // writes the request and reads the response, where the standard transport
 // hands both to others: on a hop between machines of one network that is a
-// third of its cost (ADR 0006). Responses are parsed by net/http.
+// third of its cost (ADR 0006). Responses are parsed by net/http, but for those
+// that leave nothing to interpret (simple.go).
 type plain struct {
 	dialer        net.Dialer
 	headerTimeout time.Duration
@@ -126,16 +127,16 @@ func (p *plain) exchange(ctx context.Context, conn *plainConn, r *Request) (res 
 	}
 	// A server may answer, and close, before it has read all of a request: its
 	// answer says more than our write error.
-	head, headErr := p.readHead(conn)
+	head, headErr := p.readHead(ctx, conn)
 	if headErr != nil {
 		stop()
 		return nil, false, errors.Join(headErr, err)
 	}
-	body := &plainBody{of: head.Body, conn: conn, pool: p, stop: stop, keep: err == nil && !head.Close}
-	if head.ContentLength == 0 {
+	body := &plainBody{of: head.body, conn: conn, pool: p, stop: stop, keep: err == nil && !head.close}
+	if head.length == 0 {
 		body.end()
 	}
-	return &Response{Status: head.StatusCode, Header: head.Header, Body: body, ContentLength: head.ContentLength}, false, nil
+	return &Response{Status: head.status, Header: head.header, Body: body, ContentLength: head.length}, false, nil
 }
 
 // compose writes the head of a request into the connection's buffer. What a
@@ -181,25 +182,45 @@ func (c *plainConn) send(body [][]byte) (sent int64, err error) {
 	return pieces.WriteTo(c.Conn)
 }
 
-func (p *plain) readHead(conn *plainConn) (*http.Response, error) {
-	if err := conn.SetReadDeadline(time.Now().Add(p.headerTimeout)); err != nil {
-		return nil, err
+// head is what comes before the body of a response.
+type head struct {
+	status int
+	header http.Header
+	length int64 // -1 when it is not announced
+	close  bool  // the connection ends with this response
+	body   io.Reader
+}
+
+// readHead reads the head of a response, within the time and the size for it.
+func (p *plain) readHead(ctx context.Context, conn *plainConn) (head, error) {
+	limit := time.Now().Add(p.headerTimeout)
+	if until, ok := ctx.Deadline(); !ok || until.After(limit) { // else the context is the tighter bound
+		if err := conn.SetReadDeadline(limit); err != nil {
+			return head{}, err
+		}
+		defer func() { _ = conn.SetReadDeadline(time.Time{}) }() // a connection where this fails fails to be read
 	}
 	conn.head.left = p.maxHeader
+	defer func() { conn.head.left = -1 }()
+	if _, err := conn.in.Peek(1); err != nil {
+		return head{}, headError(err)
+	}
+	if h, ok := conn.simpleHead(); ok {
+		return h, nil
+	}
 	for range maxInterim {
-		head, err := http.ReadResponse(conn.in, nil)
+		res, err := http.ReadResponse(conn.in, nil)
 		if err != nil {
-			return nil, headError(err)
+			return head{}, headError(err)
 		}
-		if head.StatusCode >= http.StatusOK {
-			conn.head.left = -1
-			return head, conn.SetReadDeadline(time.Time{})
+		if res.StatusCode >= http.StatusOK {
+			return head{status: res.StatusCode, header: res.Header, length: res.ContentLength, close: res.Close, body: res.Body}, nil
 		}
-		if head.StatusCode == http.StatusSwitchingProtocols {
-			return nil, errors.New("the server switched protocols, which was not asked for")
+		if res.StatusCode == http.StatusSwitchingProtocols {
+			return head{}, errors.New("the server switched protocols, which was not asked for")
 		}
 	}
-	return nil, errors.New("the server keeps sending interim responses")
+	return head{}, errors.New("the server keeps sending interim responses")
 }
 
 func headError(err error) error {
@@ -291,7 +312,7 @@ func (p *plain) close() {
 // plainBody gives the connection back when the body was read to its end, and
 // closes it otherwise.
 type plainBody struct {
-	of   io.ReadCloser
+	of   io.Reader
 	conn *plainConn
 	pool *plain
 	stop func() bool
