@@ -71,7 +71,7 @@ func (s *server) explain(outer, ctx context.Context, err error) *durward.Error {
 	switch {
 	case errors.As(err, &ready):
 		return ready
-	case errors.Is(outer.Err(), context.Canceled):
+	case errors.Is(outer.Err(), context.Canceled) && !errors.Is(context.Cause(outer), context.DeadlineExceeded):
 		return &durward.Error{Code: durward.Cancelled, Reason: durward.ReasonCancelled, Message: "The call was cancelled.", Err: err}
 	case ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded):
 		return s.timedOut(err)

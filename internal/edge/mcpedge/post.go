@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // streamable answers at /mcp and /mcp/{name}.
@@ -174,10 +175,9 @@ func (p *post) legacyRequest() {
 	if !p.admit() {
 		return
 	}
-	ctx, stop := context.WithTimeout(p.face.base, p.face.opts.CallTime) // a connection that closes says nothing
-	defer stop()
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(p.face.base) // a connection that closes says nothing
 	defer cancel(nil)
+	defer time.AfterFunc(p.face.opts.CallTime, func() { cancel(context.DeadlineExceeded) }).Stop()
 	p.answer(ctx, cancel)
 }
 
