@@ -9,6 +9,8 @@ type group struct {
 	urgent bool   // somebody waits
 	must   bool   // somebody waits for durability
 
+	rouseAt int // how many records the writer waits for; 0 when it does not
+
 	done  chan struct{} // closed when first or err is known
 	first uint64        // sequence number of the first record
 	err   error
@@ -35,7 +37,7 @@ func (g *group) add(body []byte, mode Mode) (place int, rouse bool) {
 	g.modes = append(g.modes, mode)
 	g.urgent = g.urgent || mode != Batched
 	g.must = g.must || mode == Durable
-	return place, place == 0 || g.pressing() != before
+	return place, place == 0 || place+1 == g.rouseAt || g.pressing() != before
 }
 
 // pressing says that the group should be written without delay.

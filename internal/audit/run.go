@@ -20,7 +20,19 @@ type runner struct {
 	backoff time.Duration
 	since   time.Time // of the sickness
 	parting int       // how often a closing log tried to recover
+
+	took    time.Duration // by the last group that had to be durable
+	expect  int           // records that will soon have come, as far as the last group tells
+	lingers time.Time     // until when the writer waits for them; zero when it does not
 }
+
+// A group waits for those who are likely to come while the group before it was
+// synced: one sync for all of them costs each of them less. It waits no longer
+// than a sync takes, and only where there are many.
+const (
+	crowd     = 8                    // records in flight from which on waiting pays
+	lingerMax = 2 * time.Millisecond // longer than the sync of any disk that is worth it
+)
 
 // partings is how often a log that shall close tries to recover before it
 // gives up what is queued.
@@ -61,6 +73,9 @@ func (r *runner) step(timer *time.Timer) bool {
 		case sick != nil:
 			timer.Reset(r.retryAt.Sub(now))
 			return true
+		case !empty && pressing && !closing && r.linger(now):
+			timer.Reset(r.lingers.Sub(now))
+			return true
 		case !empty && (pressing || closing || !now.Before(r.flushAt)):
 			r.flush()
 		case r.w.unsynced() && (closing || !now.Before(r.syncAt)):
@@ -72,6 +87,23 @@ func (r *runner) step(timer *time.Timer) bool {
 			return true
 		}
 	}
+}
+
+// linger reports whether the queue shall wait for more records.
+func (r *runner) linger(now time.Time) bool {
+	if r.expect < crowd {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	enough := r.expect - r.expect/4
+	if len(r.queue.ends) >= enough {
+		return false
+	}
+	if r.lingers.IsZero() {
+		r.lingers, r.queue.rouseAt = now.Add(min(r.took, lingerMax)), enough
+	}
+	return now.Before(r.lingers)
 }
 
 // next is how long nothing is due unless somebody calls.
@@ -93,11 +125,13 @@ func (r *runner) flush() {
 	r.flushAt = time.Time{}
 	rested := !r.w.unsynced()
 	first := r.w.seq + 1
+	began := time.Now()
 	err := r.disk(func() error { return r.w.commit(g) })
 	if err != nil {
 		r.fail(g, err)
 		return
 	}
+	r.foresee(g, time.Since(began))
 	if rested {
 		r.syncAt = time.Now().Add(r.opts.SyncEvery)
 	}
@@ -106,6 +140,17 @@ func (r *runner) flush() {
 	g.finish(first, nil)
 	r.spare = g
 	r.landed()
+}
+
+// foresee learns from a group how many will come next, and how long they may
+// be waited for.
+func (r *runner) foresee(g *group, took time.Duration) {
+	r.expect, r.lingers = 0, time.Time{}
+	if g.must {
+		r.mu.Lock()
+		r.took, r.expect = took, len(g.ends)+len(r.queue.ends)
+		r.mu.Unlock()
+	}
 }
 
 // take hands the queue to the writer and begins a new one.
