@@ -26,6 +26,7 @@ func main() {
 	if boot.Watchdog(os.Args) {
 		return
 	}
+	tendHeap()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second ^C ends at once
 	code := run(ctx, newApp(), os.Args[1:])
