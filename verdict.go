@@ -114,4 +114,17 @@ type Finding struct {
 	Score    float64 `json:"score,omitempty"`    // 0..1
 	Where    string  `json:"where,omitempty"`    // JSON Pointer or field name
 	Evidence string  `json:"evidence,omitempty"` // bounded, redacted
+	// Action is what the guard did about it: observe, flag, redact, hold, block.
+	Action string `json:"action,omitempty"`
+	// Would is what it would have done, were it not told to observe.
+	Would string `json:"would,omitempty"`
 }
+
+// The reasons of the guard.
+const (
+	ReasonGuardBlocked  Reason = "guard_blocked"  // a finding about the request; nothing was called
+	ReasonGuardHeld     Reason = "guard_held"     // the request has to be approved
+	ReasonGuardWithheld Reason = "guard_withheld" // the call was made, its reply is kept back
+	ReasonGuardRedacted Reason = "guard_redacted" // something was taken out
+	ReasonGuardFlagged  Reason = "guard_flagged"
+)

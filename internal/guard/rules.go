@@ -115,6 +115,12 @@ var rules = []Rule{
 	{"flow.exfiltration", VectorExfiltration, "MCP10", "critical", Block, 0.3, 0.75, "Private data leaves by this call."},
 	{"flow.trifecta", VectorExfiltration, "MCP10", "high", Hold, 0.3, 0.55, "Strangers' text, private data and a way out meet."},
 	{"flow.provenance", VectorExfiltration, "MCP06", "high", Hold, 0.3, 0.55, "A stranger's text decided what this call does."},
+	{"flow.destination", VectorExfiltration, "MCP10", "high", Block, 0.3, 0.5, "The call sends to somebody who is not on the list of its tool."},
+	{"flow.egress", VectorExfiltration, "MCP10", "high", Hold, 0.3, 0.5, "More leaves than a conversation with private data may send."},
+	{"secret.honeytoken", VectorSecrets, "MCP01", "critical", Block, 0.3, 0.5, "A planted value, which nobody has a reason to use."},
+	{"arguments.secret", VectorSecrets, "MCP01", "high", Block, 0.3, 0.95, "A credential in a field that was not declared to take one."},
+	{"arguments.personal", VectorSecrets, "MCP10", "low", Observe, 0.3, 0.5, "Personal data in arguments."},
+	{"guard.classifier", VectorInjection, "MCP06", "high", Hold, 0.3, 0.5, "The external classifier calls it an attack."},
 	{"elicitation.secret", VectorSecrets, "MCP01", "critical", Block, 0.3, 0.5, "The server asks for a credential."},
 	{"guard.partial", VectorInjection, "MCP06", "medium", Flagged, 0.1, 0.5, "Not everything was inspected."},
 }

@@ -93,6 +93,19 @@ func Text(value []byte) (string, bool) {
 	return rawText(text), true
 }
 
+// AppendText appends what a JSON string says to dst; false when the value is
+// none.
+func AppendText(dst, value []byte) ([]byte, bool) {
+	text, ok := inner(value)
+	if !ok {
+		return dst, false
+	}
+	if bytes.IndexByte(text, '\\') < 0 {
+		return append(dst, text...), true
+	}
+	return appendText(dst, text), true
+}
+
 // IsText reports whether the value is a string that says want, without allocating.
 func IsText(value []byte, want string) bool {
 	text, ok := inner(value)

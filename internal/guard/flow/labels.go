@@ -1,0 +1,61 @@
+package flow
+
+import (
+	"bytes"
+	"net/url"
+	"strings"
+
+	"durward/internal/guard/carrier"
+)
+
+// Seen tells what a session has seen so far.
+func (s *Session) Seen() (untrusted bool, private Class) { return s.seen.untrusted, s.seen.private }
+
+// Targets lists whom and what the arguments of a call are aimed at, in lower
+// case: e-mail addresses, hosts, and the values of fields that name an aim.
+func Targets(args []byte) []string {
+	var aimed, other []string
+	carrier.Walk(args, func(path []string, value []byte, key bool) {
+		if key || len(value) == 0 {
+			return
+		}
+		if aims(strings.ToLower(innermost(path))) {
+			aimed = append(aimed, targets(value, true)...)
+		} else if len(value) < 256 {
+			other = append(other, targets(value, false)...)
+		}
+	})
+	if len(aimed) > 0 {
+		return aimed
+	}
+	return other
+}
+
+// targets are the addresses and hosts in a value; the value itself when it
+// names an aim and has none.
+func targets(value []byte, aim bool) (out []string) {
+	eachAddress(value, func(a []byte) { out = append(out, string(a)) })
+	for rest := value; ; {
+		i := bytes.Index(rest, []byte("://"))
+		if i < 0 {
+			break
+		}
+		if u, err := url.Parse("x" + string(until(rest[i:]))); err == nil && u.Hostname() != "" {
+			out = append(out, strings.ToLower(u.Hostname()))
+		} else {
+			out = append(out, strings.ToLower(string(until(rest[i:])))) // an address that cannot be read is none of the allowed
+		}
+		rest = rest[i+3:]
+	}
+	if len(out) == 0 && aim {
+		out = append(out, strings.ToLower(string(bytes.TrimSpace(value))))
+	}
+	return out
+}
+
+func until(b []byte) []byte {
+	if i := bytes.IndexAny(b, " \t\r\n\"'<>"); i >= 0 {
+		return b[:i]
+	}
+	return b
+}

@@ -1,0 +1,187 @@
+package guard
+
+import (
+	"container/list"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"durward"
+	"durward/internal/guard/flow"
+)
+
+// Memory is what the guard knows beyond one message: conversations, what was
+// withheld, secrets that may be put back, and counts. All of it is bounded and
+// gone with the process. It is safe for concurrent use.
+type Memory struct {
+	now func() time.Time
+
+	mu            sync.Mutex // guards what follows
+	conversations map[string]*list.Element
+	recent        *list.List // of *Conversation, the latest first
+	tokens        map[string]token
+	order         []string // of tokens, oldest first
+	artefacts     shelf
+
+	counts [][counters]atomic.Uint64 // by rule, in the order of the table
+	index  map[string]int
+	read   atomic.Uint64 // messages
+	lost   atomic.Uint64 // conversations forgotten for want of room
+}
+
+// Bounds of the memory.
+const (
+	maxConversations = 1024 // at most about 200 KiB each
+	maxTokens        = 4096
+	maxTokenValue    = 16 << 10
+	tokenLife        = 24 * time.Hour
+)
+
+type token struct {
+	value string
+	until time.Time
+}
+
+// NewMemory returns an empty memory; now is its clock.
+func NewMemory(now func() time.Time) *Memory {
+	m := &Memory{
+		now: now, conversations: map[string]*list.Element{}, recent: list.New(), tokens: map[string]token{},
+		artefacts: shelf{all: map[string]*Artefact{}}, counts: make([][counters]atomic.Uint64, len(rules)), index: make(map[string]int, len(rules)),
+	}
+	for i, r := range rules {
+		m.index[r.ID] = i
+	}
+	return m
+}
+
+// Conversation is what one run of an agent has seen and sent.
+type Conversation struct {
+	key  string
+	last time.Time // guarded by the memory's mu
+
+	mu   sync.Mutex // guards what follows
+	flow *flow.Session
+	role flow.Role // of the operation that is judged
+	sent map[string]int64
+}
+
+// Conversation finds a conversation by its key, or begins it. One that was
+// idle for longer begins anew.
+func (m *Memory) Conversation(key string, idle time.Duration) *Conversation {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	if e := m.conversations[key]; e != nil {
+		c := e.Value.(*Conversation)
+		if now.Sub(c.last) < idle {
+			c.last = now
+			m.recent.MoveToFront(e)
+			return c
+		}
+		m.drop(e)
+	}
+	for m.recent.Len() >= maxConversations {
+		m.drop(m.recent.Back())
+		m.lost.Add(1)
+	}
+	c := &Conversation{key: key, last: now, sent: map[string]int64{}}
+	c.flow = flow.New(func(string, string) flow.Role { return c.role })
+	m.conversations[key] = m.recent.PushFront(c)
+	return c
+}
+
+// End forgets a conversation, when its session is over.
+func (m *Memory) End(key string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e := m.conversations[key]; e != nil {
+		m.drop(e)
+	}
+}
+
+func (m *Memory) drop(e *list.Element) {
+	m.recent.Remove(e)
+	delete(m.conversations, e.Value.(*Conversation).key)
+}
+
+// Judge tells whether a call may carry its arguments where it would, after
+// what the conversation has seen.
+func (c *Conversation) Judge(s *Scope, args []byte) *Seen {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !s.role.Sink && !s.role.Acts {
+		return nothing
+	}
+	v := &Seen{Effect: durward.Allow}
+	allowed := s.destinations(v, args)
+	c.role = s.role
+	for _, f := range c.flow.Call(s.op.Upstream, s.op.Name, args) {
+		if allowed && (f.Rule != "exfiltration" || f.Score <= onlySecret) {
+			continue // the operator says that data may go there
+		}
+		r := rule("flow." + f.Rule)
+		s.take(v, durward.Finding{Rule: r.ID, Vector: r.Vector, Severity: r.Severity, Score: round(f.Score), Where: f.Where, Evidence: f.What}, durward.Deny)
+		v.Score = max(v.Score, f.Score)
+	}
+	c.egress(s, v, len(args))
+	return v
+}
+
+// onlySecret is above what the leak of anything but a secret scores.
+const onlySecret = 0.9
+
+// egress counts what leaves after private data was seen.
+func (c *Conversation) egress(s *Scope, v *Seen, n int) {
+	most := s.policy.settings.Egress
+	if _, private := c.flow.Seen(); most <= 0 || private < flow.Internal || !s.role.Sink {
+		return
+	}
+	if c.sent[s.op.Upstream] += int64(n); c.sent[s.op.Upstream] > most {
+		r := rule("flow.egress")
+		s.take(v, durward.Finding{Rule: r.ID, Vector: r.Vector, Severity: r.Severity, Score: 0.9, Evidence: "more than the budget of this conversation leaves by " + s.op.Upstream}, durward.Deny)
+	}
+}
+
+// Heard takes note of what an agent got to read.
+func (c *Conversation) Heard(s *Scope, reply []byte, orders float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.trust == "trusted" {
+		orders = 0
+	}
+	c.role = s.role
+	for _, text := range spoken(reply) {
+		c.flow.Result(s.op.Upstream, s.op.Name, text, orders)
+	}
+}
+
+// Keep remembers what tokens stand for, for calls of the same agent to the
+// same upstream.
+func (m *Memory) Keep(agent, upstream string, secrets []Secret) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	until := m.now().Add(tokenLife)
+	for _, s := range secrets {
+		if len(s.Value) > maxTokenValue {
+			continue
+		}
+		key := agent + "\x00" + upstream + "\x00" + s.Token
+		if _, ok := m.tokens[key]; !ok {
+			m.order = append(m.order, key)
+		}
+		m.tokens[key] = token{s.Value, until}
+	}
+	for len(m.order) > maxTokens {
+		delete(m.tokens, m.order[0])
+		m.order = m.order[1:]
+	}
+}
+
+// Reveal tells what a token stands for, to the agent and upstream that it was
+// made for.
+func (m *Memory) Reveal(agent, upstream, name string) (string, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, ok := m.tokens[agent+"\x00"+upstream+"\x00"+name]
+	return t.value, ok && m.now().Before(t.until)
+}

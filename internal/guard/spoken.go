@@ -1,0 +1,47 @@
+package guard
+
+import "durward/internal/mcpwire"
+
+// spoken are the texts of a reply that a model gets to read, decoded, and the
+// structured content unless a text seems to say the same.
+func spoken(reply []byte) [][]byte {
+	var out [][]byte
+	for _, member := range []string{"content", "contents", "messages"} {
+		list, ok := mcpwire.Field(reply, member)
+		if !ok || !mcpwire.IsArray(list) {
+			continue
+		}
+		for item := range mcpwire.Elements(list) {
+			out = spokenItem(out, item, 0)
+		}
+	}
+	said := 0
+	for _, text := range out {
+		said += len(text)
+	}
+	if s, ok := mcpwire.Field(reply, "structuredContent"); ok && said < len(s)/2 {
+		out = append(out, s)
+	}
+	return out
+}
+
+// spokenItem takes the text of a content item, of its resource, or of the
+// content of a message.
+func spokenItem(out [][]byte, item []byte, depth int) [][]byte {
+	if depth > 2 || !mcpwire.IsObject(item) || len(out) >= mostSpoken {
+		return out
+	}
+	if text, ok := mcpwire.Field(item, "text"); ok {
+		if b, ok := mcpwire.AppendText(nil, text); ok && len(b) > 0 {
+			return append(out, b)
+		}
+	}
+	for _, member := range []string{"resource", "content"} {
+		if inner, ok := mcpwire.Field(item, member); ok {
+			out = spokenItem(out, inner, depth+1)
+		}
+	}
+	return out
+}
+
+const mostSpoken = 64
