@@ -16,13 +16,13 @@ const maxURIs = 500
 // list changes while somebody listens, and the resources it subscribed to. The
 // watch behind it is open only while there is either.
 type interest struct {
-	mu     sync.Mutex // guards what follows; held while the gateway is asked
-	uris   []string
-	watch  durward.Watch
-	reader chan struct{} // closed when a newer stream takes over
-	gap    bool          // there was no watch since the last reader left
-	wait   *time.Timer   // for the reader to come back
-	ended  bool
+	mu      sync.Mutex // guards what follows; held while the gateway is asked
+	uris    []string
+	watch   durward.Watch
+	hearers []*hearer   // the newest is the last
+	gap     bool        // there was no watch since somebody heard
+	wait    *time.Timer // for an agent to come back
+	ended   bool
 }
 
 // subscribe adds a resource.
@@ -59,37 +59,71 @@ func (i *interest) unsubscribe(ctx context.Context, uri string) {
 	i.settle(ctx)
 }
 
-// listen makes the caller the one who hears; a reader before it is told by the
-// closing of taken. gap tells that there may have been news for nobody.
-func (i *interest) listen(ctx context.Context, gw Gateway, c *durward.Call) (events <-chan durward.Event, taken chan struct{}, gap bool, err error) {
+// hearer is one stream on which a session's agent could hear the news. They go
+// to the newest; when that is gone, to the one before it.
+type hearer struct{ moved chan struct{} } // closed when whose turn it is has changed
+
+// maxHearers bounds the streams of one session that only listen.
+const maxHearers = 4
+
+// listen adds a stream. gap tells that there may have been news for nobody.
+func (i *interest) listen(ctx context.Context, gw Gateway, c *durward.Call) (h *hearer, gap bool, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.ended {
-		return nil, nil, false, sessionGone()
-	}
 	if err := i.follow(ctx, gw, c); err != nil {
-		return nil, nil, false, err
+		return nil, false, err
 	}
 	if i.wait != nil {
 		i.wait.Stop()
 	}
-	if i.reader != nil {
-		close(i.reader)
+	h = &hearer{moved: make(chan struct{})}
+	i.pass()
+	if i.hearers = append(i.hearers, h); len(i.hearers) > maxHearers {
+		close(i.hearers[0].moved)
+		i.hearers = slices.Delete(i.hearers, 0, 1)
 	}
-	i.reader = make(chan struct{})
 	gap, i.gap = i.gap, false
-	return i.watch.Events(), i.reader, gap, nil
+	return h, gap, nil
 }
 
-// leave ends a listen; taken tells which. The watch goes on for a while, and
-// what it hears waits for the next reader.
-func (i *interest) leave(taken chan struct{}, most time.Duration) {
+// pass tells the newest stream that its turn is over, or has come. Called with
+// mu held.
+func (i *interest) pass() {
+	if n := len(i.hearers); n > 0 {
+		close(i.hearers[n-1].moved)
+		i.hearers[n-1].moved = make(chan struct{})
+	}
+}
+
+// turn returns where a stream hears the news, nil when it is not its turn, and
+// what is closed when that changes; false when it is to end.
+func (i *interest) turn(h *hearer) (events <-chan durward.Event, moved <-chan struct{}, ok bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.reader != taken {
+	at := slices.Index(i.hearers, h)
+	if at < 0 || i.watch == nil {
+		return nil, nil, false
+	}
+	if at == len(i.hearers)-1 {
+		events = i.watch.Events()
+	}
+	return events, h.moved, true
+}
+
+// leave takes a stream away. When it was the last, the watch goes on for a
+// while, and what it hears waits for the next.
+func (i *interest) leave(h *hearer, most time.Duration) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	at := slices.Index(i.hearers, h)
+	if at < 0 {
 		return
 	}
-	i.reader = nil
+	if i.hearers = slices.Delete(i.hearers, at, at+1); len(i.hearers) > 0 {
+		i.pass()
+		return
+	}
+	i.hearers = nil
 	if most == 0 || i.ended {
 		i.settle(context.Background())
 		return
@@ -135,6 +169,7 @@ func (i *interest) lost(events <-chan durward.Event) {
 	if i.watch != nil && i.watch.Events() == events {
 		i.watch.Close()
 		i.watch, i.gap = nil, true
+		i.pass()
 	}
 }
 
@@ -146,10 +181,10 @@ func (i *interest) end() {
 	if i.wait != nil {
 		i.wait.Stop()
 	}
-	if i.reader != nil {
-		close(i.reader)
-		i.reader = nil
+	for _, h := range i.hearers {
+		close(h.moved)
 	}
+	i.hearers = nil
 	i.settle(context.Background())
 }
 
@@ -169,7 +204,7 @@ func (i *interest) follow(ctx context.Context, gw Gateway, c *durward.Call) (err
 func (i *interest) settle(ctx context.Context) {
 	switch {
 	case i.watch == nil:
-	case i.reader == nil && len(i.uris) == 0:
+	case len(i.hearers) == 0 && len(i.uris) == 0:
 		i.watch.Close()
 		i.watch, i.gap = nil, true
 	default:

@@ -319,12 +319,16 @@ func (l *link) pump() {
 		return // told when the agent calls
 	}
 	t.attach(&l.conv)
-	events, taken, _, err := l.conv.interest.listen(l.ctx, l.face.gw, &t.call)
+	own, _, err := l.conv.interest.listen(l.ctx, l.face.gw, &t.call)
 	if err != nil {
 		l.face.opts.Log.Warn("agent hears no changes", "agent", t.call.Agent.Name, "err", err)
 		return
 	}
-	defer l.conv.interest.leave(taken, 0)
+	defer l.conv.interest.leave(own, 0)
+	events, _, ok := l.conv.interest.turn(own)
+	if !ok {
+		return
+	}
 	_ = l.face.hear(l.ctx, events, l.quit, func(e durward.Event) error {
 		l.out.news(mcpwire.AppendNotification(nil, e.Method, e.Params))
 		return nil

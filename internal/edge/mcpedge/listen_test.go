@@ -26,11 +26,24 @@ func TestStreamOfASession(t *testing.T) {
 	h.emit(fileUpdated)
 	w.wants(t, `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"file:///a"}}`)
 
+	// The newest of several has it, and each message goes to one (MCP 2025-11-25).
 	newest := h.stream(t, "GET", "/mcp", "", s)
-	w.wants(t, "EOF")
+	newest.event(t)
 	h.emit(toolsChanged)
 	newest.wants(t, toolsChangedMessage)
+	conns := h.server.Conns()
 	newest.leave()
+	soon(t, "the end of the newest", func() bool { return h.server.Conns() < conns })
+	h.emit(fileUpdated)
+	w.wants(t, `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"file:///a"}}`)
+
+	for range 4 { // but not of any number
+		last := h.stream(t, "GET", "/mcp", "", s)
+		last.event(t)
+		defer last.leave()
+	}
+	w.wants(t, "EOF")
+	h.do(t, "DELETE", "/mcp", "", s)
 	soon(t, "the end of the watch", func() bool { return h.watching() == 0 })
 }
 

@@ -53,25 +53,31 @@ func (h *hearing) resume(stream, after uint64) {
 	t.leave(own, err == nil && h.r.Context().Err() == nil)
 }
 
-// news is the stream of what belongs to no call. The newest one has it. An
-// agent that was here before hears what it missed.
+// news is a stream of what belongs to no call. An agent that was here before
+// hears what it missed.
 func (h *hearing) news(after uint64, again bool) {
 	interest := &h.conv.interest
-	events, taken, gap, err := interest.listen(h.r.Context(), h.face.gw, h.call)
+	own, gap, err := interest.listen(h.r.Context(), h.face.gw, h.call)
 	if err != nil {
 		sendRejection(h.r, err)
 		return
 	}
-	defer interest.leave(taken, h.face.opts.Return)
+	defer interest.leave(own, h.face.opts.Return)
 	out := beginEvents(h.r.Exchange)
 	if h.greet(out, after, again, gap) != nil {
 		return
 	}
-	err = h.face.hear(h.r.Context(), events, taken, func(e durward.Event) error { return h.tell(out, e) }, h.quiet(out))
-	if errors.Is(err, errWatchEnded) {
-		interest.lost(events)
+	for err == nil && !h.face.isDraining() {
+		events, moved, ok := interest.turn(own)
+		if !ok {
+			return
+		}
+		err = h.face.hear(h.r.Context(), events, moved, func(e durward.Event) error { return h.tell(out, e) }, h.quiet(out))
+		if errors.Is(err, errWatchEnded) {
+			interest.lost(events)
+		}
 	}
-	if err == nil && h.face.isDraining() && h.primes() {
+	if err == nil && h.primes() {
 		_ = out.send([][]byte{h.conv.memory.note(&h.face.kept, nil)}) // when to come back
 	}
 }
