@@ -100,6 +100,7 @@ type client struct {
 	session  string  // "" on 2026-07-28
 	level    string  // least level of log messages; "" never said
 	breaks   bool    // it loses its connections now and then
+	mute     bool    // it declares nothing
 	line     *duplex // in place of Streamable HTTP
 	work     sync.WaitGroup
 
@@ -161,6 +162,8 @@ func (c *client) id() string {
 // capabilities are all that the revision has.
 func (c *client) capabilities() string {
 	switch {
+	case c.mute:
+		return `{}`
 	case c.revision >= "2025-11-25":
 		return `{"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"roots":{}}`
 	case c.revision == "2025-06-18":

@@ -230,6 +230,33 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
+// TestMute: who declared nothing is asked nothing, whatever the server tries,
+// and the call ends one way or the other.
+func TestMute(t *testing.T) {
+	start := seed(t)
+	for _, r := range routes {
+		t.Run(r.name, func(t *testing.T) {
+			saw, g, _ := r.lay(t)
+			next := 0
+			for _, s := range speakers {
+				t.Run(s.String(), func(t *testing.T) {
+					c := s.connect(t, g, g.DataURL()+"/mcp/fixture", start, &client{mute: true})
+					for _, kind := range r.scripts(c, 0).kinds {
+						next++
+						sc := script{ID: next, Number: "1", Steps: []step{{Progress: next}, {Ask: []question{{kind, next*13 + 1}}}}}
+						ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+						h, err := c.play(ctx, sc)
+						cancel()
+						if got := saw.of(sc.ID); err != nil || len(h.Asked) > 0 || len(got.Answers) > 0 || got.Calls != 1 {
+							t.Errorf("%s: %v\n\theard %+v\n\tsaw %+v", show(sc), err, h, got)
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
 // cancelled has a script played that hangs, and gives it up.
 func cancelled(t *testing.T, c *client, saw *stage, s *scripts) {
 	t.Helper()
