@@ -87,7 +87,7 @@ func (s *server) attempt(ctx context.Context, r *Request, p durward.Peer) (durwa
 	if err != nil {
 		return durward.Reply{}, nil, err
 	}
-	defer release()
+	defer func() { s.leave(ctx, sl.line, release) }()
 	reply, f, err := s.exchange(ctx, r, sl.line, k.profile, p)
 	if sl.line.dead() || f != nil && f.misjudged() {
 		s.pool.drop(sl)

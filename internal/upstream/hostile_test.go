@@ -74,6 +74,9 @@ func serveHostile(kind string, args []string) int {
 		case mcpwire.MethodPing:
 			put(string(mcpwire.AppendResult(nil, m.ID, []byte("{}"))))
 		}
+		if kind == "late" && m.Method == mcpwire.NotifyCancelled {
+			put(`{"jsonrpc":"2.0","id":"late","method":"elicitation/create","params":{"message":"?","requestedSchema":{"type":"object"}}}`)
+		}
 		if m.Kind == mcpwire.Response {
 			answered += string(m.Raw)
 			if kind == "by capability" && len(byCapability()) > 0 {
@@ -139,7 +142,7 @@ func misbehave(kind string, _ []string, m *mcpwire.Message) {
 		put(ok)
 	case "by capability":
 		put(string(mcpwire.AppendResult(nil, m.ID, append(mcpwire.AppendQuote([]byte(`{"content":[{"type":"text","text":`), promises), "}]}"...))))
-	case "lanes":
+	case "lanes", "late":
 		if !strings.Contains(string(m.Params), "hang") {
 			put(string(mcpwire.AppendResult(nil, m.ID, fmt.Appendf(nil, `{"content":[{"type":"text","text":"pid %d"}]}`, os.Getpid()))))
 			return

@@ -3,12 +3,16 @@ package upstream
 import (
 	"context"
 	"time"
+
+	"durward/internal/mcpwire"
+	"durward/internal/upstream/link"
 )
 
 // Bounds of lines that are for one call at a time.
 const (
 	lanesMost = 8           // lines of one key at once
 	laneIdle  = time.Minute // after which one that is not the first is closed
+	fenceTime = 2 * time.Second
 )
 
 // Where a server may ask its client something on a stream that many calls
@@ -39,6 +43,23 @@ func (p *pool) take(ctx context.Context, k key, owner string) (*slot, func(), er
 		return nil, nil, err
 	}
 	return lane, func() { p.giveBack(lane) }, nil
+}
+
+// leave gives a line back after a call. What a server still says of a call
+// that was given up bears no mark, and would be taken for the next one's: a
+// question would be put to the wrong client. So the next call waits until the
+// server has answered a ping behind it; a server that does not is busy anyway.
+func (s *server) leave(ctx context.Context, l *line, release func()) {
+	if ctx.Err() == nil || !l.exclusive || l.dead() {
+		release()
+		return
+	}
+	s.pool.task(func() {
+		defer release()
+		fence, cancel := context.WithTimeout(s.ctx, fenceTime)
+		defer cancel()
+		_, _ = l.conn.Do(fence, &link.Call{ID: s.set.nextID(), Method: mcpwire.MethodPing, Own: true, Peer: hermit{}})
+	})
 }
 
 // takeLane waits for a lane and for its line.

@@ -141,3 +141,24 @@ func TestLanesWaitWhereNoProcessIsLeft(t *testing.T) {
 		t.Errorf("the call that waited got %s", text)
 	}
 }
+
+// What a server asks when its call was given up already is no question of the
+// call that comes next.
+func TestLateQuestionsAreNobodys(t *testing.T) {
+	late := lanes
+	late.Args = []string{"server", "late"}
+	s := newSet(t, func(o *upstream.Options) { o.Processes = 1 }, late)
+	for n := range 5 {
+		_, end := hang(t, s, inSession(1))
+		if e := durward.AsError(end()); e.Code != durward.Cancelled {
+			t.Fatalf("the hung call ended with %v", e)
+		}
+		p := &peer{answer: func(string, []byte) ([]byte, error) { return []byte(`{"action":"accept"}`), nil }}
+		if _, err := s.Do(brief(t), inSession(1).request(t, "up", mcpwire.MethodToolsCall, `{"name":"x","arguments":{}}`), p); err != nil {
+			t.Fatal(err)
+		}
+		if len(p.asked) > 0 {
+			t.Fatalf("call %d was asked %v, which belongs to the call before", n, p.asked)
+		}
+	}
+}

@@ -190,10 +190,21 @@ func (m *Mux) leave(id uint64) {
 	delete(m.flights, id)
 }
 
+// cancelTime is how long a call that was given up waits for its cancellation
+// to be written, so that what the caller does next comes after it.
+const cancelTime = 100 * time.Millisecond
+
 // cancel tells the server that nobody waits any more. initialize cannot be cancelled.
 func (m *Mux) cancel(c *Call) {
-	if c.Method != mcpwire.MethodInitialize {
-		m.aside(mcpwire.AppendNotification(nil, mcpwire.NotifyCancelled, CancelParams(c.ID, "the caller is gone")))
+	if c.Method == mcpwire.MethodInitialize {
+		return
+	}
+	sent := m.post(mcpwire.AppendNotification(nil, mcpwire.NotifyCancelled, CancelParams(c.ID, "the caller is gone")))
+	limit := time.NewTimer(cancelTime)
+	defer limit.Stop()
+	select {
+	case <-sent:
+	case <-limit.C:
 	}
 }
 
@@ -204,25 +215,33 @@ func (m *Mux) Notify(ctx context.Context, method string, params []byte) error {
 
 // aside sends a message that nobody waits for. A server that does not take
 // them loses them.
-func (m *Mux) aside(message []byte) {
+func (m *Mux) aside(message []byte) { m.post(message) }
+
+// post does the same; the channel is closed when the message is written or lost.
+func (m *Mux) post(message []byte) <-chan struct{} {
+	sent := make(chan struct{})
 	select {
 	case m.side <- struct{}{}:
 	default:
 		m.o.Counters.Overflow.Add(1)
-		return
+		close(sent)
+		return sent
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err != nil {
 		<-m.side
-		return
+		close(sent)
+		return sent
 	}
 	m.running.Go(func() {
+		defer close(sent)
 		defer func() { <-m.side }()
 		ctx, stop := context.WithTimeout(context.Background(), 15*time.Second)
 		defer stop()
 		_ = m.o.Send(ctx, message)
 	})
+	return sent
 }
 
 // Wait waits, after Fail, for what was being sent aside.
