@@ -48,6 +48,8 @@ type Operation struct {
 	ReadOnly bool
 	// ParamHeaders are the arguments that travel as Mcp-Param-* headers (x-mcp-header).
 	ParamHeaders []ParamHeader
+	// Standing is nil for a definition that is in use as it was approved.
+	Standing *Standing
 }
 
 // ParamHeader maps one tool argument to its Mcp-Param-* header (MCP 2026-07-28).

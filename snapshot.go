@@ -20,6 +20,10 @@ type Snapshot struct {
 	Guard Guard
 	// Limits bound how much is used.
 	Limits Limits
+	// Pins are the approved definitions. Where a file has pins of an upstream,
+	// these are all of it.
+	Pins     []Pin
+	Guarding Guarding
 }
 
 // Change is one edit of the stored state, as data. Exactly one field is set.
@@ -32,6 +36,7 @@ type Change struct {
 	DeleteUpstream string    `json:"delete_upstream,omitempty"`
 	PutRole        *Role     `json:"put_role,omitempty"`
 	DeleteRole     string    `json:"delete_role,omitempty"`
+	PutPin         *Pin      `json:"put_pin,omitempty"`
 	// PutFile notes which configuration file the state is used with, so that a
 	// revision names both.
 	PutFile *FileMark `json:"put_file,omitempty"`
@@ -50,6 +55,7 @@ type State struct {
 	Keys      []Key
 	Roles     []Role
 	Upstreams []Upstream
+	Pins      []Pin
 	// File is the configuration file that the state was last used with.
 	File FileMark
 }

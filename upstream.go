@@ -40,6 +40,9 @@ type Upstream struct {
 	// globally), "off", "digest", "redacted", "full".
 	Record string `json:"record,omitempty"`
 
+	// FirstSight overrides Guarding.FirstSight.
+	FirstSight string `json:"first_sight,omitempty"`
+
 	Disabled bool   `json:"disabled,omitempty"`
 	Origin   Origin `json:"origin"`
 }

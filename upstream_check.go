@@ -42,6 +42,7 @@ func (u *Upstream) Faults() []Fault {
 	c.oneOf("sharing", u.Sharing, "auto", "shared", "principal", "session")
 	c.oneOf("arguments", u.Arguments, "enforce", "report", "off")
 	c.oneOf("record", u.Record, "off", "digest", "redacted", "full")
+	c.oneOf("first_sight", u.FirstSight, TrustFirst, Quarantine, ScanThenTrust)
 	if u.Timeout < 0 || u.Timeout > 24*time.Hour {
 		c.add("timeout", "is not between 0 and 24h", "")
 	}

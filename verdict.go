@@ -106,6 +106,14 @@ const (
 	ReasonRunaway       Reason = "runaway"
 )
 
+// The reasons why a definition is withheld.
+const (
+	ReasonDefinitionChanged    Reason = "definition_changed"    // not the one that was approved
+	ReasonDefinitionUnapproved Reason = "definition_unapproved" // nobody has approved it yet
+	ReasonDefinitionPoisoned   Reason = "definition_poisoned"   // the guard found an attack in it
+	ReasonServerChanged        Reason = "server_changed"        // the upstream is another server than before
+)
+
 // Finding is what one inspector saw.
 type Finding struct {
 	Rule     string  `json:"rule"`

@@ -133,7 +133,7 @@ func (g *Gateway) decide(context.Context) error {
 	g.pipeline, err = pipeline.New(pipeline.Options{
 		Log: g.opts.Log, Pepper: g.store.Pepper(), Upstreams: g.upstreams, Records: g.records,
 		Sessions: session.NewTable(session.Options{PerAgent: g.cfg.Limits.Sessions, Idle: g.cfg.Limits.SessionIdle}),
-		Server:   serverInfo(g.opts.Version), Counter: g.counters,
+		Server:   serverInfo(g.opts.Version), Counter: g.counters, Keep: g.keepPins,
 	})
 	if err != nil {
 		return err
@@ -154,8 +154,9 @@ func (g *Gateway) take(ctx context.Context) error {
 	})
 	g.control = control.New(control.Options{
 		Own: func() []string { return ownAddresses(g.cfg, g.dataURL, g.adminURL) }, Store: g.store, Pepper: pepper, Settle: g.keeper.Settle, Status: g.upstreams.Status,
-		File:  func() (*durward.Snapshot, string) { return g.keeper.File(), g.cfg.Path },
-		Check: func(s *durward.Snapshot) error { _, err := pipeline.Compile(pepper, s); return err },
+		Definitions: g.pipeline.Definitions,
+		File:        func() (*durward.Snapshot, string) { return g.keeper.File(), g.cfg.Path },
+		Check:       func(s *durward.Snapshot) error { _, err := pipeline.Compile(pepper, s); return err },
 	})
 	return g.keeper.SetFile(ctx, g.cfg.Path, g.declared(g.cfg))
 }

@@ -32,6 +32,8 @@ type Source struct {
 	Templates    [][]byte
 	Prompts      [][]byte
 	TTL          time.Duration
+	// Standings are those of its definitions that have one.
+	Standings map[durward.PinKey]*durward.Standing
 	// Trouble says why the upstream cannot be reached, as a safe sentence; ""
 	// when it is well. Its last known items may still be there.
 	Trouble string
@@ -74,6 +76,9 @@ func Compile(sources []Source) *Catalog {
 		for _, op := range c.operations(s, durward.KindTemplate, src.Templates, "uriTemplate") {
 			s.templates = append(s.templates, template{op: op, match: compileTemplate(op.Name)})
 		}
+		if w := src.Standings[durward.PinKey{Upstream: src.Upstream, Kind: durward.PinInstructions}]; w != nil && w.Withheld {
+			s.Instructions = ""
+		}
 		claimNames(tools, s.tools)
 		claimNames(prompts, s.prompts)
 		c.sections = append(c.sections, s)
@@ -112,6 +117,9 @@ func (c *Catalog) operations(s *section, kind durward.Kind, items [][]byte, key 
 			continue
 		}
 		seen[op.Name] = true
+		if len(s.Standings) > 0 {
+			op.Standing = s.Standings[durward.PinKey{Upstream: s.Upstream, Kind: kind.String(), Name: op.Name}]
+		}
 		out = append(out, op)
 	}
 	return out
@@ -177,6 +185,19 @@ func (s *section) owns(uri string) *durward.Operation {
 		if t.match.matches(uri) {
 			return t.op
 		}
+	}
+	return nil
+}
+
+// Covering is the standing of the template of an upstream that covers a URI
+// which is not listed itself; nil when that is in use, or none covers it.
+func (c *Catalog) Covering(op *durward.Operation) *durward.Standing {
+	s := c.byAlias[op.Upstream]
+	if s == nil || op.Kind != durward.KindResource || op.Definition != nil {
+		return nil
+	}
+	if t := s.owns(op.Name); t != nil {
+		return t.Standing
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func (v *View) addNamed(kind durward.Kind, s *section, ops []*durward.Operation)
 }
 
 func (v *View) show(kind durward.Kind, s *section, op *durward.Operation) {
-	if !v.ask.Decide(op).Denies() {
+	if (op.Standing == nil || !op.Standing.Withheld) && !v.ask.Decide(op).Denies() {
 		v.visible[kind] = append(v.visible[kind], item{op: op, modern: s.Modern})
 	}
 }
@@ -114,8 +114,9 @@ func (v *View) addBare(kind durward.Kind, ops []*durward.Operation) {
 
 func (v *View) addResources(s *section) {
 	for _, op := range s.resources {
-		if v.ask.Decide(op).Denies() || v.byURI[op.Name] != nil {
-			continue // hidden, or the same URI of an earlier alias
+		earlier := v.byURI[op.Name]
+		if v.ask.Decide(op).Denies() || (earlier != nil && (earlier.Standing == nil || !earlier.Standing.Withheld)) {
+			continue // hidden, or the same URI of an earlier alias that may be read
 		}
 		v.byURI[op.Name] = op
 		v.show(durward.KindResource, s, op)

@@ -36,6 +36,8 @@ func (b *builder) build() *Config {
 		Arguments:   argumentsMode(in.Guard),
 		Record:      string(in.Record.Arguments),
 		Reads:       string(in.Record.Reads),
+		Guarding:    in.Guard.guarding(),
+		Lock:        relative(b.dir, string(in.Lock)),
 		Log:         Log{Level: string(in.Log.Level), Format: string(in.Log.Format)},
 		Limits: Limits{
 			Body:          int64(in.Limits.Body),
@@ -59,6 +61,7 @@ func (b *builder) build() *Config {
 	b.keys()
 	b.guard()
 	b.limits()
+	b.lock()
 	return &b.out
 }
 

@@ -41,6 +41,9 @@ type Config struct {
 	Record      string // default of Upstream.Record: off, digest, redacted, full
 	Reads       string // batched, durable
 	Guard       durward.Guard
+	Guarding    durward.Guarding
+	Lock        string // path of the lock file; "" for none
+	Locked      []byte // what it holds
 	Limits      Limits
 	Usage       durward.Limits // what may be used
 	// AllowedOrigins and AllowedHosts are in lower case.
@@ -87,6 +90,8 @@ type Options struct {
 	// Listen, AdminListen and Data replace what the file says, when set: flags
 	// of the command line.
 	Listen, AdminListen, Data string
+	// NoLock leaves the lock file unread: it is about to be written.
+	NoLock bool
 	// CheckKey refuses keys by more than their length, such as a wrong checksum.
 	CheckKey func(secret string) error
 	// Rules and Vectors are what the guard knows; names are not checked when nil.
@@ -165,6 +170,7 @@ func (c *Config) Declared(hash func(secret string) [32]byte) *durward.Snapshot {
 		Reads:     c.Reads,
 		Guard:     c.Guard,
 		Limits:    c.Usage,
+		Guarding:  c.Guarding,
 	}
 	for _, k := range c.Keys {
 		secret := k.Secret.Reveal()

@@ -19,6 +19,7 @@ type file struct {
 	Agents         map[string]agent        `key:"agents" names:"agent" doc:"Who may call, by name."`
 	Roles          map[string]role         `key:"roles" names:"role" doc:"What may be called; an agent has the rules of its roles."`
 	Guard          guard                   `key:"guard" doc:"How calls and replies are inspected, and what findings do."`
+	Lock           path                    `key:"lock" doc:"The lock file of approved definitions, written by durward lock; relative to this file."`
 	Record         record                  `key:"record" doc:"What the audit log keeps, and how."`
 	Limits         limits                  `key:"limits" doc:"Bounds of requests and sessions, and how much may be used."`
 	AllowedOrigins []origin                `key:"allowed_origins" doc:"Origins of web pages that may call, besides the gateway's own. On loopback those of other servers on this machine may, too, unless there is an anonymous agent."`
@@ -50,6 +51,8 @@ type server struct {
 	Record    word             `key:"record" words:"off|digest|redacted|full" doc:"What the audit log keeps of arguments."`
 	Disabled  flag             `key:"disabled" doc:"Keep it out of use."`
 	Limits    upstreamBounds   `key:"limits" doc:"How much all agents together may use of it."`
+
+	FirstSight word `key:"first_sight" words:"trust-first|quarantine|scan-then-trust" doc:"What happens to its definitions that are new; as guard.first_sight when absent."`
 
 	OpenAPI later `key:"openapi" doc:"Turning an OpenAPI description into tools is not available yet."`
 	EnvFile later `key:"envFile" doc:"Files of variables are not read; use env with \"${file:path}\" values."`
@@ -102,6 +105,7 @@ type role struct {
 
 type guard struct {
 	guardScope
+	guardPins
 	Arguments    word                     `key:"arguments" words:"enforce|report|off" doc:"How arguments are checked against the tool's schema; follows mode when absent."`
 	Upstreams    map[string]guardUpstream `key:"upstreams" names:"upstream" doc:"What holds for calls to an upstream, by its alias."`
 	Tools        map[string]guardUpstream `key:"tools" names:"pattern" doc:"What holds for operations, by pattern of <upstream>__<name>; the most specific pattern counts."`
@@ -174,7 +178,7 @@ func defaults() file {
 		Admin:  admin{Listen: "127.0.0.1:8081"},
 		Data:   "./durward-data",
 		Guard: guard{
-			guardScope: guardScope{Mode: "block"}, Spotlight: "off",
+			guardScope: guardScope{Mode: "block"}, guardPins: pinDefaults(), Spotlight: "off",
 			Idle: duration(1800 * second), Quarantine: duration(24 * 3600 * second),
 		},
 		Record: record{Arguments: "digest", Reads: "batched"},

@@ -36,6 +36,8 @@ type Options struct {
 	Settle func(context.Context, durward.Revision) error
 	// Status is how the upstreams are; nil when no data plane runs.
 	Status func() []durward.UpstreamStatus
+	// Definitions tells what an upstream defines; nil when no data plane runs.
+	Definitions func(upstream string) ([]durward.Definition, bool)
 	// Own are the addresses (host:port) at which agents and operators reach this
 	// gateway, so that it is not put behind itself; nil knows none.
 	Own func() []string
@@ -59,6 +61,9 @@ func New(o Options) *Control {
 	}
 	if o.Status == nil {
 		o.Status = func() []durward.UpstreamStatus { return nil }
+	}
+	if o.Definitions == nil {
+		o.Definitions = func(string) ([]durward.Definition, bool) { return nil, false }
 	}
 	if o.Own == nil {
 		o.Own = func() []string { return nil }

@@ -14,10 +14,22 @@ func preview(s *durward.State, changes []durward.Change) *durward.State {
 		Keys:      slices.Clone(s.Keys),
 		Roles:     slices.Clone(s.Roles),
 		Upstreams: slices.Clone(s.Upstreams),
+		Pins:      slices.Clone(s.Pins),
 		File:      s.File,
+	}
+	pins := map[durward.PinKey]int{}
+	for i := range out.Pins {
+		pins[out.Pins[i].Key()] = i
 	}
 	for _, c := range changes {
 		switch {
+		case c.PutPin != nil:
+			if i, ok := pins[c.PutPin.Key()]; ok {
+				out.Pins[i] = *c.PutPin
+				continue
+			}
+			pins[c.PutPin.Key()] = len(out.Pins)
+			out.Pins = append(out.Pins, *c.PutPin)
 		case c.PutAgent != nil:
 			out.Agents = put(out.Agents, *c.PutAgent, func(a durward.Agent) string { return a.Name })
 		case c.PutKey != nil:
@@ -35,6 +47,11 @@ func preview(s *durward.State, changes []durward.Change) *durward.State {
 			out.Roles = slices.DeleteFunc(out.Roles, func(r durward.Role) bool { return r.Name == c.DeleteRole })
 		case c.DeleteUpstream != "":
 			out.Upstreams = slices.DeleteFunc(out.Upstreams, func(u durward.Upstream) bool { return u.Name == c.DeleteUpstream })
+			for i := range out.Pins {
+				if out.Pins[i].Upstream == c.DeleteUpstream {
+					out.Pins[i].Digest, out.Pins[i].Proposal = "", nil // approves nothing, like none
+				}
+			}
 		}
 	}
 	return out

@@ -50,6 +50,9 @@ type Options struct {
 	Server    []byte // raw JSON Implementation: our name and version
 	// Counter keeps what limits count; nil means in memory.
 	Counter limit.Counter
+	// Keep stores the pins of what was trusted at first sight; nil leaves them
+	// in memory.
+	Keep func(ctx context.Context, pins []durward.Pin) error
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -62,6 +65,7 @@ type Gateway struct {
 	schemas *guard.Schemas
 	desk    *limit.Desk
 	parking *parking
+	pins    *pins
 
 	mu       sync.Mutex           // guards changes of plan, declared, watchers and onClosed
 	declared map[string]time.Time // when each upstream was first seen, see settle
@@ -82,7 +86,11 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Options: o, sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
+	engine, err := guard.New(guard.Options{})
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{Options: o, pins: newPins(engine), sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
 	empty, err := Compile(o.Pepper, &durward.Snapshot{})
 	if err != nil {
 		return nil, err
@@ -133,6 +141,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 			return nil
 		case <-g.Upstreams.Changed():
 			g.relist()
+		case <-g.pins.news:
+			g.keepPins(ctx)
 		case <-sweep.C:
 			g.endSessions()
 		}
@@ -175,8 +185,11 @@ func (g *Gateway) compileCatalog(p *Plan, listings []*upstream.Listing) *catalog
 		if up == nil || up.Disabled {
 			continue
 		}
-		sources = append(sources, source(up, l))
+		s := source(up, l)
+		s.Standings = g.judge(p, up, l)
+		sources = append(sources, s)
 	}
+	g.pins.retain(p.upstreams)
 	c := catalog.Compile(sources)
 	for _, problem := range c.Problems() {
 		g.Log.Warn("item of upstream not offered", "upstream", problem.Upstream, "item", problem.Item, "why", problem.Why)

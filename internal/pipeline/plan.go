@@ -11,6 +11,7 @@ import (
 
 	"durward"
 	"durward/internal/catalog"
+	"durward/internal/guard/notary"
 	"durward/internal/identity"
 	"durward/internal/limit"
 	"durward/internal/policy"
@@ -26,6 +27,7 @@ type Plan struct {
 	policy    *policy.Program
 	limits    *limit.Program // nil without limits
 	upstreams map[string]*durward.Upstream
+	book      *notary.Book
 	catalog   *catalog.Catalog
 	views     map[*durward.Agent]*views // agents with the same roles share theirs
 	unread    map[string]time.Time      // upstreams not read yet, and until when to wait for them
@@ -50,6 +52,7 @@ func Compile(pepper []byte, s *durward.Snapshot) (*Plan, error) {
 		identity:  identity.Compile(pepper, s.Agents, s.Keys),
 		policy:    program,
 		upstreams: make(map[string]*durward.Upstream, len(s.Upstreams)),
+		book:      notary.NewBook(s.Pins),
 	}
 	for i := range s.Upstreams {
 		p.upstreams[s.Upstreams[i].Name] = &s.Upstreams[i]

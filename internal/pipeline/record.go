@@ -26,10 +26,11 @@ type transit struct {
 	reason     durward.Reason
 	rule       string
 	findings   []durward.Finding
-	ticket     string         // of the parked call that this one resumes
-	asked      bool           // the upstream was asked
-	waits      bool           // the answer is a question to the caller
-	booking    *limit.Booking // in limits; nil when none speaks of the call
+	ticket     string            // of the parked call that this one resumes
+	asked      bool              // the upstream was asked
+	waits      bool              // the answer is a question to the caller
+	booking    *limit.Booking    // in limits; nil when none speaks of the call
+	standing   *durward.Standing // of the target, when it is in use and not as approved
 	upstreamUS int64
 	step       string               // that the call is in
 	trace      *durward.Explanation // of a dry run; nil on a call that is served

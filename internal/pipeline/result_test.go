@@ -56,11 +56,11 @@ func TestFindingsQuoteArgumentsOnlyWhereTheRecordKeepsThem(t *testing.T) {
 		if err := h.Load(s); err != nil {
 			t.Fatal(err)
 		}
-		h.up.listings[0].Tools[1] = []byte(`{"name":"add","inputSchema":{"type":"object","properties":{"text":{"pattern":"^a"}}}}`)
+		h.up.listings[0].Tools[1] = []byte(`{"name":"add2","inputSchema":{"type":"object","properties":{"text":{"pattern":"^a"}}}}`)
 		if err := h.Load(s); err != nil {
 			t.Fatal(err)
 		}
-		reply, err := h.Serve(t.Context(), h.call(t, "tools/call", `{"name":"crm__add","arguments":{"text":"hunter2"}}`), nil)
+		reply, err := h.Serve(t.Context(), h.call(t, "tools/call", `{"name":"crm__add2","arguments":{"text":"hunter2"}}`), nil)
 		if err != nil || !strings.Contains(string(reply.Result), "hunter2") {
 			t.Fatalf("the model is not told: %s, %v", reply.Result, err)
 		}

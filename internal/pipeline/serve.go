@@ -39,6 +39,9 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (durward.
 	if err := t.at("resolve").resolve(); err != nil { // what is meant? from here the target cannot change
 		return durward.Reply{}, err
 	}
+	if err := t.at("pinned").pinned(); err != nil { // is it what was approved?
+		return durward.Reply{}, err
+	}
 	if err := t.at("permit").permit(); err != nil { // may it?
 		return durward.Reply{}, err
 	}
@@ -224,6 +227,10 @@ func (t *transit) permit() error {
 		return hidden
 	}
 	t.rule = t.verdict.Rule
+	if t.standing != nil {
+		t.reason = t.standing.Reason
+		t.verdict = t.verdict.Stricter(durward.Verdict{Effect: durward.Flag, Reason: t.reason})
+	}
 	return nil
 }
 
@@ -257,12 +264,13 @@ func (g *Gateway) inspect(t *transit) (durward.Reply, error) {
 	if c.Method != mcpwire.MethodToolsCall || mode == "off" || t.blind("their schema") {
 		return durward.Reply{}, nil
 	}
-	t.findings = g.schemas.Check(c.Target, c.Input.Arguments.Of(c.Input.Raw))
-	if len(t.findings) == 0 {
+	found := g.schemas.Check(c.Target, c.Input.Arguments.Of(c.Input.Raw))
+	if len(found) == 0 {
 		return durward.Reply{}, nil
 	}
+	t.findings = append(t.findings, found...)
 	t.reason = durward.ReasonArgumentsInvalid
-	if guard.Unusable(t.findings) {
+	if guard.Unusable(found) {
 		t.reason = durward.ReasonSchemaUnusable
 	}
 	if mode == "report" {
@@ -270,7 +278,7 @@ func (g *Gateway) inspect(t *transit) (durward.Reply, error) {
 		return durward.Reply{}, nil
 	}
 	t.verdict = durward.Verdict{Effect: durward.Deny, Reason: t.reason}
-	return durward.Reply{Result: toolError(guard.Explain(c.Asked, t.findings)), Modern: true}, nil
+	return durward.Reply{Result: toolError(guard.Explain(c.Asked, found)), Modern: true}, nil
 }
 
 // toolError is a tool result that says what went wrong.
@@ -287,6 +295,9 @@ func (g *Gateway) do(ctx context.Context, t *transit, p durward.Peer) (durward.R
 		// A resource that nobody listed may be any candidate's; each is judged by
 		// itself, and the record names the one that answered.
 		t.call.Target = t.candidates[i]
+		if err := t.pinned(); err != nil {
+			return durward.Reply{}, err
+		}
 		if err := t.permit(); err != nil {
 			return durward.Reply{}, err
 		}

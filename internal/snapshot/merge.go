@@ -36,6 +36,7 @@ func Merge(file *durward.Snapshot, state *durward.State) (*durward.Snapshot, []C
 	s.Keys = mergeKeys(&m, file.Keys, state.Keys, shadowed(file.Agents, state.Agents))
 	s.Roles = mergeRoles(&m, file.Roles, state.Roles)
 	s.Upstreams = mergeUpstreams(&m, file.Upstreams, state.Upstreams)
+	s.Pins = mergePins(file.Pins, state.Pins)
 	return &s, m.clashes
 }
 
@@ -124,6 +125,22 @@ func mergeUpstreams(m *merger, file, stored []durward.Upstream) []durward.Upstre
 		out = append(out, u)
 	}
 	slices.SortFunc(out, func(a, b durward.Upstream) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// mergePins takes the pins of an upstream from the file (a lock) where it has
+// any. What is stored beside them is history, and no clash.
+func mergePins(file, stored []durward.Pin) []durward.Pin {
+	locked := make(map[string]bool)
+	for i := range file {
+		locked[file[i].Upstream] = true
+	}
+	out := slices.Clone(file)
+	for i := range stored {
+		if !locked[stored[i].Upstream] {
+			out = append(out, stored[i])
+		}
+	}
 	return out
 }
 

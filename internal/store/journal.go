@@ -68,6 +68,11 @@ func revisionKey(r durward.Revision) []byte {
 func withoutSecrets(changes []durward.Change) []durward.Change {
 	out := append([]durward.Change(nil), changes...)
 	for i := range out {
+		if p := out[i].PutPin; p != nil { // the digest says it all
+			short := *p
+			short.Definition, short.Groups = nil, nil
+			out[i].PutPin = &short
+		}
 		if out[i].PutUpstream == nil {
 			continue
 		}

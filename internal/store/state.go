@@ -48,6 +48,9 @@ func readState(tx *bbolt.Tx) (*durward.State, error) {
 	if s.Upstreams, err = all[durward.Upstream](tx, inUpstreams); err != nil {
 		return nil, err
 	}
+	if s.Pins, err = readPins(tx); err != nil {
+		return nil, err
+	}
 	return s, get(tx, inMeta, "file", &s.File)
 }
 
@@ -56,6 +59,7 @@ func copyOf(s *durward.State) *durward.State {
 	out := *s
 	out.Agents, out.Keys = slices.Clone(s.Agents), slices.Clone(s.Keys)
 	out.Roles, out.Upstreams = slices.Clone(s.Roles), slices.Clone(s.Upstreams)
+	out.Pins = slices.Clone(s.Pins)
 	return &out
 }
 
@@ -113,7 +117,8 @@ func stepsOf(c *durward.Change) (steps []step) {
 	add(c.PutKey != nil, func(tx *bbolt.Tx) error { return put(tx, inKeys, c.PutKey.ID, c.PutKey) })
 	add(c.DeleteKey != "", func(tx *bbolt.Tx) error { return remove(tx, inKeys, c.DeleteKey) })
 	add(c.PutUpstream != nil, func(tx *bbolt.Tx) error { return put(tx, inUpstreams, c.PutUpstream.Name, c.PutUpstream) })
-	add(c.DeleteUpstream != "", func(tx *bbolt.Tx) error { return remove(tx, inUpstreams, c.DeleteUpstream) })
+	add(c.DeleteUpstream != "", func(tx *bbolt.Tx) error { return deleteUpstream(tx, c.DeleteUpstream) })
+	add(c.PutPin != nil, func(tx *bbolt.Tx) error { return putPin(tx, c.PutPin) })
 	add(c.PutRole != nil, func(tx *bbolt.Tx) error { return put(tx, inRoles, c.PutRole.Name, c.PutRole) })
 	add(c.DeleteRole != "", func(tx *bbolt.Tx) error { return remove(tx, inRoles, c.DeleteRole) })
 	add(c.PutFile != nil, func(tx *bbolt.Tx) error { return put(tx, inMeta, "file", c.PutFile) })

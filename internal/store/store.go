@@ -1,5 +1,5 @@
 // Package store keeps what must outlive the process: agents, keys, roles and
-// upstreams that were not declared in a file, the journal of their changes,
+// upstreams that were not declared in a file, pins of definitions, the journal of their changes,
 // the pepper of the key hashes, and small caches.
 //
 // It promises that a set of changes is applied whole and durably or not at
@@ -66,6 +66,7 @@ const (
 	inKeys      = "keys"
 	inRoles     = "roles"
 	inUpstreams = "upstreams"
+	inPins      = "pins"
 	inJournal   = "journal"
 	inEras      = "eras"
 	inCounters  = "counters"
@@ -120,7 +121,7 @@ func keepPrivate(path string) error {
 
 // prepare makes sure that a database has its buckets, format and pepper.
 func (d *DB) prepare(tx *bbolt.Tx) error {
-	for _, name := range []string{inMeta, inAgents, inKeys, inRoles, inUpstreams, inJournal, inEras, inCounters} {
+	for _, name := range []string{inMeta, inAgents, inKeys, inRoles, inUpstreams, inPins, inJournal, inEras, inCounters} {
 		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 			return err
 		}

@@ -1,0 +1,85 @@
+package notary
+
+import (
+	"sync"
+
+	"durward"
+	"durward/internal/guard"
+	"durward/internal/mcpwire"
+)
+
+// Book holds the pins that are in force, for looking up. It never changes.
+type Book struct {
+	pins     map[durward.PinKey]*durward.Pin
+	locked   map[string]bool // upstreams whose pins are a file's
+	over     map[durward.PinKey]durward.Pin
+	registry func() *guard.Registry
+}
+
+// NewBook indexes pins.
+func NewBook(pins []durward.Pin) *Book {
+	b := &Book{pins: make(map[durward.PinKey]*durward.Pin, len(pins)), locked: map[string]bool{}}
+	for i := range pins {
+		b.pins[pins[i].Key()] = &pins[i]
+		if pins[i].Origin == durward.FromFile {
+			b.locked[pins[i].Upstream] = true
+		}
+	}
+	b.registry = sync.OnceValue(b.approvedTools)
+	return b
+}
+
+// With is the book with what was trusted since, as far as it has no pin of it.
+func (b *Book) With(trusted map[durward.PinKey]durward.Pin) *Book {
+	if len(trusted) == 0 {
+		return b
+	}
+	out := &Book{pins: b.pins, locked: b.locked, over: trusted}
+	out.registry = sync.OnceValue(out.approvedTools)
+	return out
+}
+
+// Of returns the pin of a definition; nil when there is none.
+func (b *Book) Of(k durward.PinKey) *durward.Pin {
+	p := b.pins[k]
+	if p != nil && p.Digest != "" {
+		return p
+	}
+	if o, ok := b.over[k]; ok {
+		return &o
+	}
+	return p
+}
+
+// Locked reports whether the pins of an upstream are a file's.
+func (b *Book) Locked(upstream string) bool { return b.locked[upstream] }
+
+// All calls each with the pins of an upstream, in no order.
+func (b *Book) All(upstream string, each func(*durward.Pin)) {
+	for k, p := range b.pins {
+		if k.Upstream == upstream && p.Digest != "" {
+			each(p)
+		}
+	}
+}
+
+// approvedTools are the tools that a new one may look like, or speak of.
+func (b *Book) approvedTools() *guard.Registry {
+	tools := make([]guard.Approved, 0, len(b.pins)+len(b.over))
+	add := func(p *durward.Pin) {
+		if p.Kind != durward.PinTool || p.Digest == "" {
+			return
+		}
+		description, _ := mcpwire.FieldText(p.Definition, "description")
+		tools = append(tools, guard.Approved{Server: p.Upstream, Name: p.Name, Description: description})
+	}
+	for _, p := range b.pins {
+		add(p)
+	}
+	for k, p := range b.over {
+		if base := b.pins[k]; base == nil || base.Digest == "" {
+			add(&p)
+		}
+	}
+	return guard.NewRegistry(tools)
+}

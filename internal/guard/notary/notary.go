@@ -1,0 +1,340 @@
+// Package notary holds what upstreams define to what was approved of it.
+//
+// It promises that a definition that is not the approved one, or that nobody
+// has approved where somebody has to, is never taken for one that is in use;
+// that such a one is withheld alone and the rest of its server is not; and
+// that what was judged once is not judged again until it changes. It stores
+// nothing and serves nothing: it says what is trusted now and why something is
+// withheld, and the pipeline acts on it.
+package notary
+
+import (
+	"crypto/sha256"
+	"slices"
+	"strings"
+	"sync"
+
+	"durward"
+	"durward/internal/guard"
+	"durward/internal/guard/pin"
+	"durward/internal/mcpwire"
+)
+
+// Offer is what one upstream lists.
+type Offer struct {
+	Upstream     string
+	FirstSight   string // of this upstream; "" as everywhere
+	Server       []byte // see [Server]
+	Instructions string
+	Tools        [][]byte
+	Prompts      [][]byte
+	Resources    [][]byte
+	Templates    [][]byte
+	// Varies are definitions that the upstream showed otherwise in another
+	// session than its lists were read in.
+	Varies []Varied
+}
+
+// Varied is a definition that differs between the sessions of one upstream.
+type Varied struct {
+	Kind, Name string
+	Who        string // saw the other one
+	Other      []byte
+}
+
+// Opinion is what is thought of one definition.
+type Opinion struct {
+	Seen     durward.Pin  // as it is listed; without a digest when it cannot have one
+	Raw      []byte       // as received
+	Approved *durward.Pin // what it was, or should be; nil for nothing
+	Standing *durward.Standing
+}
+
+// Judgement is what is thought of all that an upstream lists.
+type Judgement struct {
+	Opinions []*Opinion
+	// Trusted are new pins: definitions that policy approves at first sight.
+	Trusted []durward.Pin
+	// Standings are those of the opinions that have one.
+	Standings map[durward.PinKey]*durward.Standing
+}
+
+// Notary judges, and remembers what it has read. It is safe for concurrent use.
+type Notary struct {
+	engine *guard.Engine
+	mu     sync.Mutex
+	known  map[string]map[[sha256.Size]byte]*reading // by upstream: of what it listed last; guarded by mu
+	joint  map[string]window                         // by upstream; guarded by mu
+}
+
+// New returns a notary that scans with an engine.
+func New(e *guard.Engine) *Notary {
+	return &Notary{engine: e, known: map[string]map[[sha256.Size]byte]*reading{}, joint: map[string]window{}}
+}
+
+// reading is what is known of some bytes.
+type reading struct {
+	pin      durward.Pin
+	err      error
+	report   *guard.Report // nil before it was needed
+	shadow   *guard.Report
+	registry *guard.Registry // that shadow was found with
+	drift    *guard.Report
+	from     string // digest of what drift was compared with
+}
+
+// Judge judges what an upstream lists by the pins and the policy.
+func (n *Notary) Judge(o *Offer, b *Book, g *durward.Guarding) *Judgement {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c := &session{
+		notary: n, offer: o, book: b, policy: g, first: o.FirstSight, before: n.known[o.Upstream],
+		now: make(map[[sha256.Size]byte]*reading), out: &Judgement{Standings: map[durward.PinKey]*durward.Standing{}},
+	}
+	if c.first == "" {
+		c.first = g.FirstSight
+	}
+	c.server()
+	if o.Instructions != "" {
+		c.item(durward.PinInstructions, "", pin.Instructions(o.Instructions))
+	}
+	for _, l := range [...]struct {
+		kind, key string
+		items     [][]byte
+	}{
+		{durward.PinTool, "name", o.Tools}, {durward.PinPrompt, "name", o.Prompts},
+		{durward.PinResource, "uri", o.Resources}, {durward.PinTemplate, "uriTemplate", o.Templates},
+	} {
+		c.list(l.kind, l.key, l.items)
+	}
+	c.together()
+	c.varied()
+	n.known[o.Upstream] = c.now
+	c.finish()
+	return c.out
+}
+
+// Forget lets go of what was read of upstreams that are not there any more.
+func (n *Notary) Forget(alive func(upstream string) bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for up := range n.known {
+		if !alive(up) {
+			delete(n.known, up)
+			delete(n.joint, up)
+		}
+	}
+}
+
+// session is one judging.
+type session struct {
+	notary *Notary
+	offer  *Offer
+	book   *Book
+	policy *durward.Guarding
+	first  string
+	before map[[sha256.Size]byte]*reading
+	now    map[[sha256.Size]byte]*reading
+	out    *Judgement
+	lapsed bool // it is another server than the one that was approved
+	fresh  []*Opinion
+}
+
+func (c *session) list(kind, key string, items [][]byte) {
+	seen := make(map[string]bool, len(items))
+	for _, raw := range items {
+		v, _ := mcpwire.Field(raw, key)
+		name, _ := mcpwire.Text(v)
+		if name == "" || seen[name] { // not offered, see catalog
+			continue
+		}
+		seen[name] = true
+		c.item(kind, name, raw)
+	}
+}
+
+// read computes the pin of some bytes, or finds it again.
+func (c *session) read(kind, name string, raw []byte) *reading {
+	h := sha256.New()
+	h.Write([]byte(kind + "\x00"))
+	h.Write(raw)
+	key := [sha256.Size]byte(h.Sum(nil))
+	r := c.before[key]
+	if r == nil {
+		r = &reading{}
+		r.pin, r.err = pin.Make(c.offer.Upstream, kind, name, raw)
+	}
+	c.now[key] = r
+	return r
+}
+
+func (c *session) add(o *Opinion) { c.out.Opinions = append(c.out.Opinions, o) }
+
+// item judges one definition.
+func (c *session) item(kind, name string, raw []byte) {
+	r := c.read(kind, name, raw)
+	o := &Opinion{Seen: r.pin, Raw: raw}
+	o.Seen.Upstream, o.Seen.Kind, o.Seen.Name = c.offer.Upstream, kind, name
+	o.Approved = c.book.Of(o.Seen.Key())
+	c.add(o)
+	approved := o.Approved != nil && o.Approved.Digest != ""
+	switch {
+	case r.err != nil:
+		o.Standing = c.stop(durward.ReasonDefinitionUnapproved, unpinnable(r.err))
+	case c.lapsed && c.policy.Identity == "withhold", c.lapsed && c.first == durward.Quarantine:
+		o.Standing = c.stop(durward.ReasonServerChanged, finding("pin.server", "high", 0.9, "the upstream is another server than the one that was approved"))
+	case kind == durward.PinResource && c.policy.Resources != "pin" && !approved:
+		c.scanned(o, r)
+	case approved && o.Approved.Digest == r.pin.Digest:
+	case approved:
+		c.drifted(o, r)
+	case c.book.Locked(c.offer.Upstream):
+		c.unapproved(o, r, "the lock file does not have it")
+	case c.first == durward.Quarantine:
+		c.unapproved(o, r, "nobody has approved it")
+	case c.first == durward.TrustFirst:
+		c.trust(o)
+	default:
+		if c.scanned(o, r); o.Standing == nil {
+			c.trust(o)
+			if kind == durward.PinTool {
+				c.fresh = append(c.fresh, o)
+			}
+		}
+	}
+}
+
+func (c *session) trust(o *Opinion) { c.out.Trusted = append(c.out.Trusted, o.Seen) }
+
+// stop is a standing that withholds, or flags where the policy only looks on.
+func (c *session) stop(why durward.Reason, found ...durward.Finding) *durward.Standing {
+	return &durward.Standing{Withheld: c.policy.Withholds(), Reason: why, Findings: found}
+}
+
+// scanned withholds what the guard finds an attack in.
+func (c *session) scanned(o *Opinion, r *reading) {
+	found, partial := c.attacks(o, r)
+	switch {
+	case len(found) > 0:
+		o.Standing = c.stop(durward.ReasonDefinitionPoisoned, found...)
+	case partial:
+		o.Standing = c.stop(durward.ReasonDefinitionUnapproved, finding("guard.partial", "medium", 0.5, "not_fully_inspected"))
+	}
+}
+
+// unapproved withholds what nobody has approved, and says what a scan finds.
+func (c *session) unapproved(o *Opinion, r *reading, why string) {
+	found, _ := c.attacks(o, r)
+	reason := durward.ReasonDefinitionUnapproved
+	if len(found) > 0 {
+		reason = durward.ReasonDefinitionPoisoned
+	}
+	o.Standing = c.stop(reason, append(found, finding("pin.unapproved", "low", 0.1, why))...)
+}
+
+// attacks are the findings for which a definition is not to be used unseen.
+func (c *session) attacks(o *Opinion, r *reading) (found []durward.Finding, partial bool) {
+	e := c.notary.engine
+	if r.report == nil {
+		r.report = e.Definition(o.Raw)
+	}
+	all := r.report.Findings
+	if o.Seen.Kind == durward.PinTool {
+		if reg := c.book.registry(); r.shadow == nil || r.registry != reg {
+			r.shadow, r.registry = e.Shadowing(c.offer.Upstream, o.Raw, reg), reg
+		}
+		all = append(all[:len(all):len(all)], r.shadow.Findings...)
+	}
+	for _, f := range all {
+		if e.Stops(f) && !collision(f) {
+			found = append(found, f)
+		}
+	}
+	return found, r.report.Partial
+}
+
+// collision reports the same name over the same description: two instances of
+// one server, or two versions. Prefixes keep them apart.
+func collision(f durward.Finding) bool {
+	return f.Rule == "shadow.copy" && strings.HasPrefix(f.Evidence, "exact:")
+}
+
+// drifted judges a definition that is not the approved one.
+func (c *session) drifted(o *Opinion, r *reading) {
+	if r.drift == nil || r.from != o.Approved.Digest {
+		r.from, r.drift = o.Approved.Digest, c.compare(o)
+	}
+	reason := durward.ReasonDefinitionChanged
+	for _, f := range r.drift.Findings {
+		if f.Rule != "redefinition.changed" && f.Rule != "redefinition.risky" && c.notary.engine.Stops(f) {
+			reason = durward.ReasonDefinitionPoisoned
+		}
+	}
+	o.Standing = c.stop(reason, r.drift.Findings...)
+}
+
+func (c *session) compare(o *Opinion) *guard.Report {
+	if o.Approved.Definition != nil {
+		if r, err := c.notary.engine.Redefinition(o.Approved.Definition, o.Seen.Definition); err == nil && len(r.Findings) > 0 {
+			return r
+		}
+	}
+	r := c.notary.engine.Definition(o.Raw) // what it was is not known: all of it is new
+	r.Findings = append(r.Findings, finding("redefinition.changed", "medium", 0.1, "changed in "+strings.Join(changed(o.Approved.Groups, o.Seen.Groups), ", ")))
+	return r
+}
+
+// server judges what the upstream is. That it is new, or calls itself
+// otherwise, is taken over; that it is another one is for policy.
+func (c *session) server() {
+	if c.offer.Server == nil {
+		return
+	}
+	r := c.read(durward.PinServer, "", c.offer.Server)
+	o := &Opinion{Seen: r.pin, Raw: c.offer.Server, Approved: c.book.Of(durward.PinKey{Upstream: c.offer.Upstream, Kind: durward.PinServer})}
+	c.add(o)
+	locked := c.book.Locked(c.offer.Upstream)
+	switch {
+	case r.err != nil:
+		return
+	case o.Approved == nil || o.Approved.Digest == "":
+		if !locked {
+			c.trust(o)
+		}
+		return
+	case o.Approved.Digest == r.pin.Digest:
+		return
+	}
+	groups := strings.Join(changed(o.Approved.Groups, r.pin.Groups), ", ")
+	c.lapsed = otherServer(o.Approved, &r.pin)
+	o.Standing = &durward.Standing{Reason: durward.ReasonServerChanged, Findings: []durward.Finding{finding("pin.server", "medium", 0.5, "changed in "+groups)}}
+	held := c.policy.Identity == "withhold" || c.first == durward.Quarantine
+	if c.lapsed && held {
+		o.Standing.Withheld = c.policy.Withholds()
+		return
+	}
+	if !locked {
+		c.trust(o)
+	}
+}
+
+func unpinnable(err error) durward.Finding {
+	return finding("pin.form", "medium", 0.5, "it cannot be pinned: "+err.Error())
+}
+
+func finding(rule, severity string, score float64, what string) durward.Finding {
+	return durward.Finding{Rule: rule, Vector: guard.VectorRugPull, Severity: severity, Score: score, Evidence: what}
+}
+
+// finish collects the standings. What has one is not trusted, but for the
+// server, whose standing is news.
+func (c *session) finish() {
+	for _, o := range c.out.Opinions {
+		if o.Standing != nil {
+			c.out.Standings[o.Seen.Key()] = o.Standing
+		}
+	}
+	c.out.Trusted = slices.DeleteFunc(c.out.Trusted, func(p durward.Pin) bool {
+		return p.Kind != durward.PinServer && c.out.Standings[p.Key()] != nil
+	})
+}
