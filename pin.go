@@ -62,9 +62,6 @@ type Standing struct {
 
 // Guarding is how definitions are held to what was approved.
 type Guarding struct {
-	// Mode is what findings do at most: observe, flag, redact, hold, block.
-	// Definitions are withheld from hold on, as when it is empty.
-	Mode string `json:"mode,omitempty"`
 	// FirstSight is what happens to a definition that is new: trust-first,
 	// quarantine, or scan-then-trust, as when it is empty.
 	FirstSight string `json:"first_sight,omitempty"`
@@ -84,9 +81,6 @@ const (
 	Quarantine    = "quarantine"
 	ScanThenTrust = "scan-then-trust"
 )
-
-// Withholds reports whether findings keep a definition out of use.
-func (g *Guarding) Withholds() bool { return g.Mode != "observe" && g.Mode != "flag" }
 
 // Definition is one thing that an upstream defines, as operators see it.
 type Definition struct {

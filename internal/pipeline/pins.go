@@ -52,7 +52,7 @@ func (g *Gateway) judge(p *Plan, up *durward.Upstream, l *upstream.Listing) map[
 		Upstream: up.Name, FirstSight: up.FirstSight, Server: notary.Server(up, l.ServerInfo, ""), Instructions: l.Instructions,
 		Tools: l.Tools, Prompts: l.Prompts, Resources: l.Resources, Templates: l.Templates,
 	}
-	j := s.notary.Judge(offer, p.book.With(s.trusted), &p.snapshot.Guarding)
+	j := s.notary.Judge(offer, p.book.With(s.trusted), &notary.Policy{Guarding: p.snapshot.Guarding, Guard: &p.snapshot.Guard})
 	s.judged[up.Name] = j
 	for _, t := range j.Trusted {
 		t.By, t.At, t.Origin = "first sight", g.Now().UTC(), durward.FromStore

@@ -20,6 +20,12 @@ import (
 	"durward/internal/mcpwire"
 )
 
+// Policy is what holds for definitions.
+type Policy struct {
+	durward.Guarding
+	Guard *durward.Guard // what findings may do
+}
+
 // Offer is what one upstream lists.
 type Offer struct {
 	Upstream     string
@@ -84,7 +90,7 @@ type reading struct {
 }
 
 // Judge judges what an upstream lists by the pins and the policy.
-func (n *Notary) Judge(o *Offer, b *Book, g *durward.Guarding) *Judgement {
+func (n *Notary) Judge(o *Offer, b *Book, g *Policy) *Judgement {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	c := &session{
@@ -131,7 +137,7 @@ type session struct {
 	notary *Notary
 	offer  *Offer
 	book   *Book
-	policy *durward.Guarding
+	policy *Policy
 	first  string
 	before map[[sha256.Size]byte]*reading
 	now    map[[sha256.Size]byte]*reading
@@ -208,7 +214,13 @@ func (c *session) trust(o *Opinion) { c.out.Trusted = append(c.out.Trusted, o.Se
 
 // stop is a standing that withholds, or flags where the policy only looks on.
 func (c *session) stop(why durward.Reason, found ...durward.Finding) *durward.Standing {
-	return &durward.Standing{Withheld: c.policy.Withholds(), Reason: why, Findings: found}
+	s := &durward.Standing{Reason: why, Findings: found}
+	for _, f := range found {
+		if c.stops(f) {
+			s.Withheld = true
+		}
+	}
+	return s
 }
 
 // scanned withholds what the guard finds an attack in.
@@ -310,7 +322,7 @@ func (c *session) server() {
 	o.Standing = &durward.Standing{Reason: durward.ReasonServerChanged, Findings: []durward.Finding{finding("pin.server", "medium", 0.5, "changed in "+groups)}}
 	held := c.policy.Identity == "withhold" || c.first == durward.Quarantine
 	if c.lapsed && held {
-		o.Standing.Withheld = c.policy.Withholds()
+		o.Standing.Withheld = c.stops(o.Standing.Findings[0])
 		return
 	}
 	if !locked {
