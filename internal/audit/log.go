@@ -39,6 +39,8 @@ type Options struct {
 	// RetryMin and RetryMax bound the back-off of a log that cannot be written.
 	RetryMin time.Duration
 	RetryMax time.Duration
+	// WaitMost is how long Append waits for the disk.
+	WaitMost time.Duration
 	// StallAfter is how long one write may take before Ready complains.
 	StallAfter time.Duration
 }
@@ -54,6 +56,7 @@ func Defaults() Options {
 		QueueBytes:   4 << 20,
 		RetryMin:     100 * time.Millisecond,
 		RetryMax:     5 * time.Second,
+		WaitMost:     30 * time.Second,
 		StallAfter:   5 * time.Second,
 	}
 }
@@ -70,6 +73,7 @@ func (o Options) withDefaults() Options {
 	orElse(&o.QueueBytes, d.QueueBytes)
 	orElse(&o.RetryMin, d.RetryMin)
 	orElse(&o.RetryMax, d.RetryMax)
+	orElse(&o.WaitMost, d.WaitMost)
 	orElse(&o.StallAfter, d.StallAfter)
 	return o
 }
@@ -91,6 +95,7 @@ type Log struct {
 	lost   error         // what Close reports; set before done is closed
 
 	scratch sync.Pool    // *[]byte, for encoding outside of mu
+	limits  sync.Pool    // *time.Timer, stopped
 	busy    atomic.Int64 // since when (after opened) the disk is being waited for; 0 when it is not
 	head    atomic.Pointer[Head]
 
@@ -133,6 +138,7 @@ func open(dir string, o Options, on files) (*Log, error) {
 		opts: o, lock: held, opened: time.Now(), queue: newGroup(nil),
 		wake: make(chan struct{}, 1), done: make(chan struct{}), room: make(chan struct{}),
 		scratch: sync.Pool{New: func() any { return new([]byte) }},
+		limits:  sync.Pool{New: func() any { return time.NewTimer(time.Hour) }},
 	}
 	l.head.Store(&Head{w.seq, string(w.prev[:])})
 	go l.run(w) // ended by Close, which waits for it
@@ -155,16 +161,31 @@ func (l *Log) Append(ctx context.Context, r *durward.Record, mode Mode) error {
 	if err != nil || mode == Batched {
 		return err
 	}
-	select {
-	case <-g.done:
-	case <-ctx.Done():
-		return unavailable(fmt.Errorf("wait for the record to be written: %w", context.Cause(ctx)))
+	if err := l.await(ctx, g); err != nil {
+		return unavailable(fmt.Errorf("wait for the record to be written: %w", err))
 	}
 	if g.err != nil {
 		return unavailable(g.err)
 	}
 	r.Seq = g.first + uint64(place)
 	return nil
+}
+
+// await waits for a group to be written, no longer than WaitMost: the disk may
+// hang.
+func (l *Log) await(ctx context.Context, g *group) error {
+	limit := l.limits.Get().(*time.Timer)
+	limit.Reset(l.opts.WaitMost)
+	defer l.limits.Put(limit)
+	defer limit.Stop()
+	select {
+	case <-g.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-limit.C:
+		return fmt.Errorf("the disk did not take it in %s", l.opts.WaitMost)
+	}
 }
 
 // enqueue adds a record to the queue as soon as there is room for it.
@@ -207,6 +228,8 @@ func (l *Log) waitForRoom(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("wait for room in the queue of records: %w", context.Cause(ctx))
+	case <-time.After(l.opts.WaitMost):
+		return errors.New("there is no room in the queue of records")
 	}
 }
 

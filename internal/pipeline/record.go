@@ -50,10 +50,8 @@ func (g *Gateway) end(ctx context.Context, t *transit, reply durward.Reply, err 
 		mode = audit.Batched
 	}
 	rec := g.record(t, reply, err)
-	// The record outlives a caller who went away, but not a disk that hangs.
-	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
-	defer cancel()
-	if failed := g.Records.Append(keep, rec, mode); failed != nil {
+	// The record outlives a caller who went away; the log does not wait for ever for a disk that hangs.
+	if failed := g.Records.Append(context.WithoutCancel(ctx), rec, mode); failed != nil {
 		g.Log.Error("call could not be recorded", "call", rec.ID, "agent", rec.Agent, "err", failed)
 		return durward.Reply{}, unrecordable(failed)
 	}
@@ -70,9 +68,6 @@ func named(err error, rec *durward.Record) error {
 	told.Call = rec.ID
 	return &told
 }
-
-// recordTime bounds how long an answer waits for its record.
-const recordTime = 30 * time.Second
 
 // onlyReads tells whether a call changed nothing: it never got to an
 // upstream, or what it called is a read.

@@ -28,10 +28,10 @@ func (p *post) batch(body []byte) {
 		p.unreadable(err)
 		return
 	}
-	ctx, stop := context.WithTimeout(p.face.base, p.face.opts.CallTime)
-	defer stop()
+	ctx, cancel := context.WithCancelCause(p.face.base)
+	defer cancel(nil)
 	if slices.ContainsFunc(ms, func(m mcpwire.Message) bool { return m.Kind == mcpwire.Request }) {
-		defer p.stream.afterSilence()()
+		defer p.stream.afterSilence(p.face.opts.CallTime, func() { cancel(context.DeadlineExceeded) })()
 	} else {
 		p.stream.events, p.stream.json = false, true // nothing will be answered
 	}

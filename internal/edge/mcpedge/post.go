@@ -151,7 +151,7 @@ func (p *post) modern(m *mcpwire.Message) {
 	ctx, cancel := context.WithCancelCause(p.r.Context()) // a connection that closes is a cancelled call
 	defer cancel(nil)
 	p.stream.lost = func() { cancel(errAgentLeft) }
-	p.answer(ctx, cancel)
+	p.answer(ctx, cancel, unbound) // it may be a subscription, and ends with its connection
 }
 
 // legacy serves a message of the revisions with sessions.
@@ -177,8 +177,7 @@ func (p *post) legacyRequest() {
 	}
 	ctx, cancel := context.WithCancelCause(p.face.base) // a connection that closes says nothing
 	defer cancel(nil)
-	defer time.AfterFunc(p.face.opts.CallTime, func() { cancel(context.DeadlineExceeded) }).Stop()
-	p.answer(ctx, cancel)
+	p.answer(ctx, cancel, p.face.opts.CallTime)
 }
 
 // attachSession admits the call together with its session.
@@ -216,15 +215,15 @@ func (f *Face) admitSession(ctx context.Context, c *durward.Call) (*conversation
 	return conv, nil
 }
 
-// answer runs the turn and sends what comes of it.
-func (p *post) answer(ctx context.Context, cancel context.CancelCauseFunc) {
+// answer runs the turn, for as long as bound says, and sends what comes of it.
+func (p *post) answer(ctx context.Context, cancel context.CancelCauseFunc, bound time.Duration) {
 	if p.call.Method == mcpwire.MethodListen && !p.stream.events {
 		p.refuse(http.StatusNotAcceptable, mcpwire.InvalidRequest("subscriptions/listen needs Accept: text/event-stream"))
 		return
 	}
 	p.face.prepare(&p.turn, &p.stream)
 	if p.call.Method != mcpwire.MethodInitialize { // whose answer needs a header
-		defer p.stream.afterSilence()()
+		defer p.stream.afterSilence(bound, func() { cancel(context.DeadlineExceeded) })()
 	}
 	a := p.face.run(ctx, &p.turn, cancel)
 	p.named()

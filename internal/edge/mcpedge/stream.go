@@ -32,6 +32,8 @@ type stream struct {
 	way   way     // nil until the stream is begun
 	first *reader // that of the POST
 
+	silence *time.Timer // see afterSilence
+
 	dropped int // messages that found no room; set by finish
 }
 
@@ -117,14 +119,34 @@ func (s *stream) finish(last func() []byte) bool {
 
 // afterSilence begins the stream when nothing was said for a while: so that the
 // connection does not look dead, and an agent that loses it knows what to come
-// back to. The returned function calls that off.
-func (s *stream) afterSilence() (calledOff func() bool) {
+// back to. When the call has lasted for as long as bound says, it is given up.
+// The returned function calls both off; it is called after finish.
+func (s *stream) afterSilence(bound time.Duration, giveUp func()) (calledOff func() bool) {
 	d := s.keepAlive
 	if s.memory != nil {
 		d = min(d, patience)
 	}
-	return time.AfterFunc(d, func() { s.begin() }).Stop
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	begun := false
+	s.silence = time.AfterFunc(d, func() { // one timer for both: most calls need neither
+		if begun {
+			giveUp()
+			return
+		}
+		begun = true
+		s.begin()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !s.ended && bound != unbound {
+			s.silence.Reset(max(bound-d, 0))
+		}
+	})
+	return s.silence.Stop
 }
+
+// unbound is the time of a call that may last.
+const unbound time.Duration = 0
 
 // patience is how long an answer stays unwritten that an agent could come back
 // for.
