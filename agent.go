@@ -15,6 +15,9 @@ type Agent struct {
 	Disabled bool `json:"disabled,omitempty"`
 	// Compat tells how its mistakes in the protocol are taken; strict when empty.
 	Compat Compat `json:"compat,omitempty"`
+	// Owner is the operator who answers for the agent, and for four eyes may not
+	// approve its calls.
+	Owner string `json:"owner,omitempty"`
 	// Origin tells where the agent was declared.
 	Origin Origin `json:"origin"`
 }
@@ -47,6 +50,8 @@ type Role struct {
 	Name  string   `json:"name"`
 	Allow []string `json:"allow,omitempty"`
 	Deny  []string `json:"deny,omitempty"`
+	// Hold patterns may be called once a person approved; deny is stricter, allow is not.
+	Hold []string `json:"hold,omitempty"`
 }
 
 // Key is a credential as we keep it: never the secret, only its HMAC.
@@ -57,6 +62,10 @@ type Key struct {
 	Agent string `json:"agent,omitempty"`
 	// Admin marks an operator's key: it opens the admin API and never the data listener.
 	Admin bool `json:"admin,omitempty"`
+	// Name is the operator's whose key it is; "" for agents' keys.
+	Name string `json:"name,omitempty"`
+	// Owner is the operator who made the key.
+	Owner string `json:"owner,omitempty"`
 	// Hash is HMAC-SHA-256 of the secret under the installation's pepper.
 	Hash [32]byte `json:"hash"`
 	// Hint is the end of the secret, for people to tell keys apart.

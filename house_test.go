@@ -34,6 +34,7 @@ var floorOf = map[string]int{
 	"internal/guard":       part,
 	"internal/limit":       part,
 	"internal/audit":       part,
+	"internal/approval":    part,
 	"internal/upstream":    part,
 	"internal/example":     part,
 	"internal/snapshot":    part,

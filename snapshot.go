@@ -14,6 +14,9 @@ type Snapshot struct {
 	// Arguments is the default of Upstream.Arguments; Record of Upstream.Record.
 	Arguments string
 	Record    string
+	// Approvals are how held calls are answered; the zero value stands for
+	// [ApprovalDefaults].
+	Approvals ApprovalRules
 	// Reads is how reads are recorded: "" or "batched", "durable".
 	Reads string
 	// Guard is how calls and replies are inspected.
@@ -62,8 +65,11 @@ type State struct {
 
 // Actor is who asks for a change. The zero Actor may nothing.
 type Actor struct {
-	// Name is for the journal: "key k_4f2a", "local".
+	// Name is for the journal: an operator's name, "key k_4f2a" of one without,
+	// "local".
 	Name string
+	// Key is the id of the key that was presented; "" for local.
+	Key string
 	// Operator may read and change everything.
 	Operator bool
 }

@@ -87,6 +87,16 @@ const (
 	ReasonShutdown            Reason = "shutting_down"
 	ReasonInternal            Reason = "internal"
 
+	// Reasons of held calls.
+	ReasonRuleHolds        Reason = "rule_holds" // a hold rule matches
+	ReasonApprovalRequired Reason = "approval_required"
+	ReasonApprovalDenied   Reason = "approval_denied"
+	ReasonApprovalExpired  Reason = "approval_expired"
+	ReasonApprovalUsed     Reason = "approval_used"
+	ReasonOutcomeUnknown   Reason = "outcome_unknown" // it may have been made
+	ReasonApprovalsFull    Reason = "approvals_full"
+	ReasonNotApprover      Reason = "not_approver" // this operator may not answer
+
 	// Reasons of the admin API.
 	ReasonReadOnly Reason = "read_only" // declared in a file
 	ReasonConflict Reason = "conflict"  // the name is taken, or the state moved on

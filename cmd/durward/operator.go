@@ -26,7 +26,7 @@ type operator interface {
 	RevokeAgent(ctx context.Context, name string) error
 	RevokeKey(ctx context.Context, id string) error
 	AdminKeys(ctx context.Context) ([]admin.Key, error)
-	CreateAdminKey(ctx context.Context, expires time.Time) (admin.Minted, error)
+	CreateAdminKey(ctx context.Context, name string, expires time.Time) (admin.Minted, error)
 	Upstreams(ctx context.Context) ([]admin.Upstream, error)
 	InspectUpstream(ctx context.Context, name string) (durward.UpstreamDetail, error)
 	TestUpstream(ctx context.Context, name string) (admin.UpstreamTest, error)
@@ -35,6 +35,9 @@ type operator interface {
 	Explain(ctx context.Context, q durward.Question) (durward.Explanation, error)
 	Limits(ctx context.Context) ([]admin.LimitUse, error)
 	ResetLimit(ctx context.Context, name, of string) (int, error)
+	Approvals(ctx context.Context, state durward.ApprovalState) ([]durward.Approval, error)
+	Approval(ctx context.Context, id string) (durward.Approval, error)
+	Answer(ctx context.Context, id string, in admin.ApprovalAnswer) (durward.Approval, error)
 	Roles(ctx context.Context) ([]admin.Role, error)
 	PutRole(ctx context.Context, r durward.Role) error
 	DeleteRole(ctx context.Context, name string) error

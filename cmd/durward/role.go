@@ -23,8 +23,8 @@ func roleListCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return list(a, all, []string{"ROLE", "FROM", "DENY", "ALLOW"}, func(r admin.Role) []string {
-					return []string{r.Name, string(r.Origin), firstOf(strings.Join(r.Deny, " "), "-"), firstOf(strings.Join(r.Allow, " "), "-")}
+				return list(a, all, []string{"ROLE", "FROM", "DENY", "HOLD", "ALLOW"}, func(r admin.Role) []string {
+					return []string{r.Name, string(r.Origin), firstOf(strings.Join(r.Deny, " "), "-"), firstOf(strings.Join(r.Hold, " "), "-"), firstOf(strings.Join(r.Allow, " "), "-")}
 				})
 			})
 		},
@@ -51,6 +51,7 @@ func roleSetCommand(a *app) *cobra.Command {
 		},
 	}
 	c.Flags().StringArrayVar(&role.Allow, "allow", nil, "pattern that is allowed; may be given more than once")
+	c.Flags().StringArrayVar(&role.Hold, "hold", nil, "pattern that may be called once a person approved; may be given more than once")
 	c.Flags().StringArrayVar(&role.Deny, "deny", nil, "pattern that is denied; may be given more than once")
 	return c
 }

@@ -37,7 +37,7 @@ func TestStories(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": exitsWith, "serving": waitServing, "gone": waitGone, "keep": keepOutput, "mode": hasMode, "field": keepField, "retry": retry, "retryout": retryOutput, "tamper": tamper,
+			"code": exitsWith, "serving": waitServing, "gone": waitGone, "keep": keepOutput, "firstid": keepFirstID, "mode": hasMode, "field": keepField, "retry": retry, "retryout": retryOutput, "tamper": tamper,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("NO_COLOR", "1")
@@ -113,6 +113,18 @@ func keepField(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("there is no text %s in %v", args[0], v)
 	}
 	ts.Setenv(args[1], text)
+}
+
+// keepFirstID puts the id of the first object of the last standard output, a list, into a variable.
+func keepFirstID(ts *testscript.TestScript, _ bool, args []string) {
+	var all []struct {
+		ID string `json:"id"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &all))
+	if len(all) == 0 {
+		ts.Fatalf("the list is empty")
+	}
+	ts.Setenv(args[0], all[0].ID)
 }
 
 // hasMode checks the permissions of a file: mode 600 data/admin.key.

@@ -253,7 +253,7 @@ func (s *upState) adminKey(ctx context.Context, op *admin.Client, data string) e
 	if slices.ContainsFunc(all, func(k admin.Key) bool { return k.State == "live" || k.State == "expiring" }) {
 		return nil
 	}
-	m, err := op.CreateAdminKey(ctx, time.Time{})
+	m, err := op.CreateAdminKey(ctx, "", time.Time{})
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ type verbs interface {
 	RevokeAgent(context.Context, string) error
 	RevokeKey(context.Context, string) error
 	AdminKeys(context.Context) ([]admin.Key, error)
-	CreateAdminKey(context.Context, time.Time) (admin.Minted, error)
+	CreateAdminKey(context.Context, string, time.Time) (admin.Minted, error)
 	Upstreams(context.Context) ([]admin.Upstream, error)
 	Upstream(context.Context, string) (admin.Upstream, error)
 	AddUpstream(context.Context, durward.Upstream) error
@@ -180,7 +180,7 @@ func testVerbs(t *testing.T, v verbs) {
 	_, err = v.Agent(ctx, "bot")
 	refused(err, durward.NotFound, durward.ReasonNotFound, "bot")
 
-	key, err := v.CreateAdminKey(ctx, time.Now().Add(time.Hour))
+	key, err := v.CreateAdminKey(ctx, "", time.Now().Add(time.Hour))
 	must(err)
 	keys, err := v.AdminKeys(ctx)
 	must(err)
@@ -240,7 +240,7 @@ func (g *gateway) do(t *testing.T, method, path, body string, header ...string) 
 
 func TestWhoMayAsk(t *testing.T) {
 	g := start(t)
-	minted, err := g.client(t, token).CreateAdminKey(t.Context(), time.Time{})
+	minted, err := g.client(t, token).CreateAdminKey(t.Context(), "", time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,6 +103,7 @@ func (a *api) listAdminKeys(r *request) (answer, error) {
 }
 
 type newAdminKey struct {
+	Name    string    `json:"name,omitempty"`
 	Expires time.Time `json:"expires,omitzero"`
 }
 
@@ -111,7 +112,7 @@ func (a *api) createAdminKey(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	minted, err := a.Control.CreateAdminKey(r.Context(), r.by, in.Expires)
+	minted, err := a.Control.CreateAdminKey(r.Context(), r.by, in.Name, in.Expires)
 	if err != nil {
 		return answer{}, err
 	}
@@ -137,6 +138,7 @@ func (a *api) listRoles(r *request) (answer, error) {
 type rules struct {
 	Allow []string `json:"allow"`
 	Deny  []string `json:"deny"`
+	Hold  []string `json:"hold,omitempty"`
 }
 
 func (a *api) putRole(r *request) (answer, error) {
@@ -144,7 +146,7 @@ func (a *api) putRole(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	role := durward.Role{Name: r.PathValue("name"), Allow: in.Allow, Deny: in.Deny}
+	role := durward.Role{Name: r.PathValue("name"), Allow: in.Allow, Deny: in.Deny, Hold: in.Hold}
 	if err := a.Control.PutRole(r.Context(), r.by, role); err != nil {
 		return answer{}, err
 	}

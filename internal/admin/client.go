@@ -122,8 +122,8 @@ func (c *Client) AdminKeys(ctx context.Context) ([]Key, error) {
 }
 
 // CreateAdminKey mints an operator's key; a zero expires never ends it.
-func (c *Client) CreateAdminKey(ctx context.Context, expires time.Time) (Minted, error) {
-	return ask[Minted](ctx, c, "POST", "keys", newAdminKey{Expires: expires})
+func (c *Client) CreateAdminKey(ctx context.Context, name string, expires time.Time) (Minted, error) {
+	return ask[Minted](ctx, c, "POST", "keys", newAdminKey{Name: name, Expires: expires})
 }
 
 // Upstreams lists all upstreams with their status.
@@ -173,7 +173,7 @@ func (c *Client) Roles(ctx context.Context) ([]Role, error) {
 
 // PutRole makes or replaces a role.
 func (c *Client) PutRole(ctx context.Context, r durward.Role) error {
-	_, err := c.do(ctx, "PUT", "roles/"+url.PathEscape(r.Name), rules{Allow: r.Allow, Deny: r.Deny})
+	_, err := c.do(ctx, "PUT", "roles/"+url.PathEscape(r.Name), rules{Allow: r.Allow, Deny: r.Deny, Hold: r.Hold})
 	return err
 }
 

@@ -70,8 +70,8 @@ func (d *Direct) RevokeKey(ctx context.Context, id string) error {
 func (d *Direct) AdminKeys(ctx context.Context) ([]Key, error) { return d.c.AdminKeys(ctx, d.by) }
 
 // CreateAdminKey mints an operator's key; a zero expires never ends it.
-func (d *Direct) CreateAdminKey(ctx context.Context, expires time.Time) (Minted, error) {
-	return d.c.CreateAdminKey(ctx, d.by, expires)
+func (d *Direct) CreateAdminKey(ctx context.Context, name string, expires time.Time) (Minted, error) {
+	return d.c.CreateAdminKey(ctx, d.by, name, expires)
 }
 
 // Upstreams lists all upstreams.

@@ -29,6 +29,11 @@ func (a *api) routes() []route {
 		{"POST /api/v1/agents/{name}/keys", a.rotateKey, false},
 		{"DELETE /api/v1/agents/{name}/keys", a.revokeAgent, false},
 
+		{"GET /api/v1/approvals", a.listApprovals, false},
+		{"GET /api/v1/approvals/{id}", a.showApproval, false},
+		{"POST /api/v1/approvals/{id}", a.answerApproval, false},
+		{"POST /api/v1/approvals/{id}/answer", a.signedAnswer, true}, // its signature vouches for it
+
 		{"GET /api/v1/keys", a.listAdminKeys, false},
 		{"POST /api/v1/keys", a.createAdminKey, false},
 		{"DELETE /api/v1/keys/{id}", a.revokeKey, false},

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"durward"
+	"durward/internal/approval"
 	"durward/internal/audit"
 	"durward/internal/config"
 	"durward/internal/control"
@@ -51,6 +52,8 @@ type Gateway struct {
 	records   *audit.Log
 	counters  *limit.Memory
 	upstreams *upstream.Set
+	approvals *approval.Desk
+	notifier  *approval.Notifier
 	pipeline  *pipeline.Gateway
 	keeper    *snapshot.Keeper
 	control   *control.Control
@@ -78,7 +81,7 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 	g.jobs, run = errgroup.WithContext(run)
 	g.cancel, g.failed = cancel, run.Done()
 	for _, step := range []func(context.Context) error{
-		g.openState, g.openRecords, g.count, g.connect, g.decide, g.take, g.listen,
+		g.openState, g.openRecords, g.openApprovals, g.count, g.connect, g.decide, g.take, g.listen,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, g.Shutdown(ctx))
@@ -87,6 +90,7 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 	g.jobs.Go(func() error { return g.pipeline.Run(run) })
 	g.jobs.Go(func() error { return g.keeper.Run(run) })
 	g.jobs.Go(func() error { return g.saveCounters(run) })
+	g.jobs.Go(func() error { return g.notifier.Run(run) })
 	if cfg.Path != "" {
 		g.jobs.Go(func() error { return g.watchFile(run) })
 	}
@@ -118,6 +122,16 @@ func (g *Gateway) openRecords(context.Context) error {
 	return nil
 }
 
+// openApprovals finds the questions that waited when the last run ended.
+func (g *Gateway) openApprovals(ctx context.Context) error {
+	desk, err := approval.Open(ctx, approval.Options{Store: g.store.Shelf("approvals"), Log: g.opts.Log})
+	if err != nil {
+		return err
+	}
+	g.approvals, g.notifier = desk, approval.NewNotifier(desk)
+	return nil
+}
+
 // connect makes the upstreams' side; nothing is contacted yet.
 func (g *Gateway) connect(context.Context) error {
 	g.upstreams = upstream.New(upstream.Options{
@@ -134,6 +148,7 @@ func (g *Gateway) decide(context.Context) error {
 		Log: g.opts.Log, Pepper: g.store.Pepper(), Upstreams: g.upstreams, Records: g.records,
 		Sessions: session.NewTable(session.Options{PerAgent: g.cfg.Limits.Sessions, Idle: g.cfg.Limits.SessionIdle}),
 		Server:   serverInfo(g.opts.Version), Counter: g.counters, Keep: g.keepPins,
+		Approvals: g.approvals,
 	})
 	if err != nil {
 		return err
@@ -154,6 +169,7 @@ func (g *Gateway) take(ctx context.Context) error {
 	})
 	g.control = control.New(control.Options{
 		Own: func() []string { return ownAddresses(g.cfg, g.dataURL, g.adminURL) }, Store: g.store, Pepper: pepper, Settle: g.keeper.Settle, Status: g.upstreams.Status,
+		Approvals: g.approvals, Record: func(ctx context.Context, r *durward.Record) error { return g.records.Append(ctx, r, audit.Durable) },
 		Definitions: g.pipeline.Definitions,
 		File:        func() (*durward.Snapshot, string) { return g.keeper.File(), g.cfg.Path },
 		Check:       func(s *durward.Snapshot) error { _, err := pipeline.Compile(pepper, s); return err },

@@ -57,6 +57,7 @@ func (b *builder) build() *Config {
 	b.upstreams()
 	b.roles()
 	b.agents()
+	b.approvals()
 	b.anonymous()
 	b.keys()
 	b.guard()
@@ -89,7 +90,7 @@ func (b *builder) roles() {
 			b.failAt(at, err.Error(), "")
 		}
 		r := b.in.Roles[n]
-		b.out.Roles = append(b.out.Roles, durward.Role{Name: n, Allow: texts(r.Allow), Deny: texts(r.Deny)})
+		b.out.Roles = append(b.out.Roles, durward.Role{Name: n, Allow: texts(r.Allow), Deny: texts(r.Deny), Hold: texts(r.Hold)})
 	}
 }
 
@@ -108,7 +109,7 @@ func (b *builder) agents() {
 		a := b.in.Agents[n]
 		b.knownRoles(at, a.Roles)
 		b.out.Agents = append(b.out.Agents, durward.Agent{
-			Name: n, Roles: texts(a.Roles), Anonymous: bool(a.Anonymous), Disabled: bool(a.Disabled),
+			Name: n, Roles: texts(a.Roles), Anonymous: bool(a.Anonymous), Disabled: bool(a.Disabled), Owner: string(a.Owner),
 			Compat: durward.Compat(a.Compat), Origin: durward.FromFile,
 		})
 		for _, k := range a.Key {
@@ -117,6 +118,14 @@ func (b *builder) agents() {
 	}
 	for _, k := range b.in.Admin.Key {
 		b.out.Keys = append(b.out.Keys, Key{Admin: true, Secret: durward.NewCredential(string(k))})
+	}
+	for _, n := range slices.Sorted(maps.Keys(b.in.Admin.Operators)) {
+		if err := durward.CheckAgentName(n); err != nil || n == "local" {
+			b.failAt(join("admin.operators", n), "cannot be an operator's name", "use letters, digits, '.', '_' and '-', and not local")
+		}
+		for _, k := range b.in.Admin.Operators[n].Key {
+			b.out.Keys = append(b.out.Keys, Key{Admin: true, Name: n, Secret: durward.NewCredential(string(k))})
+		}
 	}
 }
 
@@ -163,6 +172,9 @@ func (b *builder) keys() {
 	holder := map[string]string{}
 	for _, k := range b.out.Keys {
 		at := "admin.key"
+		if k.Name != "" {
+			at = join(join("admin.operators", k.Name), "key")
+		}
 		if !k.Admin {
 			at = join(join("agents", k.Agent), "key")
 		}

@@ -40,6 +40,7 @@ type Config struct {
 	Arguments   string // default of Upstream.Arguments: enforce, report, off
 	Record      string // default of Upstream.Record: off, digest, redacted, full
 	Reads       string // batched, durable
+	Approvals   durward.ApprovalRules
 	Guard       durward.Guard
 	Guarding    durward.Guarding
 	Lock        string // path of the lock file; "" for none
@@ -62,6 +63,7 @@ type Config struct {
 type Key struct {
 	Agent  string // "" for an operator's key
 	Admin  bool
+	Name   string // of the operator; may be ""
 	Secret durward.Credential
 }
 
@@ -171,6 +173,7 @@ func (c *Config) Declared(hash func(secret string) [32]byte) *durward.Snapshot {
 		Guard:     c.Guard,
 		Limits:    c.Usage,
 		Guarding:  c.Guarding,
+		Approvals: c.Approvals,
 	}
 	for _, k := range c.Keys {
 		secret := k.Secret.Reveal()
@@ -179,6 +182,7 @@ func (c *Config) Declared(hash func(secret string) [32]byte) *durward.Snapshot {
 			ID:     fmt.Sprintf("f_%x", sum[:6]),
 			Agent:  k.Agent,
 			Admin:  k.Admin,
+			Name:   k.Name,
 			Hash:   sum,
 			Hint:   secret[len(secret)-4:],
 			Origin: durward.FromFile,

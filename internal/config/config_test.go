@@ -78,8 +78,9 @@ func TestExample(t *testing.T) {
 			{Name: "files", Command: "npx", Args: []string{"-y", "@modelcontextprotocol/server-filesystem", "/srv/docs"}, Origin: durward.FromFile},
 		},
 		Arguments: "enforce", Record: "digest", Reads: "batched",
-		Guard:    durward.Guard{GuardScope: durward.GuardScope{Mode: "block"}, Spotlight: "off", Idle: 30 * time.Minute, Quarantine: 24 * time.Hour},
-		Guarding: durward.Guarding{FirstSight: "scan-then-trust", Resources: "scan", Identity: "first-sight", People: 1},
+		Guard:     durward.Guard{GuardScope: durward.GuardScope{Mode: "block"}, Spotlight: "off", Idle: 30 * time.Minute, Quarantine: 24 * time.Hour},
+		Guarding:  durward.Guarding{FirstSight: "scan-then-trust", Resources: "scan", Identity: "first-sight", People: 1},
+		Approvals: durward.ApprovalDefaults(),
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("Declared = %+v\nwant       %+v", got, want)

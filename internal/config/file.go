@@ -18,6 +18,7 @@ type file struct {
 	Inputs         clientOnly              `key:"inputs" doc:"Of VS Code, which asks for these values; use ${env:NAME} in their place."`
 	Agents         map[string]agent        `key:"agents" names:"agent" doc:"Who may call, by name."`
 	Roles          map[string]role         `key:"roles" names:"role" doc:"What may be called; an agent has the rules of its roles."`
+	Approvals      approvals               `key:"approvals" doc:"How calls that are held for an approval are answered."`
 	Guard          guard                   `key:"guard" doc:"How calls and replies are inspected, and what findings do."`
 	Lock           path                    `key:"lock" doc:"The lock file of approved definitions, written by durward lock; relative to this file."`
 	Record         record                  `key:"record" doc:"What the audit log keeps, and how."`
@@ -31,6 +32,40 @@ type file struct {
 type admin struct {
 	Listen address `key:"listen" doc:"Where operators connect, as host:port."`
 	Key    secrets `key:"key" doc:"Operators' keys, 24 visible characters or more."`
+
+	Operators map[string]person `key:"operators" names:"agent" doc:"Operators by name: records say who approved or changed something."`
+}
+
+type person struct {
+	Key secrets `key:"key" doc:"One key or several, 24 visible characters or more."`
+}
+
+type approvals struct {
+	terms
+	Rules    []approvalRule `key:"rules" doc:"Other terms for some tools; the first rule that matches counts."`
+	Expire   duration       `key:"expire" doc:"How long a question waits for people, and a permission for its call."`
+	Wait     duration       `key:"wait" doc:"How long a request of a stateless client stays open before it is told to come back."`
+	Patience duration       `key:"patience" doc:"How long a call of an older client waits before it gets a result that says so."`
+	PerAgent count          `key:"per_agent" doc:"The most questions of one agent that wait."`
+	Most     count          `key:"most" doc:"The most questions that wait in all."`
+	Webhook  webhook        `key:"webhook" doc:"Where questions are sent, signed."`
+}
+
+type terms struct {
+	Approvers []name `key:"approvers" doc:"Operators who may answer, by name; every operator when absent."`
+	Need      count  `key:"need" doc:"How many have to approve. One denial denies."`
+	FourEyes  flag   `key:"four_eyes" doc:"Keep the owner of the calling agent or key from approving."`
+}
+
+type approvalRule struct {
+	Tools []pattern `key:"tools" doc:"Patterns of <upstream>__<name>."`
+	terms
+}
+
+type webhook struct {
+	URL     link   `key:"url" doc:"Where questions are POSTed."`
+	Secret  secret `key:"secret" doc:"The key of the signatures, 24 visible characters or more."`
+	Answers flag   `key:"answers" doc:"Take signed answers at /api/v1/approvals/ID/answer of the admin listener."`
 }
 
 // server is what MCP clients write under mcpServers, and our keys.
@@ -90,6 +125,7 @@ type clientServer struct {
 type agent struct {
 	Key       secrets `key:"key" doc:"One key or several, 24 visible characters or more; without one, mint it with durward agent rotate."`
 	Roles     []name  `key:"roles" doc:"The roles whose rules apply; none allows nothing."`
+	Owner     name    `key:"owner" doc:"The operator who answers for the agent; for four eyes that one may not approve its calls."`
 	Anonymous flag    `key:"anonymous" doc:"Who calls without a credential is this agent."`
 	Disabled  flag    `key:"disabled" doc:"Refuse all its calls."`
 	Limits    bounds  `key:"limits" doc:"How much the agent may use."`
@@ -98,6 +134,7 @@ type agent struct {
 
 type role struct {
 	Allow []pattern `key:"allow" doc:"Patterns of <upstream>__<name> that may be called; * stands for any characters."`
+	Hold  []pattern `key:"hold" doc:"Patterns that may be called once a person has approved the call; hold wins over allow."`
 	Deny  []pattern `key:"deny" doc:"Patterns that may not be called; deny wins."`
 
 	Limits bounds `key:"limits" doc:"How much each agent with the role may use, for itself."`
@@ -180,6 +217,10 @@ func defaults() file {
 		Guard: guard{
 			guardScope: guardScope{Mode: "block"}, guardPins: pinDefaults(), Spotlight: "off",
 			Idle: duration(1800 * second), Quarantine: duration(24 * 3600 * second),
+		},
+		Approvals: approvals{
+			terms: terms{Need: 1}, Expire: duration(15 * 60 * second), Wait: duration(25 * second), Patience: duration(5 * 60 * second),
+			PerAgent: 32, Most: 1024,
 		},
 		Record: record{Arguments: "digest", Reads: "batched"},
 		Limits: limits{

@@ -69,7 +69,11 @@ func (c *Control) CreateAgent(ctx context.Context, by durward.Actor, in NewAgent
 			return changes, nil
 		}
 		k, err := c.mint(m, &out, in.Name, in.Expires)
-		return append(changes, durward.Change{PutKey: k}), err
+		if err != nil {
+			return nil, err
+		}
+		k.Owner = by.Name
+		return append(changes, durward.Change{PutKey: k}), nil
 	})
 	if err != nil {
 		return Minted{}, err

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"durward"
+	"durward/internal/approval"
 	"durward/internal/snapshot"
 )
 
@@ -38,6 +39,10 @@ type Options struct {
 	Status func() []durward.UpstreamStatus
 	// Definitions tells what an upstream defines; nil when no data plane runs.
 	Definitions func(upstream string) ([]durward.Definition, bool)
+	// Approvals is where held calls wait for answers; nil when none can.
+	Approvals *approval.Desk
+	// Record keeps what an operator answered, before it is true; required with Approvals.
+	Record func(context.Context, *durward.Record) error
 	// Own are the addresses (host:port) at which agents and operators reach this
 	// gateway, so that it is not put behind itself; nil knows none.
 	Own func() []string

@@ -95,7 +95,7 @@ func TestNobodyButAnOperatorMayDoAnything(t *testing.T) {
 		"RevokeAgent":         func() error { return h.RevokeAgent(ctx, by, "filed") },
 		"RevokeKey":           func() error { return h.RevokeKey(ctx, by, "f_1") },
 		"AdminKeys":           func() error { _, err := h.AdminKeys(ctx, by); return err },
-		"CreateAdminKey":      func() error { _, err := h.CreateAdminKey(ctx, by, time.Time{}); return err },
+		"CreateAdminKey":      func() error { _, err := h.CreateAdminKey(ctx, by, "", time.Time{}); return err },
 		"Upstreams":           func() error { _, err := h.Upstreams(ctx, by); return err },
 		"Upstream":            func() error { _, err := h.Upstream(ctx, by, "crm"); return err },
 		"AddUpstream":         func() error { return h.AddUpstream(ctx, by, durward.Upstream{Name: "x", Command: "y"}) },
@@ -342,7 +342,7 @@ func TestKeysOfLongAgoAreForgotten(t *testing.T) {
 func TestAuthenticate(t *testing.T) {
 	h := open(t)
 	ctx := t.Context()
-	admin, err := h.CreateAdminKey(ctx, operator, h.now.Add(time.Hour))
+	admin, err := h.CreateAdminKey(ctx, operator, "", h.now.Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}

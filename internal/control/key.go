@@ -27,6 +27,8 @@ type Key struct {
 	ID      string         `json:"id"`
 	Agent   string         `json:"agent,omitempty"`
 	Admin   bool           `json:"admin,omitempty"`
+	Name    string         `json:"name,omitempty"`  // of the operator
+	Owner   string         `json:"owner,omitempty"` // who made it
 	Hint    string         `json:"hint,omitempty"`
 	State   string         `json:"state"` // live, expiring (has an end), expired, revoked
 	Created time.Time      `json:"created,omitzero"`
@@ -87,6 +89,7 @@ func (c *Control) RotateKey(ctx context.Context, by durward.Actor, agent string,
 		if len(changes) > 0 {
 			out.Ends = m.now.Add(r.Overlap)
 		}
+		k.Owner = by.Name
 		return append(append(changes, m.forgetKeys(agent)...), durward.Change{PutKey: k}), nil
 	})
 	if err != nil {
@@ -149,12 +152,23 @@ func (c *Control) RevokeKey(ctx context.Context, by durward.Actor, id string) er
 	})
 }
 
-// CreateAdminKey mints an operator's key: it opens the admin API and nothing else.
-func (c *Control) CreateAdminKey(ctx context.Context, by durward.Actor, expires time.Time) (Minted, error) {
+// CreateAdminKey mints a key of the operator of that name: it opens the admin API and nothing else.
+func (c *Control) CreateAdminKey(ctx context.Context, by durward.Actor, name string, expires time.Time) (Minted, error) {
+	if name != "" && (durward.CheckAgentName(name) != nil || name == "local") {
+		return Minted{}, bad("%q cannot be an operator's name: use letters, digits, '.', '_' and '-', and not local.", name)
+	}
+	if name != "" && by.Name != name && by.Name != "local" {
+		return Minted{}, &durward.Error{Code: durward.Forbidden, Reason: durward.ReasonNotAllowed,
+			Message: "An operator makes keys for itself only; on the gateway's own machine its user makes them for others."}
+	}
 	var out Minted
 	err := c.change(ctx, by, func(m *moment) ([]durward.Change, error) {
 		k, err := c.mint(m, &out, "", expires)
-		return []durward.Change{{PutKey: k}}, err
+		if err != nil {
+			return nil, err
+		}
+		k.Name, k.Owner, out.Key.Name = name, by.Name, name
+		return []durward.Change{{PutKey: k}}, nil
 	})
 	if err != nil {
 		return Minted{}, err
@@ -197,7 +211,11 @@ func (c *Control) Authenticate(ctx context.Context, secret durward.Credential) (
 	hash, now := identity.Hash(c.o.Pepper, secret.Reveal()), c.o.Now()
 	for _, k := range slices.Concat(file.Keys, state.Keys) {
 		if k.Admin && k.Hash == hash && live(k, now) {
-			return durward.Actor{Name: "key " + k.ID, Operator: true}, nil
+			name := k.Name
+			if name == "" {
+				name = "key " + k.ID
+			}
+			return durward.Actor{Name: name, Key: k.ID, Operator: true}, nil
 		}
 	}
 	return durward.Actor{}, refused
@@ -251,7 +269,7 @@ func (m *moment) keysAreStored(agent string) error {
 
 func (m *moment) keyView(k durward.Key) Key {
 	return Key{
-		ID: k.ID, Agent: k.Agent, Admin: k.Admin, Hint: k.Hint, State: keyState(k, m.now),
+		ID: k.ID, Agent: k.Agent, Admin: k.Admin, Name: k.Name, Owner: k.Owner, Hint: k.Hint, State: keyState(k, m.now),
 		Created: k.Created, Expires: k.Expires, Revoked: k.Revoked, Origin: k.Origin,
 	}
 }

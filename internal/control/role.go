@@ -33,10 +33,10 @@ func (c *Control) PutRole(ctx context.Context, by durward.Actor, r durward.Role)
 		if err := durward.CheckRoleName(r.Name); err != nil {
 			return nil, bad("%s.", sentence(err))
 		}
-		if len(r.Allow)+len(r.Deny) > 4096 {
+		if len(r.Allow)+len(r.Deny)+len(r.Hold) > 4096 {
 			return nil, bad("A role has at most 4096 patterns.")
 		}
-		for _, p := range slices.Concat(r.Allow, r.Deny) {
+		for _, p := range slices.Concat(r.Allow, r.Deny, r.Hold) {
 			if err := durward.CheckPattern(p); err != nil {
 				return nil, bad("Pattern %q: %v.", p, err)
 			}

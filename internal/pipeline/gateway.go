@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"durward"
+	"durward/internal/approval"
 	"durward/internal/audit"
 	"durward/internal/catalog"
 	"durward/internal/guard"
@@ -47,6 +48,8 @@ type Options struct {
 	Upstreams Upstreams
 	Records   Recorder
 	Sessions  *session.Table
+	// Approvals hold calls until people have answered; nil refuses every held call.
+	Approvals *approval.Desk
 	Server    []byte // raw JSON Implementation: our name and version
 	// Counter keeps what limits count; nil means in memory.
 	Counter limit.Counter
@@ -105,6 +108,9 @@ func (g *Gateway) Load(s *durward.Snapshot) error {
 	plan, err := Compile(g.Pepper, s)
 	if err != nil {
 		return err
+	}
+	if g.Approvals != nil {
+		g.Approvals.Rule(s.Approvals)
 	}
 	g.mu.Lock()
 	g.Upstreams.Apply(s.Upstreams)

@@ -32,6 +32,8 @@ type transit struct {
 	booking    *limit.Booking    // in limits; nil when none speaks of the call
 	standing   *durward.Standing // of the target, when it is in use and not as approved
 	upstreamUS int64
+	approval   string               // that the call waits for, was let through by, or goes on under
+	rounds     int                  // that it went on for, after it was let through
 	step       string               // that the call is in
 	trace      *durward.Explanation // of a dry run; nil on a call that is served
 	before     durward.Verdict      // of a dry run: when the step began
@@ -50,6 +52,7 @@ func (g *Gateway) end(ctx context.Context, t *transit, reply durward.Reply, err 
 		mode = audit.Batched
 	}
 	rec := g.record(t, reply, err)
+	g.settleApproval(ctx, t, rec)
 	// The record outlives a caller who went away; the log does not wait for ever for a disk that hangs.
 	if failed := g.Records.Append(context.WithoutCancel(ctx), rec, mode); failed != nil {
 		g.Log.Error("call could not be recorded", "call", rec.ID, "agent", rec.Agent, "err", failed)
@@ -101,15 +104,19 @@ func (g *Gateway) record(t *transit, reply durward.Reply, err error) *durward.Re
 		}
 	}
 	r.Outcome, r.Verdict = t.outcome(reply, err), t.verdict.Effect.String()
-	if t.waits {
+	if t.waits && t.asked {
 		r.Reason = durward.ReasonInputRequired
 	}
 	if err != nil && r.Reason == durward.ReasonNone {
 		r.Reason = durward.AsError(err).Reason
 	}
+	if r.Reason == durward.ReasonNone && t.verdict.Effect == durward.Hold {
+		r.Reason = t.verdict.Reason
+	}
 	if r.Outcome == durward.OutcomeRefused {
 		r.Step = t.step
 	}
+	r.Approval = t.approval
 	return r
 }
 
@@ -139,7 +146,7 @@ func (t *transit) outcome(reply durward.Reply, err error) durward.Outcome {
 		return durward.OutcomeCancelled
 	case err != nil || reply.Error != nil:
 		return durward.OutcomeError
-	case t.verdict.Denies():
+	case t.verdict.Denies(), t.verdict.Effect == durward.Hold && !t.asked:
 		return durward.OutcomeRefused
 	case t.call.Method == mcpwire.MethodToolsCall && isToolError(reply.Result): // a long list is not searched for it
 		return durward.OutcomeToolError

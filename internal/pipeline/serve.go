@@ -57,6 +57,9 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (durward.
 	if reply, err := g.take(ctx, t.at("take")); err != nil || reply.Result != nil { // is there any of it left?
 		return reply, err
 	}
+	if reply, err := g.consent(ctx, t.at("consent"), p); err != nil || reply.Result != nil { // held: has a person approved?
+		return reply, err
+	}
 	if t.dry() { // what follows acts
 		return durward.Reply{}, nil
 	}
@@ -300,6 +303,9 @@ func (g *Gateway) do(ctx context.Context, t *transit, p durward.Peer) (durward.R
 		}
 		if err := t.permit(); err != nil {
 			return durward.Reply{}, err
+		}
+		if t.verdict.Effect == durward.Hold { // it was not what was asked about
+			return durward.Reply{}, held("The resource could be another server's, which needs an approval that this call does not have.")
 		}
 		reply, err = g.ask(ctx, t, p)
 	}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"crypto/sha256"
+	"strings"
 	"time"
 
 	"durward"
@@ -16,6 +17,8 @@ const stateTTL = 15 * time.Minute
 const (
 	stateOfUpstream = 'u' // the upstream's own state, as a JSON string
 	stateOfParked   = 'p' // the ticket of a call of ours that waits
+	stateOfHeld     = 'h' // the id of the approval that a held call waits for
+	stateOfApproved = 'a' // the upstream's own state, of a call that was let through; see approvedState
 )
 
 // unseal opens a requestState that we sealed: it is the upstream's own, which
@@ -36,9 +39,18 @@ func (g *Gateway) unseal(t *transit) error {
 	if len(own) == 0 {
 		return stateInvalid()
 	}
-	if own[0] == stateOfParked {
-		t.ticket = string(own[1:])
+	switch own[0] {
+	case stateOfParked:
+		ticket, approval, _ := strings.Cut(string(own[1:]), " ")
+		t.ticket, t.approval = ticket, approval
 		return nil
+	case stateOfHeld:
+		t.approval = string(own[1:])
+		return t.withoutState()
+	case stateOfApproved:
+		if own, ok = t.approvedState(own); !ok {
+			return stateInvalid()
+		}
 	}
 	raw := mcpwire.Splice(c.Input.Raw, mcpwire.Edit{Span: c.Input.RequestState, New: own[1:]})
 	payload, err := mcpwire.ReadPayload(raw)
@@ -46,6 +58,16 @@ func (g *Gateway) unseal(t *transit) error {
 		return stateInvalid()
 	}
 	c.Input = payload
+	return nil
+}
+
+// withoutState takes state that is ours alone out of what the upstream will see.
+func (t *transit) withoutState() error {
+	payload, err := mcpwire.ReadPayload(mcpwire.DropFields(t.call.Input.Raw, "requestState", "inputResponses"))
+	if err != nil {
+		return stateInvalid()
+	}
+	t.call.Input = payload
 	return nil
 }
 
@@ -84,6 +106,9 @@ func (g *Gateway) sealUpstream(t *transit, reply durward.Reply) durward.Reply {
 	if !ok {
 		return reply
 	}
+	if t.approval != "" {
+		return g.seal(t, reply, stateOfApproved, t.underApproval(own))
+	}
 	return g.seal(t, reply, stateOfUpstream, own)
 }
 
@@ -91,6 +116,9 @@ func (g *Gateway) sealUpstream(t *transit, reply durward.Reply) durward.Reply {
 func (g *Gateway) sealTicket(t *transit, reply durward.Reply) durward.Reply {
 	t.waits = true
 	ticket, _ := textField(reply.Result, "requestState")
+	if t.approval != "" {
+		ticket += " " + t.approval
+	}
 	return g.seal(t, reply, stateOfParked, []byte(ticket))
 }
 

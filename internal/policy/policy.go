@@ -1,8 +1,9 @@
 // Package policy answers one question: may this agent use this operation?
 //
-// Rules are globs in roles. A role allows or denies patterns over policy names
-// (<upstream>__<name>, for resources <upstream>__<uri>); nothing is allowed
-// unless a rule says so, and a deny in any of the agent's roles wins. Decide
+// Rules are globs in roles. A role allows, holds for an approval, or denies
+// patterns over policy names (<upstream>__<name>, for resources
+// <upstream>__<uri>); nothing is allowed unless a rule says so, and of the rules
+// in all of the agent's roles the strictest wins: deny, then hold, then allow. Decide
 // is a pure function of a compiled [Program]. The package neither looks names
 // up nor hides them: that is the catalog's and the pipeline's.
 package policy
@@ -21,7 +22,7 @@ type Program struct {
 	roles map[string]*role
 }
 
-type role struct{ allow, deny []rule }
+type role struct{ allow, deny, hold []rule }
 
 type rule struct {
 	says    string       // as records show it
@@ -41,6 +42,9 @@ func Compile(roles []durward.Role) (*Program, error) {
 		}
 		if c.deny, err = compileRules("role "+r.Name+": deny ", r.Deny); err != nil {
 			return nil, fmt.Errorf("role %s: deny: %w", r.Name, err)
+		}
+		if c.hold, err = compileRules("role "+r.Name+": hold ", r.Hold); err != nil {
+			return nil, fmt.Errorf("role %s: hold: %w", r.Name, err)
 		}
 		if p.roles[r.Name] != nil {
 			return nil, fmt.Errorf("role %s is declared twice", r.Name)
@@ -100,6 +104,10 @@ func (p *Program) Decide(roles []string, op *durward.Operation) durward.Verdict 
 		if hit := first(r.deny, op); hit != nil {
 			return durward.Verdict{Effect: durward.Deny, Reason: durward.ReasonRuleDenies, Rule: hit.says}
 		}
+		if hit := first(r.hold, op); hit != nil {
+			verdict = durward.Verdict{Effect: durward.Hold, Reason: durward.ReasonRuleHolds, Rule: hit.says}
+			continue
+		}
 		if hit := first(r.allow, op); hit != nil && verdict.Denies() {
 			verdict = durward.Verdict{Effect: durward.Allow, Rule: hit.says}
 		}
@@ -112,9 +120,8 @@ func (p *Program) Decide(roles []string, op *durward.Operation) durward.Verdict 
 func (p *Program) Reaches(roles []string, upstream string) bool {
 	return slices.ContainsFunc(roles, func(name string) bool {
 		r := p.roles[name]
-		return r != nil && slices.ContainsFunc(r.allow, func(a rule) bool {
-			return overlaps(a.pattern, upstream+"__")
-		})
+		reaches := func(a rule) bool { return overlaps(a.pattern, upstream+"__") }
+		return r != nil && (slices.ContainsFunc(r.allow, reaches) || slices.ContainsFunc(r.hold, reaches))
 	})
 }
 

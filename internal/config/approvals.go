@@ -1,0 +1,57 @@
+package config
+
+import (
+	"fmt"
+	"time"
+
+	"durward"
+)
+
+// approvals reads how held calls are answered.
+func (b *builder) approvals() {
+	in := &b.in.Approvals
+	out := durward.ApprovalDefaults()
+	out.ApprovalTerms = b.terms("approvals", in.terms)
+	out.Expire, out.Wait, out.Patience = in.Expire.value(), in.Wait.value(), in.Patience.value()
+	out.PerAgent, out.Most = int(in.PerAgent), int(in.Most)
+	for _, d := range []struct {
+		key         string
+		value       time.Duration
+		least, most time.Duration
+	}{
+		{"expire", out.Expire, time.Second, 7 * 24 * time.Hour},
+		{"wait", out.Wait, time.Second, 10 * time.Minute},
+		{"patience", out.Patience, time.Second, 25 * time.Minute},
+	} {
+		if d.value < d.least || d.value > d.most {
+			b.failAt(join("approvals", d.key), fmt.Sprintf("is not between %s and %s", shortDuration(d.least), shortDuration(d.most)), "")
+		}
+	}
+	if out.PerAgent < 1 || out.Most < out.PerAgent || out.Most > 100_000 {
+		b.failAt("approvals.most", "is smaller than per_agent, or above 100000", "")
+	}
+	for i, r := range in.Rules {
+		at := fmt.Sprintf("approvals.rules[%d]", i)
+		if len(r.Tools) == 0 {
+			b.failAt(at, "names no tools", "write tools: [\"bank__*\"]")
+		}
+		out.Rules = append(out.Rules, durward.ApprovalRule{Tools: texts(r.Tools), ApprovalTerms: b.terms(at, r.terms)})
+	}
+	b.webhook(&out.Webhook, in.Webhook)
+	b.out.Approvals = out
+}
+
+func (b *builder) terms(at string, in terms) durward.ApprovalTerms {
+	t := durward.ApprovalTerms{Approvers: texts(in.Approvers), Need: max(int(in.Need), 1), FourEyes: bool(in.FourEyes)}
+	if n := len(t.Approvers); n > 0 && t.Need > n {
+		b.failAt(join(at, "need"), fmt.Sprintf("is %d, but there are %d approvers", t.Need, n), "")
+	}
+	return t
+}
+
+func (b *builder) webhook(out *durward.Webhook, in webhook) {
+	*out = durward.Webhook{URL: string(in.URL), Secret: durward.NewCredential(string(in.Secret)), Answers: bool(in.Answers)}
+	if (out.URL != "" || out.Answers) && out.Secret.IsZero() {
+		b.failAt("approvals.webhook", "has no secret", "what is sent is signed with it, and answers are")
+	}
+}
