@@ -28,6 +28,7 @@ const (
 	HeaderMismatch // a header of an MCP request disagrees with its body (MCP 2026-07-28, -32020)
 	LoopDetected   // the request came through this gateway before
 	Limited        // a limit is used up for now
+	Stopped        // an operator, or the gateway, stopped the caller
 )
 
 // Error is all that an edge ever shows; anything else becomes Internal.

@@ -27,6 +27,8 @@ type Snapshot struct {
 	// these are all of it.
 	Pins     []Pin
 	Guarding Guarding
+	// Halts are what is stopped.
+	Halts []Halt
 }
 
 // Change is one edit of the stored state, as data. Exactly one field is set.
@@ -40,6 +42,8 @@ type Change struct {
 	PutRole        *Role     `json:"put_role,omitempty"`
 	DeleteRole     string    `json:"delete_role,omitempty"`
 	PutPin         *Pin      `json:"put_pin,omitempty"`
+	PutHalt        *Halt     `json:"put_halt,omitempty"`
+	DeleteHalt     string    `json:"delete_halt,omitempty"` // its ID
 	// PutFile notes which configuration file the state is used with, so that a
 	// revision names both.
 	PutFile *FileMark `json:"put_file,omitempty"`
@@ -59,6 +63,7 @@ type State struct {
 	Roles     []Role
 	Upstreams []Upstream
 	Pins      []Pin
+	Halts     []Halt
 	// File is the configuration file that the state was last used with.
 	File FileMark
 }

@@ -125,7 +125,17 @@ type callResult struct {
 
 	Questions map[string]json.RawMessage `json:"inputRequests"`
 	State     *string                    `json:"requestState"`
+
+	Meta struct {
+		Refusal *struct {
+			Reason string `json:"reason"`
+			Call   string `json:"call"`
+		} `json:"durward/refusal"`
+	} `json:"_meta"`
 }
+
+// isRefusal tells that the gateway refused, and not the tool.
+func (r callResult) isRefusal() bool { return r.IsError && r.Meta.Refusal != nil }
 
 type content struct {
 	Type     string          `json:"type"`
@@ -223,7 +233,7 @@ func (a *app) callFailed(ctx context.Context, f agentFlags, err error, asked str
 // allowed looks like one that is not there; whoever may read the record is told more.
 func (a *app) rpcFailed(ctx context.Context, f agentFlags, err *rpcError, asked string, began time.Time) error {
 	if d, ok := a.refusal(ctx, f, asked, began); ok {
-		if d.isRefusal() {
+		if d.isRefusal() || err.reason() == "killed" || err.reason() == "quarantined" {
 			return hint(refusedf("%s (%s)", err.Message, d.text()), "`durward why %s` tells more.", d.ID)
 		}
 		return hint(err, "The record says: %s.", d.text())
@@ -231,7 +241,9 @@ func (a *app) rpcFailed(ctx context.Context, f agentFlags, err *rpcError, asked 
 	if err.Code == -32602 && strings.HasPrefix(err.Message, "Unknown tool") {
 		return refusedf("%s: it does not exist, or this agent may not call it. `durward tools` lists what it may.", err.Message)
 	}
-	if reason := err.reason(); reason != "" {
+	if reason := err.reason(); reason == "killed" || reason == "quarantined" {
+		return refusedf("%s (%s)", err.Message, reason)
+	} else if reason != "" {
 		return fmt.Errorf("%w (%s)", err, reason)
 	}
 	return err
@@ -258,7 +270,10 @@ func (a *app) printResult(r callResult) error {
 	} else {
 		a.printContent(r)
 	}
-	if r.IsError {
+	switch {
+	case r.isRefusal():
+		return said{exitRefused}
+	case r.IsError:
 		return said{exitFailed}
 	}
 	return nil
@@ -266,7 +281,11 @@ func (a *app) printResult(r callResult) error {
 
 func (a *app) printContent(r callResult) {
 	out := a.out
-	if r.IsError {
+	switch {
+	case r.isRefusal():
+		out = a.err
+		_, _ = fmt.Fprintf(out, out.red("The gateway refused it")+" (%s): ", oneLine(r.Meta.Refusal.Reason))
+	case r.IsError:
 		out = a.err
 		_, _ = fmt.Fprint(out, out.red("The tool failed: "))
 	}

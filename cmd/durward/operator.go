@@ -33,6 +33,9 @@ type operator interface {
 	AddUpstream(ctx context.Context, u durward.Upstream) error
 	RemoveUpstream(ctx context.Context, name string) error
 	Explain(ctx context.Context, q durward.Question) (durward.Explanation, error)
+	Halts(ctx context.Context) ([]durward.Halt, error)
+	Kill(ctx context.Context, k admin.Kill) (durward.Halt, error)
+	Release(ctx context.Context, r admin.Release) (durward.Halt, error)
 	Limits(ctx context.Context) ([]admin.LimitUse, error)
 	ResetLimit(ctx context.Context, name, of string) (int, error)
 	Approvals(ctx context.Context, state durward.ApprovalState) ([]durward.Approval, error)

@@ -46,6 +46,10 @@ func (a *api) routes() []route {
 		{"POST /api/v1/upstreams/{name}/test", a.testUpstream, false},
 		{"GET /api/v1/upstreams/{name}/inspect", a.inspectUpstream, false},
 
+		{"GET /api/v1/halts", a.listHalts, false},
+		{"POST /api/v1/halts", a.kill, false},
+		{"POST /api/v1/halts/release", a.release, false},
+
 		{"GET /api/v1/limits", a.listLimits, false},
 		{"DELETE /api/v1/limits/{name}", a.resetLimit, false},
 

@@ -2,6 +2,7 @@ package boot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -51,13 +52,27 @@ func (g *Gateway) resetLimit(ctx context.Context, by durward.Actor, name, of str
 
 // note leaves a record of what an operator did.
 func (g *Gateway) note(ctx context.Context, by, method, what, why string) error {
-	r := &durward.Record{
-		Time: time.Now(), ID: admin.EventID(), Lane: durward.LaneMCP, User: by, Transport: "admin", Method: method, Asked: what, Rule: why,
-		Verdict: durward.Allow.String(), Outcome: durward.OutcomeOK, Revision: g.pipeline.Revision(),
+	return noteIn(ctx, g.records, &durward.Record{User: by, Method: method, Asked: what, Rule: why, Revision: g.pipeline.Revision()})
+}
+
+// noteOffline is the same while no gateway runs.
+func noteOffline(data string) func(ctx context.Context, by, method, what, why string) error {
+	return func(ctx context.Context, by, method, what, why string) error {
+		log, err := audit.Open(RecordDir(data), audit.Options{})
+		if err != nil {
+			return fmt.Errorf("open the record: %w", err)
+		}
+		err = noteIn(ctx, log, &durward.Record{User: by, Method: method, Asked: what, Rule: why})
+		return errors.Join(err, log.Close(ctx))
 	}
+}
+
+func noteIn(ctx context.Context, log *audit.Log, r *durward.Record) error {
+	r.Time, r.ID, r.Lane, r.Transport = time.Now(), admin.EventID(), durward.LaneMCP, "admin"
+	r.Verdict, r.Outcome = durward.Allow.String(), durward.OutcomeOK
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	if err := g.records.Append(ctx, r, audit.Durable); err != nil {
+	if err := log.Append(ctx, r, audit.Durable); err != nil {
 		return &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonRecordUnavailable, Message: "This cannot be recorded at the moment, and is therefore not done.", Err: err}
 	}
 	return nil

@@ -31,6 +31,7 @@ func Offline(cfg *config.Config) (*admin.Direct, func() error, error) {
 	c := control.New(control.Options{
 		Store: db, Pepper: pepper, Own: func() []string { return ownAddresses(cfg) },
 		File:  func() (*durward.Snapshot, string) { return file, cfg.Path },
+		Note:  noteOffline(cfg.Data),
 		Check: func(s *durward.Snapshot) error { _, err := pipeline.Compile(pepper, s); return err },
 	})
 	return admin.NewDirect(c, operator()), db.Close, nil

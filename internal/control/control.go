@@ -46,6 +46,10 @@ type Options struct {
 	// Own are the addresses (host:port) at which agents and operators reach this
 	// gateway, so that it is not put behind itself; nil knows none.
 	Own func() []string
+	// Session tells whose live session an id is; nil when no data plane runs.
+	Session func(id string) (agent string, ok bool)
+	// Note leaves a record of what an operator did; nil keeps none but the journal.
+	Note func(ctx context.Context, by, method, what, why string) error
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }
@@ -72,6 +76,12 @@ func New(o Options) *Control {
 	}
 	if o.Own == nil {
 		o.Own = func() []string { return nil }
+	}
+	if o.Session == nil {
+		o.Session = func(string) (string, bool) { return "", false }
+	}
+	if o.Note == nil {
+		o.Note = func(context.Context, string, string, string, string) error { return nil }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -15,6 +15,7 @@ func preview(s *durward.State, changes []durward.Change) *durward.State {
 		Roles:     slices.Clone(s.Roles),
 		Upstreams: slices.Clone(s.Upstreams),
 		Pins:      slices.Clone(s.Pins),
+		Halts:     slices.Clone(s.Halts),
 		File:      s.File,
 	}
 	pins := map[durward.PinKey]int{}
@@ -40,6 +41,10 @@ func preview(s *durward.State, changes []durward.Change) *durward.State {
 			out.Roles = put(out.Roles, *c.PutRole, func(r durward.Role) string { return r.Name })
 		case c.PutUpstream != nil:
 			out.Upstreams = put(out.Upstreams, *c.PutUpstream, func(u durward.Upstream) string { return u.Name })
+		case c.PutHalt != nil:
+			out.Halts = put(out.Halts, *c.PutHalt, durward.Halt.ID)
+		case c.DeleteHalt != "":
+			out.Halts = slices.DeleteFunc(out.Halts, func(h durward.Halt) bool { return h.ID() == c.DeleteHalt })
 		case c.DeleteAgent != "":
 			out.Agents = slices.DeleteFunc(out.Agents, func(a durward.Agent) bool { return a.Name == c.DeleteAgent })
 			out.Keys = slices.DeleteFunc(out.Keys, func(k durward.Key) bool { return k.Agent == c.DeleteAgent })

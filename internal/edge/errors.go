@@ -49,6 +49,8 @@ func answerTo(c durward.Code) answer {
 		return answer{http.StatusLoopDetected, http.StatusLoopDetected, http.StatusLoopDetected}
 	case durward.Limited: // the client goes on, and its model hears when
 		return answer{http.StatusTooManyRequests, http.StatusOK, http.StatusTooManyRequests}
+	case durward.Stopped:
+		return answer{http.StatusForbidden, http.StatusOK, http.StatusForbidden}
 	case durward.Internal:
 	}
 	return answer{http.StatusInternalServerError, http.StatusOK, -32603}

@@ -67,6 +67,7 @@ type Gateway struct {
 	sealer  *session.Sealer
 	schemas *guard.Schemas
 	desk    *limit.Desk
+	running *running
 	parking *parking
 	pins    *pins
 
@@ -93,7 +94,7 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Options: o, pins: newPins(engine), sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
+	g := &Gateway{Options: o, pins: newPins(engine), sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), running: newRunning(), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
 	empty, err := Compile(o.Pepper, &durward.Snapshot{})
 	if err != nil {
 		return nil, err
@@ -117,6 +118,7 @@ func (g *Gateway) Load(s *durward.Snapshot) error {
 	g.put(g.offering(plan))
 	g.desk.Adopt(plan.limits)
 	g.mu.Unlock()
+	g.halt(plan)
 	g.endSessions()
 	g.wake()
 	g.mu.Lock()
@@ -143,7 +145,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			g.parking.end(func(string) bool { return false })
+			g.parking.end(func(string, string) bool { return false })
 			return nil
 		case <-g.Upstreams.Changed():
 			g.relist()
@@ -224,7 +226,7 @@ func (g *Gateway) endSessions() {
 		_, ok := plan.identity.Agent(agent)
 		return ok
 	}
-	g.parking.end(alive)
+	g.parking.end(func(agent, key string) bool { return alive(agent) && plan.halts.of(agent, key, "") == nil })
 	ended := g.Sessions.Sweep(g.Now(), alive)
 	for _, s := range ended {
 		g.sessionClosed(s)

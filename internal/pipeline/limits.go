@@ -78,7 +78,7 @@ func (t *transit) refusal(e *durward.Error) (durward.Reply, error) {
 		return durward.Reply{}, e
 	}
 	t.verdict = durward.Verdict{Effect: durward.Deny, Reason: e.Reason, Rule: t.rule}
-	meta := append([]byte(`{"`+metaRefusal+`":`), refusalMeta(e)...)
+	meta := append([]byte(`{"`+metaRefusal+`":`), t.refusalMeta(e)...)
 	if len(e.Limits) > 0 {
 		meta = append(append(meta, `,"`+metaLimits+`":`...), limitsMeta(e.Limits)...)
 	}
@@ -87,8 +87,9 @@ func (t *transit) refusal(e *durward.Error) (durward.Reply, error) {
 	return durward.Reply{Result: out, Modern: true, Retry: e.Retry, Limits: e.Limits}, nil
 }
 
-func refusalMeta(e *durward.Error) []byte {
+func (t *transit) refusalMeta(e *durward.Error) []byte {
 	out := append([]byte(`{"reason":`), mcpwire.Quote(string(e.Reason))...)
+	out = append(append(out, `,"call":`...), mcpwire.Quote(t.call.ID)...)
 	if e.Retry > 0 {
 		out = strconv.AppendInt(append(out, `,"retryAfterMs":`...), e.Retry.Milliseconds(), 10)
 	}

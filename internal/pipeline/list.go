@@ -28,7 +28,8 @@ func (g *Gateway) List(ctx context.Context, c *durward.Call) (durward.Reply, err
 	return g.end(ctx, t, reply, err)
 }
 
-func (g *Gateway) list(ctx context.Context, t *transit) (durward.Reply, error) {
+func (g *Gateway) list(ctx context.Context, t *transit) (reply durward.Reply, err error) {
+	defer g.rescue(t, &reply, &err)
 	view, err := g.viewOf(ctx, t)
 	if err != nil {
 		return durward.Reply{}, err
@@ -54,6 +55,9 @@ func (g *Gateway) viewOf(ctx context.Context, t *transit) (*catalog.View, error)
 		return nil, err
 	}
 	if err := g.attach(t); err != nil {
+		return nil, err
+	}
+	if err := t.stopped(); err != nil {
 		return nil, err
 	}
 	g.settle(ctx, t, all)

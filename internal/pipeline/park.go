@@ -53,7 +53,8 @@ func newParking(log *slog.Logger) *parking {
 type parked struct {
 	lot    *parking
 	agent  string
-	size   int64 // of the request that is kept for it
+	key    string // that it was called with
+	size   int64  // of the request that is kept for it
 	cancel context.CancelCauseFunc
 	asks   chan *question
 	done   chan struct{} // closed when reply and err are set
@@ -90,10 +91,10 @@ type leg struct {
 
 // run starts the upstream call and waits for its first leg. size is how many
 // bytes are kept for as long as it lasts.
-func (l *parking) run(ctx context.Context, agent string, size int64, peer durward.Peer, do func(context.Context, durward.Peer) (durward.Reply, error)) (leg, error) {
+func (l *parking) run(ctx context.Context, agent, key string, size int64, peer durward.Peer, do func(context.Context, durward.Peer) (durward.Reply, error)) (leg, error) {
 	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	p := &parked{
-		lot: l, agent: agent, size: size, cancel: cancel, peer: peer,
+		lot: l, agent: agent, key: key, size: size, cancel: cancel, peer: peer,
 		asks: make(chan *question), done: make(chan struct{}), pending: make(map[string]*question),
 	}
 	go func() { // ends with the upstream call, which cancel ends
@@ -296,18 +297,18 @@ func (l *parking) leave(p *parked) {
 }
 
 // end cancels everything that waits and that keep does not want.
-func (l *parking) end(keep func(agent string) bool) {
+func (l *parking) end(keep func(agent, key string) bool) {
 	l.mu.Lock()
 	var gone []*parked
 	for _, p := range l.lots {
-		if !keep(p.agent) {
+		if !keep(p.agent, p.key) {
 			l.leave(p)
 			gone = append(gone, p)
 		}
 	}
 	l.mu.Unlock()
 	for _, p := range gone {
-		p.cancel(&durward.Error{Code: durward.Cancelled, Reason: durward.ReasonCancelled, Message: "The agent of this call is gone."})
+		p.cancel(&durward.Error{Code: durward.Cancelled, Reason: durward.ReasonCancelled, Message: "The agent of this call is gone, or was stopped."})
 	}
 }
 

@@ -26,6 +26,7 @@ type Plan struct {
 	identity  *identity.Index
 	policy    *policy.Program
 	limits    *limit.Program // nil without limits
+	halts     *halts         // nil when nothing is stopped
 	upstreams map[string]*durward.Upstream
 	book      *notary.Book
 	catalog   *catalog.Catalog
@@ -47,6 +48,7 @@ func Compile(pepper []byte, s *durward.Snapshot) (*Plan, error) {
 	}
 	p := &Plan{
 		limits:    limits,
+		halts:     compileHalts(s.Halts),
 		Revision:  s.Revision,
 		snapshot:  s,
 		identity:  identity.Compile(pepper, s.Agents, s.Keys),

@@ -31,6 +31,10 @@ type transit struct {
 	waits      bool              // the answer is a question to the caller
 	booking    *limit.Booking    // in limits; nil when none speaks of the call
 	standing   *durward.Standing // of the target, when it is in use and not as approved
+	broke      bool              // a bug of ours ended it
+	cancel     context.CancelCauseFunc
+	crew       *crew // while it is under way, with its neighbours
+	next, prev *transit
 	upstreamUS int64
 	approval   string               // that the call waits for, was let through by, or goes on under
 	rounds     int                  // that it went on for, after it was let through
@@ -139,10 +143,12 @@ func (t *transit) kept() []durward.Finding {
 // verdict even if the upstream then failed.
 func (t *transit) outcome(reply durward.Reply, err error) durward.Outcome {
 	switch {
+	case t.broke && t.asked: // nobody saw how it ended
+		return durward.OutcomeUnknown
 	case err != nil && !t.asked:
 		t.verdict = durward.Verdict{Effect: durward.Deny}
 		return durward.OutcomeRefused
-	case err != nil && durward.AsError(err).Code == durward.Cancelled:
+	case err != nil && (durward.AsError(err).Code == durward.Cancelled || durward.AsError(err).Code == durward.Stopped):
 		return durward.OutcomeCancelled
 	case err != nil || reply.Error != nil:
 		return durward.OutcomeError

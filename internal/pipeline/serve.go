@@ -3,6 +3,8 @@ package pipeline
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"runtime/debug"
 	"strings"
 
 	"durward"
@@ -26,15 +28,29 @@ func (g *Gateway) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (d
 	return g.end(ctx, t, reply, err)
 }
 
+// rescue is deferred around the steps of a call: a bug of ours ends that call,
+// which then leaves a record like any other, and no more.
+func (g *Gateway) rescue(t *transit, reply *durward.Reply, err *error) {
+	if bug := recover(); bug != nil {
+		g.Log.Error("step of a call panicked", "call", t.call.ID, "step", t.step, "panic", bug, "stack", string(debug.Stack()))
+		t.broke = true
+		*reply, *err = durward.Reply{}, durward.AsError(fmt.Errorf("panic: %v", bug))
+	}
+}
+
 // run is the order of the checks. A step that fails ends the call there; what
 // follows it never sees the call. [Gateway.Explain] runs the same steps up to
 // where a call would be made.
-func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (durward.Reply, error) {
+func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply durward.Reply, err error) {
+	defer g.rescue(t, &reply, &err)
 	if err := g.identify(t.at("identify")); err != nil { // who calls?
 		return durward.Reply{}, err
 	}
 	if err := g.attach(t.at("attach")); err != nil { // in which session?
 		return durward.Reply{}, err
+	}
+	if reply, err := t.at("halted").halted(); err != nil || reply.Result != nil { // was it stopped?
+		return reply, err
 	}
 	if err := t.at("resolve").resolve(); err != nil { // what is meant? from here the target cannot change
 		return durward.Reply{}, err
@@ -66,7 +82,12 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (durward.
 	if err := g.Records.Ready(); err != nil { // no record, no call
 		return durward.Reply{}, unrecordable(err)
 	}
-	return g.do(ctx, t, p)
+	defer g.leave(t)
+	if ctx, err = g.enter(ctx, t.at("do")); err != nil { // from here it can be stopped
+		return durward.Reply{}, err
+	}
+	reply, err = g.do(ctx, t, p)
+	return g.cut(ctx, t, reply, err)
 }
 
 // identify finds the agent. One that the edge had admitted before is taken
@@ -352,7 +373,7 @@ func (g *Gateway) lap(ctx context.Context, t *transit, p durward.Peer) (leg, err
 	r.Payload = &payload
 	r.Client.Capabilities, r.Client.Info = bytes.Clone(r.Client.Capabilities), bytes.Clone(r.Client.Info)
 	size := int64(len(payload.Raw) + len(r.Client.Capabilities) + len(r.Client.Info))
-	return g.parking.run(ctx, c.Agent.Name, size, p, func(ctx context.Context, p durward.Peer) (durward.Reply, error) {
+	return g.parking.run(ctx, c.Agent.Name, c.KeyID, size, p, func(ctx context.Context, p durward.Peer) (durward.Reply, error) {
 		return g.Upstreams.Do(ctx, r, p)
 	})
 }

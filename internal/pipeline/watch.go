@@ -228,7 +228,7 @@ func (g *Gateway) wake() {
 // gone loses its watch.
 func (w *watch) look(plan *Plan) {
 	agent, ok := plan.identity.Agent(w.agent)
-	if !ok {
+	if !ok || plan.halts.ofCall(&w.call) != nil {
 		w.Close()
 		return
 	}

@@ -84,6 +84,17 @@ func (t *Table) Attach(id, agent string, now time.Time) (*durward.Session, error
 	return e.session, nil
 }
 
+// Find tells of a live session without using it.
+func (t *Table) Find(id string) (*durward.Session, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	e := t.live[id]
+	if e == nil {
+		return nil, false
+	}
+	return e.session, true
+}
+
 // Close ends a session of the agent; SessionGone when it has none of that id.
 func (t *Table) Close(id, agent string) error {
 	t.mu.Lock()

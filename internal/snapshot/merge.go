@@ -37,6 +37,7 @@ func Merge(file *durward.Snapshot, state *durward.State) (*durward.Snapshot, []C
 	s.Roles = mergeRoles(&m, file.Roles, state.Roles)
 	s.Upstreams = mergeUpstreams(&m, file.Upstreams, state.Upstreams)
 	s.Pins = mergePins(file.Pins, state.Pins)
+	s.Halts = state.Halts
 	return &s, m.clashes
 }
 

@@ -51,6 +51,9 @@ func readState(tx *bbolt.Tx) (*durward.State, error) {
 	if s.Pins, err = readPins(tx); err != nil {
 		return nil, err
 	}
+	if s.Halts, err = all[durward.Halt](tx, inHalts); err != nil {
+		return nil, err
+	}
 	return s, get(tx, inMeta, "file", &s.File)
 }
 
@@ -60,6 +63,7 @@ func copyOf(s *durward.State) *durward.State {
 	out.Agents, out.Keys = slices.Clone(s.Agents), slices.Clone(s.Keys)
 	out.Roles, out.Upstreams = slices.Clone(s.Roles), slices.Clone(s.Upstreams)
 	out.Pins = slices.Clone(s.Pins)
+	out.Halts = slices.Clone(s.Halts)
 	return &out
 }
 
@@ -121,6 +125,8 @@ func stepsOf(c *durward.Change) (steps []step) {
 	add(c.PutPin != nil, func(tx *bbolt.Tx) error { return putPin(tx, c.PutPin) })
 	add(c.PutRole != nil, func(tx *bbolt.Tx) error { return put(tx, inRoles, c.PutRole.Name, c.PutRole) })
 	add(c.DeleteRole != "", func(tx *bbolt.Tx) error { return remove(tx, inRoles, c.DeleteRole) })
+	add(c.PutHalt != nil, func(tx *bbolt.Tx) error { return put(tx, inHalts, c.PutHalt.ID(), c.PutHalt) })
+	add(c.DeleteHalt != "", func(tx *bbolt.Tx) error { return remove(tx, inHalts, c.DeleteHalt) })
 	add(c.PutFile != nil, func(tx *bbolt.Tx) error { return put(tx, inMeta, "file", c.PutFile) })
 	return steps
 }

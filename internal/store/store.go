@@ -70,6 +70,7 @@ const (
 	inJournal   = "journal"
 	inEras      = "eras"
 	inCounters  = "counters"
+	inHalts     = "halts"
 )
 
 // Open opens or creates the database in dir, creating dir for the owner only.
@@ -121,7 +122,7 @@ func keepPrivate(path string) error {
 
 // prepare makes sure that a database has its buckets, format and pepper.
 func (d *DB) prepare(tx *bbolt.Tx) error {
-	for _, name := range []string{inMeta, inAgents, inKeys, inRoles, inUpstreams, inPins, inJournal, inEras, inCounters} {
+	for _, name := range []string{inMeta, inAgents, inKeys, inRoles, inUpstreams, inPins, inJournal, inEras, inCounters, inHalts} {
 		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 			return err
 		}
