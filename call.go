@@ -8,10 +8,11 @@ import (
 // Lane is the kind of traffic: agents over MCP or applications over HTTP.
 type Lane string
 
-// The two lanes.
+// The two lanes, and what is done to the record itself.
 const (
-	LaneMCP  Lane = "mcp"
-	LaneHTTP Lane = "http"
+	LaneMCP     Lane = "mcp"
+	LaneHTTP    Lane = "http"
+	LaneControl Lane = "control"
 )
 
 // Wire tells how a call reached us.

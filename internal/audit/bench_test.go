@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 	"testing"
 
 	"durward"
@@ -84,6 +85,47 @@ func BenchmarkVerify(b *testing.B) {
 		verify(b, dir)
 	}
 	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}
+
+// BenchmarkVerifySealed also hashes the tree and checks each checkpoint.
+func BenchmarkVerifySealed(b *testing.B) {
+	const n = 100_000
+	dir := filepath.Join(b.TempDir(), "audit")
+	l, s := sealed(b, dir, audit.Options{}, audit.SealOptions{Records: 5000})
+	for i := range n {
+		put(b, l, numbered(i), audit.Batched)
+	}
+	shutSealed(b, l, s)
+	key := publicKey(b, dir)
+	for b.Loop() {
+		verifyBy(b, dir, key)
+	}
+	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}
+
+// BenchmarkAppendSealed appends while the seal follows.
+func BenchmarkAppendSealed(b *testing.B) {
+	for _, m := range []struct {
+		name string
+		mode audit.Mode
+	}{{"durable", audit.Durable}, {"batched", audit.Batched}} {
+		b.Run(m.name+"/callers=64", func(b *testing.B) {
+			dir := filepath.Join(b.TempDir(), "audit")
+			l, s := sealed(b, dir, audit.Options{}, audit.SealOptions{})
+			b.SetParallelism(32)
+			b.RunParallel(func(pb *testing.PB) {
+				r := typical()
+				for pb.Next() {
+					if err := l.Append(context.Background(), &r, m.mode); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+			shutSealed(b, l, s)
+		})
+	}
 }
 
 func BenchmarkExport(b *testing.B) {

@@ -27,6 +27,8 @@ type chain struct {
 	segments []segment
 	strict   bool // also check that each line is JSON
 	visit    func(line)
+	leaves   bool                          // also hash the lines as leaves of the tree
+	leaf     func(*inspected, place) error // hears of each line that fits
 
 	seq  uint64 // of the last line that is good
 	prev link   // its hash
@@ -59,40 +61,45 @@ func (c *chain) followAll(ctx context.Context) error {
 	return nil
 }
 
-// follow checks segment i from its first line to its end.
+// follow checks segment i from its first line to its end. The lines are
+// inspected ahead, by as many as there are processors.
 func (c *chain) follow(ctx context.Context, i int) error {
 	f, err := os.Open(filepath.Join(c.dir, c.segments[i].name))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	in := newLines(f, 0)
-	for n := 1; ; n++ {
-		if n%checkEvery == 0 && ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		at := place{segment: i, line: n, offset: in.offset, seq: c.seq + 1}
-		raw, err := in.next()
+	in := readAhead(f, c.strict, c.leaves)
+	defer in.close()
+	for n := 1; ; {
+		b, err := in.next()
 		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		case errors.Is(err, io.EOF):
-			return c.end(in.rest(), at)
+			return c.end(in.rest, place{segment: i, line: n, offset: in.offset, seq: c.seq + 1})
 		case errors.Is(err, errLong):
-			return c.fault(FaultChanged, at, errLong.Error())
+			return c.fault(FaultChanged, place{segment: i, line: n, offset: in.offset, seq: c.seq + 1}, errLong.Error())
 		case err != nil:
 			return fmt.Errorf("read %s: %w", c.segments[i].name, err)
 		}
-		if err := c.line(ctx, raw, at); err != nil {
-			return err
+		for j := range b.lines {
+			l := &b.lines[j]
+			if err := c.line(ctx, l, place{segment: i, line: n, offset: b.offset + int64(l.start), seq: c.seq + 1}); err != nil {
+				return err
+			}
+			n++
 		}
+		in.done(b)
 	}
 }
 
-// line checks that raw continues the chain.
-func (c *chain) line(ctx context.Context, raw []byte, at place) error {
-	l, err := c.inspect(raw)
-	if err != nil {
-		return c.explainBroken(ctx, err, at)
+// line checks that a line that was inspected continues the chain.
+func (c *chain) line(ctx context.Context, in *inspected, at place) error {
+	if in.err != nil {
+		return c.explainBroken(ctx, in.err, at)
 	}
+	l := in.line
 	if c.headless && c.seq == 0 && at.line == 1 && l.seq == c.segments[at.segment].first {
 		c.seq, c.prev = l.seq-1, link(l.prev)
 	}
@@ -107,11 +114,14 @@ func (c *chain) line(ctx context.Context, raw []byte, at place) error {
 	if c.visit != nil {
 		c.visit(l)
 	}
+	if c.leaf != nil {
+		return c.leaf(in, at)
+	}
 	return nil
 }
 
 // inspect takes a line apart and checks all that it says of itself.
-func (c *chain) inspect(raw []byte) (line, error) {
+func inspect(raw []byte, strict bool) (line, error) {
 	l, err := parseLine(raw)
 	if err != nil {
 		return l, err
@@ -119,7 +129,7 @@ func (c *chain) inspect(raw []byte) (line, error) {
 	if err := l.checkSeal(); err != nil {
 		return l, err
 	}
-	if c.strict && !json.Valid(raw) {
+	if strict && !json.Valid(raw) {
 		return l, errShape
 	}
 	return l, nil
@@ -151,7 +161,7 @@ func (c *chain) holdsLine(rest []byte) bool {
 		if end >= len(rest) {
 			return false
 		}
-		if _, err := c.inspect(rest[:end]); err == nil {
+		if _, err := inspect(rest[:end], c.strict); err == nil {
 			return true
 		}
 		from += i + 1

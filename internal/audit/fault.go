@@ -16,6 +16,8 @@ const (
 	FaultReordered FaultKind = "reordered"       // a line stands where another belongs
 	FaultMissing   FaultKind = "missing_segment" // lines are missing between two segments
 	FaultTruncated FaultKind = "truncated"       // the log does not reach the head that was expected
+	FaultUnsigned  FaultKind = "unsigned"        // a checkpoint is not signed by a key that is trusted
+	FaultTree      FaultKind = "tree"            // a tile is not of the tree over the lines
 )
 
 // Fault is the first place at which a log is not what was written.
@@ -32,11 +34,16 @@ type Fault struct {
 func (f *Fault) Error() string {
 	var b strings.Builder
 	switch {
+	case f.Line > 0 && f.Seq == 0:
+		fmt.Fprintf(&b, "%s line %d: ", f.Segment, f.Line)
 	case f.Line > 0:
 		fmt.Fprintf(&b, "%s line %d (byte %d): ", f.Segment, f.Line, f.Offset)
 	case f.Segment != "":
 		fmt.Fprintf(&b, "%s: ", f.Segment)
 	}
-	fmt.Fprintf(&b, "record %d: %s: %s", f.Seq, f.Kind, f.Detail)
+	if f.Seq > 0 {
+		fmt.Fprintf(&b, "record %d: ", f.Seq)
+	}
+	fmt.Fprintf(&b, "%s: %s", f.Kind, f.Detail)
 	return b.String()
 }

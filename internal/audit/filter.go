@@ -12,6 +12,10 @@ type Filter struct {
 	Until time.Time // of arrival, excluded
 	After uint64    // only records with a greater sequence number
 
+	// All takes also the intents, which are no records of calls: what is known
+	// of a call before it is made.
+	All bool
+
 	ID, Agent, Key, User, Session string
 	Method, Upstream, Tool        string
 	Verdict, Reason, Outcome      string

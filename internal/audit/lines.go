@@ -65,3 +65,10 @@ func (l *lines) fill() error {
 	}
 	return err
 }
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}

@@ -98,6 +98,8 @@ type Log struct {
 	limits  sync.Pool    // *time.Timer, stopped
 	busy    atomic.Int64 // since when (after opened) the disk is being waited for; 0 when it is not
 	head    atomic.Pointer[Head]
+	safe    atomic.Pointer[Head] // the last record that has survived a loss of power
+	moved   chan struct{}        // tells the sealer that safe did
 
 	mu      sync.Mutex // guards what follows
 	queue   *group     // what the writer takes next
@@ -136,12 +138,13 @@ func open(dir string, o Options, on files) (*Log, error) {
 	}
 	l := &Log{
 		opts: o, lock: held, opened: time.Now(), queue: newGroup(nil),
-		wake: make(chan struct{}, 1), done: make(chan struct{}), room: make(chan struct{}),
+		wake: make(chan struct{}, 1), done: make(chan struct{}), room: make(chan struct{}), moved: make(chan struct{}, 1),
 		scratch: sync.Pool{New: func() any { return new([]byte) }},
 		limits:  sync.Pool{New: func() any { return time.NewTimer(time.Hour) }},
 	}
 	l.head.Store(&Head{w.seq, string(w.prev[:])})
-	go l.run(w) // ended by Close, which waits for it
+	l.safe.Store(l.head.Load()) // openWriter synced it
+	go l.run(w)                 // ended by Close, which waits for it
 	return l, nil
 }
 
@@ -279,6 +282,18 @@ func (l *Log) Ready() error {
 
 // Head returns the last record that was written.
 func (l *Log) Head() Head { return *l.head.Load() }
+
+// Safe returns the last record that a loss of power cannot take any more.
+func (l *Log) Safe() Head { return *l.safe.Load() }
+
+// settled tells that all that was written is safe.
+func (l *Log) settled() {
+	l.safe.Store(l.head.Load())
+	select {
+	case l.moved <- struct{}{}:
+	default: // the sealer is told already
+	}
+}
 
 // Close writes what is queued, makes it durable and lets go of the folder. Its
 // error tells what could not be written. When ctx ends first, the writer is

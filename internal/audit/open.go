@@ -106,7 +106,7 @@ func (c *chain) skipTo(i int) error {
 	if !ok {
 		return c.fault(FaultChanged, at, "the segment ends within a line")
 	}
-	l, err := c.inspect(body)
+	l, err := inspect(body, c.strict)
 	if err != nil {
 		return c.fault(FaultChanged, at, "its last line: "+err.Error())
 	}

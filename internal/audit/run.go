@@ -137,6 +137,9 @@ func (r *runner) flush() {
 	}
 	r.backoff = 0
 	r.head.Store(&Head{r.w.seq, string(r.w.prev[:])})
+	if !r.w.unsynced() {
+		r.settled()
+	}
 	g.finish(first, nil)
 	r.spare = g
 	r.landed()
@@ -175,7 +178,9 @@ func (r *runner) landed() {
 func (r *runner) sync() {
 	if err := r.disk(r.w.sync); err != nil {
 		r.fail(newGroup(nil), err)
+		return
 	}
+	r.settled()
 }
 
 // disk does one piece of input and output in sight of Ready.
@@ -216,6 +221,7 @@ func (r *runner) recover() bool {
 		r.fail(newGroup(nil), err)
 		return false
 	}
+	r.settled()
 	r.mu.Lock()
 	r.sick = nil
 	r.stir()

@@ -18,6 +18,12 @@ type VerifyOptions struct {
 	// After is the record behind which the log begins, for a log whose older
 	// segments were put elsewhere. Zero means that the log must be complete.
 	After Head
+	// Keys are public keys that are trusted. Without one the keys that lie
+	// beside the log are believed, which shows damage but not a forger.
+	Keys []string
+	// Checkpoints are signed checkpoints that were seen elsewhere: the log must
+	// hold all that they cover.
+	Checkpoints [][]byte
 }
 
 // Report is what Verify saw, up to the first fault.
@@ -36,6 +42,7 @@ type Report struct {
 	// clock that was set back. The order of the log is that of Seq.
 	Back  time.Duration `json:"back_ns,omitempty"`
 	Torn  *Torn         `json:"torn,omitempty"`
+	Tree  *TreeReport   `json:"tree,omitempty"`
 	Fault *Fault        `json:"fault,omitempty"`
 }
 
@@ -47,17 +54,32 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (Report, error) {
 	if !isHash(o.Head) || !isHash(o.After.Hash) || (o.After.Seq > 0) != (o.After.Hash != "") {
 		return v.Report, errors.New("verify the record: an expected head is not a SHA-256 in hex")
 	}
-	segments, err := listSegments(dir)
+	tree, err := openTree(dir, o) // before the lines, which may grow meanwhile
+	if err == nil {
+		v.segments, err = listSegments(dir)
+	}
+	if errors.As(err, &v.Fault) {
+		return v.Report, err
+	}
 	if err != nil {
 		return v.Report, fmt.Errorf("verify the record: %w", err)
 	}
-	v.Segments = len(segments)
-	c := &chain{dir: dir, segments: segments, strict: true, prev: genesis(), visit: v.see}
+	v.Segments = len(v.segments)
+	c := &chain{dir: dir, segments: v.segments, strict: true, prev: genesis(), visit: v.see}
 	if o.After.Seq > 0 {
 		c.seq, c.prev = o.After.Seq, link([]byte(strings.ToLower(o.After.Hash)))
 	}
 	v.origin = c.prev
-	err = c.followAll(ctx)
+	if tree != nil {
+		v.Tree = &tree.TreeReport
+		err = tree.watch(c)
+	}
+	if err == nil {
+		err = c.followAll(ctx)
+	}
+	if err == nil && tree != nil {
+		err = tree.conclude(c.seq)
+	}
 	v.conclude(c)
 	if err == nil && !v.found {
 		err = &Fault{Kind: FaultTruncated, Seq: c.seq + 1, Detail: "the log does not contain the head that it had: its end was cut off, or it was written anew"}
@@ -79,6 +101,8 @@ type verification struct {
 	newest [timeLen]byte // the latest time, as written
 	last   [timeLen]byte
 	origin link // what the first record continues
+
+	segments []segment
 }
 
 func isHash(s string) bool {
