@@ -314,7 +314,7 @@ func TestURLsThatAnOlderServerWantsVisited(t *testing.T) {
 		return s.Do(brief(t), r, &peer{})
 	}
 	reply, err := ask(agent{revision: mcpwire.V20260728, name: "a", caps: elicits})
-	if err != nil || !reply.Modern || string(reply.Result) != `{"resultType":"input_required","inputRequests":{"url1":{"method":"elicitation/create","params":{"mode":"url","url":"https://x","message":"m"}}}}` {
+	if err != nil || !reply.Modern || string(reply.Result) != `{"resultType":"input_required","inputRequests":{"url1":{"method":"elicitation/create","params":{"mode":"url","url":"https://x","message":"[up] m"}}}}` {
 		t.Errorf("Do = %s %v %v, want the URL as an input request", reply.Result, reply.Error, err)
 	}
 	reply, err = ask(agent{revision: mcpwire.V20260728, name: "a", caps: `{"elicitation":{}}`})

@@ -20,13 +20,13 @@ func (s *Set) Do(ctx context.Context, r *Request, p durward.Peer) (durward.Reply
 		return durward.Reply{}, srv.unavailable("is being closed; try again.", nil)
 	}
 	defer srv.calls.leave()
-	limited, cancel := context.WithTimeout(ctx, srv.timeout())
-	defer cancel()
-	reply, err := srv.serve(limited, r, p)
+	y := newPatience(ctx, srv.timeout(), s.o.Answers, p)
+	defer y.end()
+	reply, err := srv.serve(y, r, y)
 	if err != nil {
-		return durward.Reply{}, srv.explain(ctx, limited, err)
+		return durward.Reply{}, srv.explain(ctx, y, err)
 	}
-	return reply, nil
+	return srv.sign(r, reply), nil
 }
 
 // serve makes one attempt, and further ones where that is safe.

@@ -150,6 +150,8 @@ func misbehave(kind string, _ []string, m *mcpwire.Message) {
 		put(fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":%d}}`, os.Getpid()))
 	case "overlaps":
 		go overlap(string(m.ID))
+	case "asks and hangs":
+		put(`{"jsonrpc":"2.0","id":"q1","method":"elicitation/create","params":{"message":"?","requestedSchema":{"type":"object"}}}`)
 	case "asker":
 		lastCall = string(m.ID)
 		put(`{"jsonrpc":"2.0","id":"q1","method":"elicitation/create","params":{"message":"?","requestedSchema":{"type":"object"}}}`)

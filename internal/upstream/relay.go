@@ -17,6 +17,7 @@ type relay struct {
 	revision string // of the server
 	profile  string // what the server was told of what the caller can do
 	level    int    // least rank of log messages; -1 all, quiet none
+	asker    string // who the client is told that asks; "" for nobody
 	refused  atomic.Pointer[string]
 }
 
@@ -26,7 +27,7 @@ const quiet = 100
 // newRelay returns the relay of a call on a line.
 func (s *server) newRelay(r *Request, l *line, declared string, p durward.Peer) *relay {
 	y := &relay{
-		peer: p, modern: r.Modern, crossing: r.Modern && !l.modern && !r.Answers, profile: declared,
+		peer: p, asker: s.asker(), modern: r.Modern, crossing: r.Modern && !l.modern && !r.Answers, profile: declared,
 		foreign: r.Modern && !l.modern, revision: l.welcome.Revision, level: mcpwire.LogRank(r.Client.LogLevel),
 	}
 	switch {
@@ -80,7 +81,37 @@ func (y *relay) put(ctx context.Context, method string, params []byte) ([]byte, 
 	if y.peer == nil {
 		return nil, durward.ErrCannotAsk
 	}
+	if y.asker != "" {
+		params = mcpwire.NameAsker(method, params, y.asker)
+	}
 	return y.peer.Ask(ctx, method, params)
+}
+
+// asker is the name by which a person learns who asks them; "" where there is
+// one server only, that is to appear as if there were no gateway.
+func (s *server) asker() string {
+	if s.up.Prefix == "none" {
+		return ""
+	}
+	return s.up.Name
+}
+
+// sign names the asker in a reply that asks the client to come back with answers.
+func (s *server) sign(r *Request, reply durward.Reply) durward.Reply {
+	name := s.asker()
+	if name == "" {
+		return reply
+	}
+	if reply.Error != nil {
+		reply.Error = mcpwire.NameURLAskers(reply.Error, name)
+	}
+	if !r.Modern || reply.Result == nil {
+		return reply
+	}
+	if _, able := mcpwire.Field(r.Client.Capabilities, "elicitation"); able && mcpwire.ResultType(reply.Result) == "input_required" {
+		reply.Result = mcpwire.NameAskers(reply.Result, name)
+	}
+	return reply
 }
 
 // declares reports whether the server was promised that such requests are answered.

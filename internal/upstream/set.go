@@ -41,6 +41,7 @@ type Options struct {
 	Connect   time.Duration // for a connection with its handshakes: 60 s
 	Patience  time.Duration // with a stdio server that does not say which era it speaks: 5 s
 	Timeout   time.Duration // for one call, unless the upstream says otherwise: 5 minutes
+	Answers   time.Duration // for the client to answer what a server asks during one call, in all: 30 minutes
 }
 
 func (o Options) orDefault() Options {
@@ -54,6 +55,7 @@ func (o Options) orDefault() Options {
 	o.Connect = or(o.Connect, time.Minute)
 	o.Patience = or(o.Patience, 5*time.Second)
 	o.Timeout = or(o.Timeout, 5*time.Minute)
+	o.Answers = or(o.Answers, 30*time.Minute)
 	return o
 }
 
