@@ -174,6 +174,7 @@ func TestConversations(t *testing.T) {
 	start := seed(t)
 	for _, r := range routes {
 		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
 			saw, g, wire := r.lay(t)
 			at := wire.HTTP(t, "client to gateway", g.DataURL()+"/mcp/fixture")
 			next := 0
@@ -196,6 +197,7 @@ func TestBrokenStreams(t *testing.T) {
 	start := seed(t)
 	for _, r := range routes[:2] {
 		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
 			saw, g, _ := r.lay(t)
 			next := 0
 			for _, s := range speakers[1:4] {
@@ -213,6 +215,7 @@ func TestCancelled(t *testing.T) {
 	start := seed(t)
 	for _, r := range routes {
 		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
 			saw, g, _ := r.lay(t)
 			next := 0
 			for _, s := range speakers {
@@ -236,6 +239,7 @@ func TestMute(t *testing.T) {
 	start := seed(t)
 	for _, r := range routes {
 		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
 			saw, g, _ := r.lay(t)
 			next := 0
 			for _, s := range speakers {
@@ -247,7 +251,7 @@ func TestMute(t *testing.T) {
 						ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 						h, err := c.play(ctx, sc)
 						cancel()
-						if got := saw.of(sc.ID); err != nil || len(h.Asked) > 0 || len(got.Answers) > 0 || got.Calls != 1 {
+						if got := saw.until(sc.ID, func(g sighting) bool { return g.Calls > 0 }); err != nil || len(h.Asked) > 0 || len(got.Answers) > 0 || got.Calls != 1 {
 							t.Errorf("%s: %v\n\theard %+v\n\tsaw %+v", show(sc), err, h, got)
 						}
 					}
