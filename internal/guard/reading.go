@@ -151,7 +151,12 @@ func (r *reading) object(i, depth int) int {
 		if len(key) > 24 { // names are short; who writes sentences there is read
 			r.leaf(durward.Span{Start: i, End: end}, nil)
 		}
-		if i = r.value(colon+1, key, depth+1); i < 0 {
+		if depth == 0 && string(key) == "requestState" { // no model reads it, and it has to come back as it is
+			i = valueEnd(r.raw, space(r.raw, colon+1))
+		} else {
+			i = r.value(colon+1, key, depth+1)
+		}
+		if i < 0 {
 			return -1
 		}
 		if i = space(r.raw, i); i < len(r.raw) && r.raw[i] == ',' {
@@ -258,8 +263,14 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 		r.mark(text, parts)
 		return
 	}
+	before := len(r.edits)
 	for _, p := range parts {
 		r.cut(rep, text, p, alone)
+	}
+	if effect == durward.Redact && len(r.edits) == before { // no place is known: all of it goes
+		for _, p := range parts {
+			r.edit(p, notice)
+		}
 	}
 }
 

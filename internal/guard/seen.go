@@ -123,10 +123,22 @@ func full(r Rule) Settled {
 
 func (s *Scope) effect(r Rule, m Settled, score float64) durward.Effect {
 	effect := max(m.Mode.effect(), r.least(score))
+	if effect == durward.Redact && !r.cuts() {
+		effect = durward.Flag // never stricter than asked for
+	}
 	if effect < durward.Flag && score < m.Sure {
 		effect = durward.Flag
 	}
 	return effect
+}
+
+// cuts reports whether what the rule finds can be taken out.
+func (r Rule) cuts() bool {
+	switch r.ID {
+	case "result.instruction", "result.hidden", "result.encoded", "result.role", "secret.credential", "secret.personal", "arguments.secret", "arguments.personal":
+		return true
+	}
+	return false
 }
 
 // MetaKey is the member of a result's _meta that tells an agent what the guard

@@ -66,6 +66,7 @@ type Gateway struct {
 	plan    atomic.Pointer[Plan]
 	sealer  *session.Sealer
 	schemas *guard.Schemas
+	guard   *guard.Memory
 	desk    *limit.Desk
 	running *running
 	parking *parking
@@ -94,7 +95,7 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Options: o, pins: newPins(engine), sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), running: newRunning(), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
+	g := &Gateway{Options: o, pins: newPins(engine), guard: guard.NewMemory(o.Now), sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), running: newRunning(), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
 	empty, err := Compile(o.Pepper, &durward.Snapshot{})
 	if err != nil {
 		return nil, err
@@ -234,6 +235,7 @@ func (g *Gateway) endSessions() {
 }
 
 func (g *Gateway) sessionClosed(s *durward.Session) {
+	g.guard.End(sessionKey(s.Agent, s.ID))
 	g.mu.Lock()
 	fns := g.onClosed
 	g.mu.Unlock()

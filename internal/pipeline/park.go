@@ -52,6 +52,7 @@ func newParking(log *slog.Logger) *parking {
 // the durward.Peer that the upstream sees for all of them.
 type parked struct {
 	lot    *parking
+	ears   *ears // before it; nil when nobody listens
 	agent  string
 	key    string // that it was called with
 	size   int64  // of the request that is kept for it
@@ -86,23 +87,31 @@ type note struct {
 // questions and a ticket to come back with.
 type leg struct {
 	durward.Reply
-	waits bool // the Reply is input_required, and its requestState our ticket
+	ears  *ears // what was overheard meanwhile; nil without
+	waits bool  // the Reply is input_required, and its requestState our ticket
 }
 
 // run starts the upstream call and waits for its first leg. size is how many
 // bytes are kept for as long as it lasts.
-func (l *parking) run(ctx context.Context, agent, key string, size int64, peer durward.Peer, do func(context.Context, durward.Peer) (durward.Reply, error)) (leg, error) {
+func (l *parking) run(ctx context.Context, agent, key string, size int64, peer durward.Peer, e *ears, do func(context.Context, durward.Peer) (durward.Reply, error)) (leg, error) {
 	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	p := &parked{
 		lot: l, agent: agent, key: key, size: size, cancel: cancel, peer: peer,
 		asks: make(chan *question), done: make(chan struct{}), pending: make(map[string]*question),
 	}
+	var heard durward.Peer = p
+	if e != nil { // it outlives this leg, and speaks to whoever comes back
+		e.peer, p.ears = p, e
+		heard = e
+	}
 	go func() { // ends with the upstream call, which cancel ends
-		p.reply, p.err = l.survive(agent, func() (durward.Reply, error) { return do(life, p) })
+		p.reply, p.err = l.survive(agent, func() (durward.Reply, error) { return do(life, heard) })
 		cancel(nil)
 		close(p.done)
 	}()
-	return p.wait(ctx)
+	got, err := p.wait(ctx)
+	got.ears = p.ears
+	return got, err
 }
 
 // survive keeps a bug of ours from ending more than one call: this one runs on
@@ -129,10 +138,15 @@ func (l *parking) resume(ctx context.Context, agent, ticket string, answers []by
 	l.leave(p)
 	l.mu.Unlock()
 	p.attach(peer)
-	if !p.feed(answers) { // some are missing: ask for them again
-		return p.park()
+	var got leg
+	var err error
+	if p.feed(answers) {
+		got, err = p.wait(ctx)
+	} else { // some are missing: ask for them again
+		got, err = p.park()
 	}
-	return p.wait(ctx)
+	got.ears = p.ears
+	return got, err
 }
 
 // wait waits until the call has ended or has questions. A stateless agent that

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"durward"
 	"durward/internal/catalog"
+	"durward/internal/guard"
 	"durward/internal/guard/notary"
 	"durward/internal/identity"
 	"durward/internal/limit"
@@ -25,6 +27,7 @@ type Plan struct {
 	snapshot  *durward.Snapshot
 	identity  *identity.Index
 	policy    *policy.Program
+	guard     *guard.Policy
 	limits    *limit.Program // nil without limits
 	halts     *halts         // nil when nothing is stopped
 	upstreams map[string]*durward.Upstream
@@ -46,7 +49,12 @@ func Compile(pepper []byte, s *durward.Snapshot) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile the limits: %w", err)
 	}
+	inspection, err := guard.CompilePolicy(s.Guard, tokenKey(pepper))
+	if err != nil {
+		return nil, err
+	}
 	p := &Plan{
+		guard:     inspection,
 		limits:    limits,
 		halts:     compileHalts(s.Halts),
 		Revision:  s.Revision,
@@ -60,6 +68,12 @@ func Compile(pepper []byte, s *durward.Snapshot) (*Plan, error) {
 		p.upstreams[s.Upstreams[i].Name] = &s.Upstreams[i]
 	}
 	return p.withCatalog(catalog.Compile(nil), nil), nil
+}
+
+// tokenKey makes the tokens that stand for secrets.
+func tokenKey(pepper []byte) []byte {
+	sum := sha256.Sum256(append([]byte("durward guard tokens v1\x00"), pepper...))
+	return sum[:]
 }
 
 // withCatalog returns a plan that differs in what the upstreams offer.

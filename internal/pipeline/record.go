@@ -35,6 +35,7 @@ type transit struct {
 	cancel     context.CancelCauseFunc
 	crew       *crew // while it is under way, with its neighbours
 	next, prev *transit
+	guarded    // what the guard knows of it
 	upstreamUS int64
 	approval   string               // that the call waits for, was let through by, or goes on under
 	rounds     int                  // that it went on for, after it was let through
@@ -152,6 +153,8 @@ func (t *transit) outcome(reply durward.Reply, err error) durward.Outcome {
 		return durward.OutcomeCancelled
 	case err != nil || reply.Error != nil:
 		return durward.OutcomeError
+	case t.withheld:
+		return durward.OutcomeOK // it was done; only its reply is kept back
 	case t.verdict.Denies(), t.verdict.Effect == durward.Hold && !t.asked:
 		return durward.OutcomeRefused
 	case t.call.Method == mcpwire.MethodToolsCall && isToolError(reply.Result): // a long list is not searched for it

@@ -73,6 +73,9 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 	if reply, err := g.take(ctx, t.at("take")); err != nil || reply.Result != nil { // is there any of it left?
 		return reply, err
 	}
+	if reply, err := g.guardCall(t.at("judge")); err != nil || reply.Result != nil { // may it leave?
+		return reply, err
+	}
 	if reply, err := g.consent(ctx, t.at("consent"), p); err != nil || reply.Result != nil { // held: has a person approved?
 		return reply, err
 	}
@@ -342,6 +345,7 @@ func (g *Gateway) ask(ctx context.Context, t *transit, p durward.Peer) (durward.
 	t.asked = true
 	defer func() { t.upstreamUS += g.Now().Sub(start).Microseconds() }()
 	got, err := g.lap(ctx, t, p)
+	t.overhear(got.ears)
 	if err != nil {
 		return durward.Reply{}, err
 	}
@@ -352,6 +356,9 @@ func (g *Gateway) ask(ctx context.Context, t *transit, p durward.Peer) (durward.
 	if err != nil {
 		return durward.Reply{}, err
 	}
+	if reply, err = g.examine(ctx, t, reply); err != nil {
+		return durward.Reply{}, err
+	}
 	return g.sealUpstream(t, reply), nil
 }
 
@@ -359,21 +366,22 @@ func (g *Gateway) ask(ctx context.Context, t *transit, p durward.Peer) (durward.
 // caller to come back; or it goes on with one that did.
 func (g *Gateway) lap(ctx context.Context, t *transit, p durward.Peer) (leg, error) {
 	c := t.call
+	ears := g.listen(t, p)
 	switch {
 	case t.ticket == "" && !t.mayPark():
-		reply, err := g.Upstreams.Do(ctx, t.request(), p)
-		return leg{Reply: reply}, err
+		reply, err := g.Upstreams.Do(ctx, t.request(), ears.as())
+		return leg{Reply: reply, ears: ears}, err
 	case t.ticket != "":
 		return g.parking.resume(ctx, c.Agent.Name, t.ticket, c.Input.InputResponses.Of(c.Input.Raw), p)
 	}
 	r := t.request()
 	r.Answers = true // parked answers what the upstream asks
-	payload := c.Input
+	payload := *r.Payload
 	payload.Raw = bytes.Clone(payload.Raw) // the edge takes its bytes back when the first leg ends
 	r.Payload = &payload
 	r.Client.Capabilities, r.Client.Info = bytes.Clone(r.Client.Capabilities), bytes.Clone(r.Client.Info)
 	size := int64(len(payload.Raw) + len(r.Client.Capabilities) + len(r.Client.Info))
-	return g.parking.run(ctx, c.Agent.Name, c.KeyID, size, p, func(ctx context.Context, p durward.Peer) (durward.Reply, error) {
+	return g.parking.run(ctx, c.Agent.Name, c.KeyID, size, p, ears, func(ctx context.Context, p durward.Peer) (durward.Reply, error) {
 		return g.Upstreams.Do(ctx, r, p)
 	})
 }
@@ -404,6 +412,9 @@ func (t *transit) request() *upstream.Request {
 		Upstream: c.Target.Upstream, Method: c.Method, Payload: &c.Input,
 		Client: c.Client, Modern: c.Wire.Modern, Revision: c.Wire.Revision,
 		Agent: c.Agent.Name, Session: c.SessionID, Via: c.Via, ParamHeaders: c.Target.ParamHeaders, Safe: c.Target.ReadOnly,
+	}
+	if t.payload != nil {
+		r.Payload = t.payload
 	}
 	switch c.Target.Kind {
 	case durward.KindTool, durward.KindPrompt:

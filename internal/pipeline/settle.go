@@ -89,6 +89,7 @@ func (g *Gateway) put(p *Plan) {
 	if old := g.plan.Swap(p); old != nil {
 		close(old.replaced)
 	}
+	p.guard.Forget()
 	g.schemas.Forget() // of the operations before; else they would keep whole lists alive
 }
 
