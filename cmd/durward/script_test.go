@@ -16,16 +16,25 @@ import (
 
 	"durward/internal/admin"
 	"durward/internal/boot"
+	"durward/internal/durwardtest"
 )
 
 // The test binary is also the program, and a server for it to import.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "moody-server": moodyServer})
+	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "turncoat": turncoat})
 }
 
 // notesServer is the example under a name that is not ours.
 func notesServer() {
 	if err := boot.RunExample(context.Background(), boot.Example{Version: "1"}); err != nil {
+		os.Exit(1)
+	}
+}
+
+// turncoat is a server that changes what it lists.
+func turncoat() {
+	if err := durwardtest.Turncoat(os.Args[1:], os.Stdin, os.Stdout); err != nil {
 		os.Exit(1)
 	}
 }

@@ -45,6 +45,8 @@ func (a *api) routes() []route {
 		{"DELETE /api/v1/upstreams/{name}", a.removeUpstream, false},
 		{"POST /api/v1/upstreams/{name}/test", a.testUpstream, false},
 		{"GET /api/v1/upstreams/{name}/inspect", a.inspectUpstream, false},
+		{"GET /api/v1/upstreams/{name}/definitions", a.listDefinitions, false},
+		{"POST /api/v1/upstreams/{name}/definitions/approve", a.approveDefinitions, false},
 
 		{"GET /api/v1/halts", a.listHalts, false},
 		{"POST /api/v1/halts", a.kill, false},

@@ -47,6 +47,7 @@ func operator() durward.Actor { return durward.Actor{Name: "local", Operator: tr
 func ConfigOptions(o config.Options) config.Options {
 	o.CheckKey = identity.Check
 	o.Rules, o.Vectors = guard.Names()
+	o.ReadLock = readLock
 	return o
 }
 

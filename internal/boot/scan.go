@@ -127,7 +127,7 @@ func definitions(tools []json.RawMessage) [][]byte {
 // list, and what one says about another's tools. They are ended before it
 // returns.
 func (s *Scan) Servers(ctx context.Context, ups []durward.Upstream) error {
-	all, failed := s.listings(ctx, ups)
+	all, failed := listings(ctx, s.o.Version, ups)
 	tools := map[string][][]byte{}
 	for _, l := range all {
 		if l != nil {
@@ -162,8 +162,10 @@ func (s *Scan) Servers(ctx context.Context, ups []durward.Upstream) error {
 // leaveTime is what servers have to end politely after a scan.
 const leaveTime = 5 * time.Second
 
-func (s *Scan) listings(ctx context.Context, ups []durward.Upstream) ([]*upstream.Listing, []error) {
-	set := upstream.New(upstream.Options{Log: slog.New(slog.DiscardHandler), Version: s.o.Version, Watchdog: watchdog()})
+// listings starts or reaches servers, as long as ctx lasts, and reads what they
+// list. They are ended before it returns.
+func listings(ctx context.Context, version string, ups []durward.Upstream) ([]*upstream.Listing, []error) {
+	set := upstream.New(upstream.Options{Log: slog.New(slog.DiscardHandler), Version: version, Watchdog: watchdog()})
 	defer func() {
 		leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
 		defer cancel()

@@ -43,8 +43,8 @@ type Config struct {
 	Approvals   durward.ApprovalRules
 	Guard       durward.Guard
 	Guarding    durward.Guarding
-	Lock        string // path of the lock file; "" for none
-	Locked      []byte // what it holds
+	Lock        string        // path of the lock file; "" for none
+	Pins        []durward.Pin // what it approves
 	Limits      Limits
 	Usage       durward.Limits // what may be used
 	// AllowedOrigins and AllowedHosts are in lower case.
@@ -92,8 +92,8 @@ type Options struct {
 	// Listen, AdminListen and Data replace what the file says, when set: flags
 	// of the command line.
 	Listen, AdminListen, Data string
-	// NoLock leaves the lock file unread: it is about to be written.
-	NoLock bool
+	// ReadLock understands a lock file; with nil it is left unread.
+	ReadLock func(raw []byte) ([]durward.Pin, error)
 	// CheckKey refuses keys by more than their length, such as a wrong checksum.
 	CheckKey func(secret string) error
 	// Rules and Vectors are what the guard knows; names are not checked when nil.
@@ -174,6 +174,7 @@ func (c *Config) Declared(hash func(secret string) [32]byte) *durward.Snapshot {
 		Limits:    c.Usage,
 		Guarding:  c.Guarding,
 		Approvals: c.Approvals,
+		Pins:      c.Pins,
 	}
 	for _, k := range c.Keys {
 		secret := k.Secret.Reveal()

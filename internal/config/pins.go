@@ -25,9 +25,9 @@ func (g *guardPins) guarding() durward.Guarding {
 // maxLock bounds a lock file.
 const maxLock = 64 << 20
 
-// lock reads the lock file. What it says is for others to understand.
+// lock reads the lock file.
 func (b *builder) lock() {
-	if b.out.Lock == "" || b.o.NoLock {
+	if b.out.Lock == "" || b.o.ReadLock == nil {
 		return
 	}
 	raw, err := b.refs.files.read(b.out.Lock, maxLock)
@@ -35,5 +35,7 @@ func (b *builder) lock() {
 		b.failAt("lock", "cannot be read: "+err.Error(), "durward lock writes it")
 		return
 	}
-	b.out.Locked = raw
+	if b.out.Pins, err = b.o.ReadLock(raw); err != nil {
+		b.failAt("lock", "cannot be used: "+err.Error(), "")
+	}
 }

@@ -49,7 +49,7 @@ func (g *Gateway) judge(p *Plan, up *durward.Upstream, l *upstream.Listing) map[
 	defer s.mu.Unlock()
 	s.settled(p.book, up.Name)
 	offer := &notary.Offer{
-		Upstream: up.Name, FirstSight: up.FirstSight, Server: notary.Server(up, l.ServerInfo, ""), Instructions: l.Instructions,
+		Upstream: up.Name, FirstSight: up.FirstSight, Server: notary.Server(up, l.ServerInfo, l.Key), Instructions: l.Instructions,
 		Tools: l.Tools, Prompts: l.Prompts, Resources: l.Resources, Templates: l.Templates,
 	}
 	j := s.notary.Judge(offer, p.book.With(s.trusted), &notary.Policy{Guarding: p.snapshot.Guarding, Guard: &p.snapshot.Guard})

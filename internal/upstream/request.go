@@ -37,6 +37,7 @@ type Listing struct {
 	Revision     string
 	Capabilities []byte // raw JSON ServerCapabilities; nil before the first reading
 	ServerInfo   []byte
+	Key          string // SHA-256 of the public key of its certificate; "" without TLS
 	Instructions string
 	Tools        [][]byte
 	Resources    [][]byte
