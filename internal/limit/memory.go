@@ -39,7 +39,8 @@ type Memory struct {
 
 type part struct {
 	mu    sync.RWMutex
-	cells map[Key]*cell
+	cells map[uint64]*cell // by the hash of their keys; what has the same hash follows each other
+	n     int
 	swept int // how many there were after the last sweep
 }
 
@@ -48,6 +49,8 @@ type part struct {
 type cell struct {
 	id   uint64
 	key  Key
+	hash uint64
+	next *cell // with the same hash; guarded by the part's mu
 	mu   sync.Mutex
 	spec atomic.Pointer[Spec]
 	bucket
@@ -62,7 +65,7 @@ func NewMemory(o Options) *Memory {
 	}
 	m := &Memory{most: max(o.Most/shards, 1), seed: maphash.MakeSeed(), dirty: make(map[Key]*cell)}
 	for i := range m.parts {
-		m.parts[i].cells = make(map[Key]*cell)
+		m.parts[i].cells = make(map[uint64]*cell)
 	}
 	return m
 }
@@ -108,9 +111,10 @@ func (m *Memory) Peek(now time.Time, charges []Charge) (first *Refusal) {
 	for i := range charges {
 		c := &charges[i]
 		var b bucket
-		p := m.partOf(c.Key)
+		hash := m.hash(&c.Key)
+		p := m.part(hash)
 		p.mu.RLock()
-		if found := p.cells[c.Key]; found != nil {
+		if found := p.find(hash, &c.Key); found != nil {
 			found.mu.Lock()
 			b = found.bucket
 			found.mu.Unlock()
@@ -181,12 +185,13 @@ func (m *Memory) Book(_ context.Context, now time.Time, charges []Charge) error 
 func (m *Memory) find(charges []Charge, now int64) *Charge {
 	for i := range charges {
 		c := &charges[i]
-		p := m.partOf(c.Key)
+		hash := m.hash(&c.Key)
+		p := m.part(hash)
 		p.mu.RLock()
-		c.cell = p.cells[c.Key]
+		c.cell = p.find(hash, &c.Key)
 		p.mu.RUnlock()
 		if c.cell == nil || c.cell.spec.Load() != c.Spec {
-			if c.cell = m.add(p, c, now); c.cell == nil {
+			if c.cell = m.add(p, hash, c, now); c.cell == nil {
 				return c
 			}
 		}
@@ -194,33 +199,83 @@ func (m *Memory) find(charges []Charge, now int64) *Charge {
 	return nil
 }
 
-func (m *Memory) partOf(k Key) *part {
-	return &m.parts[maphash.Comparable(m.seed, k)%shards]
+func (m *Memory) hash(k *Key) uint64 {
+	h := maphash.String(m.seed, k.Limit)
+	for i := range k.Of {
+		if v := k.Of[i]; v != "" {
+			h = (h^maphash.String(m.seed, v))*0x9e3779b97f4a7c15 + uint64(i) + 1
+		}
+	}
+	return h
+}
+
+func (m *Memory) part(hash uint64) *part { return &m.parts[hash>>32%shards] }
+
+// find and the next two are called with mu held.
+func (p *part) find(hash uint64, k *Key) *cell {
+	c := p.cells[hash]
+	for c != nil && c.key != *k {
+		c = c.next
+	}
+	return c
+}
+
+func (p *part) put(c *cell) {
+	c.next = p.cells[c.hash]
+	p.cells[c.hash] = c
+	p.n++
+}
+
+func (p *part) remove(gone *cell) {
+	p.n--
+	first := p.cells[gone.hash]
+	if first != gone {
+		for ; first.next != gone; first = first.next {
+		}
+		first.next = gone.next
+		return
+	}
+	if gone.next == nil {
+		delete(p.cells, gone.hash)
+		return
+	}
+	p.cells[gone.hash] = gone.next
+}
+
+// each goes over the cells; what it is at may be removed.
+func (p *part) each(do func(*cell)) {
+	for _, c := range p.cells {
+		for c != nil {
+			next := c.next
+			do(c)
+			c = next
+		}
+	}
 }
 
 // add makes the cell of a charge, or hands it to a newer plan's spec.
-func (m *Memory) add(p *part, c *Charge, now int64) *cell {
+func (m *Memory) add(p *part, hash uint64, c *Charge, now int64) *cell {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if found := p.cells[c.Key]; found != nil {
+	if found := p.find(hash, &c.Key); found != nil {
 		found.spec.Store(c.Spec)
 		return found
 	}
-	if len(p.cells) >= m.most || len(p.cells) > 2*p.swept+64 {
+	if p.n >= m.most || p.n > 2*p.swept+64 {
 		p.sweep(now)
 	}
-	if len(p.cells) >= m.most {
+	if p.n >= m.most {
 		return nil
 	}
-	return m.make(p, c.Key, c.Spec)
+	return m.make(p, hash, c.Key, c.Spec)
 }
 
 // make is called with the part's mu held.
-func (m *Memory) make(p *part, k Key, s *Spec) *cell {
-	made := &cell{id: m.ids.Add(1), key: k}
+func (m *Memory) make(p *part, hash uint64, k Key, s *Spec) *cell {
+	made := &cell{id: m.ids.Add(1), key: k, hash: hash}
 	made.spec.Store(s)
 	m.restore(made, s)
-	p.cells[k] = made
+	p.put(made)
 	return made
 }
 
@@ -240,10 +295,11 @@ func (m *Memory) Adopt(p *Program) {
 	}
 	m.mu.Unlock()
 	for _, k := range known {
-		p := m.partOf(k)
+		hash := m.hash(&k)
+		p := m.part(hash)
 		p.mu.Lock()
-		if p.cells[k] == nil && len(p.cells) < m.most {
-			m.make(p, k, specs[k.Limit])
+		if p.find(hash, &k) == nil && p.n < m.most {
+			m.make(p, hash, k, specs[k.Limit])
 		}
 		p.mu.Unlock()
 	}
@@ -252,30 +308,30 @@ func (m *Memory) Adopt(p *Program) {
 func (p *part) adopt(specs map[string]*Spec) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for k, c := range p.cells {
+	p.each(func(c *cell) {
 		c.mu.Lock()
-		switch s := specs[k.Limit]; {
+		switch s := specs[c.key.Limit]; {
 		case s != nil:
 			c.spec.Store(s)
 		case !c.dirty:
 			c.gone = true
-			delete(p.cells, k)
+			p.remove(c)
 		}
 		c.mu.Unlock()
-	}
+	})
 }
 
 // sweep forgets what is idle. It is called with mu held.
 func (p *part) sweep(now int64) {
-	for k, c := range p.cells {
+	p.each(func(c *cell) {
 		c.mu.Lock()
 		if c.idle(c.spec.Load(), now) && !c.dirty {
 			c.gone = true
-			delete(p.cells, k)
+			p.remove(c)
 		}
 		c.mu.Unlock()
-	}
-	p.swept = len(p.cells)
+	})
+	p.swept = p.n
 }
 
 // touch notes that a cell has to be saved. It is called with the cell held.
@@ -302,16 +358,16 @@ func (m *Memory) All(now time.Time) []Use {
 	for i := range m.parts {
 		p := &m.parts[i]
 		p.mu.RLock()
-		for _, c := range p.cells {
+		p.each(func(c *cell) {
 			c.mu.Lock()
+			defer c.mu.Unlock()
 			if s := c.spec.Load(); !c.idle(s, at) {
 				left, reset := c.bucket.left(s, at)
 				u := Use{LimitState: s.state(left, reset), Limit: s.says}
 				u.Of = c.key.values(s.says.Per)
 				out = append(out, u)
 			}
-			c.mu.Unlock()
-		}
+		})
 		p.mu.RUnlock()
 	}
 	slices.SortFunc(out, func(a, b Use) int {
@@ -347,7 +403,7 @@ func (m *Memory) Reset(name, of string) int {
 	for i := range m.parts {
 		p := &m.parts[i]
 		p.mu.RLock()
-		for _, c := range p.cells {
+		p.each(func(c *cell) {
 			c.mu.Lock()
 			s := c.spec.Load()
 			if s.says.Name == name && s.says.Unit != durward.UnitConcurrency && (of == "" || slices.Contains(c.key.Of[:], of)) {
@@ -359,7 +415,7 @@ func (m *Memory) Reset(name, of string) int {
 				n++
 			}
 			c.mu.Unlock()
-		}
+		})
 		p.mu.RUnlock()
 	}
 	return n
@@ -370,13 +426,12 @@ func (m *Memory) Known(name string) bool {
 	for i := range m.parts {
 		p := &m.parts[i]
 		p.mu.RLock()
-		for _, c := range p.cells {
-			if c.spec.Load().says.Name == name {
-				p.mu.RUnlock()
-				return true
-			}
-		}
+		known := false
+		p.each(func(c *cell) { known = known || c.spec.Load().says.Name == name })
 		p.mu.RUnlock()
+		if known {
+			return true
+		}
 	}
 	return false
 }
@@ -466,9 +521,10 @@ func (m *Memory) changed(now time.Time) map[string][]byte {
 func (m *Memory) retouch(values map[string][]byte) {
 	for text := range values {
 		k := keyOf(text)
-		p := m.partOf(k)
+		hash := m.hash(&k)
+		p := m.part(hash)
 		p.mu.RLock()
-		if c := p.cells[k]; c != nil {
+		if c := p.find(hash, &k); c != nil {
 			c.mu.Lock()
 			m.touch(c)
 			c.mu.Unlock()
