@@ -21,8 +21,7 @@ import (
 
 // The test binary is also the program, and a server for it to import.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "moody-server": moodyServer})
-	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "turncoat": turncoat})
+	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "moody-server": moodyServer, "turncoat": turncoat})
 }
 
 // notesServer is the example under a name that is not ours.

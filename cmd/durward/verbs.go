@@ -8,7 +8,6 @@ func verbs() []func(*app) *cobra.Command {
 		upCommand, serveCommand,
 		callCommand, toolsCommand, connectCommand, stdioCommand,
 		agentCommand, roleCommand, upstreamCommand, approvalsCommand, operatorCommand, whyCommand, limitsCommand, killCommand, releaseCommand, haltsCommand, auditCommand, scanCommand,
-		agentCommand, roleCommand, upstreamCommand, approvalsCommand, operatorCommand, whyCommand, limitsCommand, auditCommand, scanCommand,
 		diffCommand, approveCommand, lockCommand,
 		doctorCommand, inventoryCommand, configCommand, versionCommand,
 		exampleCommand,
