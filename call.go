@@ -83,6 +83,7 @@ type Payload struct {
 	InputResponses Span
 	RequestState   Span
 	Task           Span // augments a request to a task (MCP 2025-11-25)
+	TaskID         Span // tasks/get and the like
 }
 
 // Span is a half-open range of bytes; the zero Span means that the field is absent.

@@ -46,6 +46,9 @@ type Operation struct {
 	// is the upstream's word: it chooses how the record is written and whether a
 	// call may be sent again after a broken connection, never permission.
 	ReadOnly bool
+	// TaskSupport is how a tool of 2025-11-25 runs as a task: "required",
+	// "optional" or "" for never; "" also where its upstream serves no tasks.
+	TaskSupport string
 	// ParamHeaders are the arguments that travel as Mcp-Param-* headers (x-mcp-header).
 	ParamHeaders []ParamHeader
 	// Standing is nil for a definition that is in use as it was approved.

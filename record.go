@@ -37,6 +37,7 @@ type Record struct {
 	Upstream   string          `json:"upstream,omitempty"`
 	Tool       string          `json:"tool,omitempty"` // the upstream's own name, URI for resources
 	Asked      string          `json:"asked,omitempty"`
+	Task       string          `json:"task,omitempty"` // the upstream's own id of the task that was started or asked about
 	ArgsSHA256 string          `json:"args_sha256,omitempty"`
 	Args       json.RawMessage `json:"args,omitempty"`
 	Verdict    string          `json:"verdict"` // allow, flag, redact, hold, deny

@@ -53,6 +53,7 @@ type section struct {
 	Source
 	tools, prompts, resources []*durward.Operation
 	templates                 []template
+	tasks                     bool // calls of its tools may become tasks, in the way of its era
 }
 
 type template struct {
@@ -70,6 +71,7 @@ func Compile(sources []Source) *Catalog {
 	tools, prompts := map[string]bool{}, map[string]bool{}
 	for _, src := range ordered {
 		s := &section{Source: src}
+		s.tasks = servesTasks(&src)
 		s.tools = c.operations(s, durward.KindTool, src.Tools, "name")
 		s.prompts = c.operations(s, durward.KindPrompt, src.Prompts, "name")
 		s.resources = c.operations(s, durward.KindResource, src.Resources, "uri")
@@ -115,6 +117,9 @@ func (c *Catalog) operations(s *section, kind durward.Kind, items [][]byte, key 
 		if why != "" {
 			c.problems = append(c.problems, Problem{Upstream: s.Upstream, Item: itemName(item, key), Why: why})
 			continue
+		}
+		if s.tasks && !s.Modern && kind == durward.KindTool {
+			op.TaskSupport = mcpwire.TaskSupport(item)
 		}
 		seen[op.Name] = true
 		if len(s.Standings) > 0 {

@@ -317,7 +317,7 @@ func TestDescribe(t *testing.T) {
 		{Upstream: "a", Capabilities: []byte(`{"tools":{},"resources":{"subscribe":true},"logging":{}}`), Instructions: "Use a."},
 		{Upstream: "b", Capabilities: []byte(`{"prompts":{},"completions":{},"extensions":{"io.modelcontextprotocol/ui":{"mimeTypes":["x"]},"other/e":{}}}`), Instructions: "Use b."},
 	})
-	d := c.View("", viewer{}).Describe()
+	d := c.View("", viewer{}).Describe(catalog.Encoding{Revision: "2026-07-28", Modern: true})
 	want := `{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"completions":{},"logging":{},"extensions":{"io.modelcontextprotocol/ui":{"mimeTypes":["x"]}}}`
 	if string(d.Capabilities) != want {
 		t.Errorf("capabilities = %s\nwant %s", d.Capabilities, want)
@@ -325,7 +325,7 @@ func TestDescribe(t *testing.T) {
 	if d.Instructions != "## a\nUse a.\n\n## b\nUse b." {
 		t.Errorf("instructions = %q", d.Instructions)
 	}
-	if d := c.View("a", viewer{}).Describe(); d.Instructions != "Use a." || strings.Contains(string(d.Capabilities), "prompts") {
+	if d := c.View("a", viewer{}).Describe(catalog.Encoding{Revision: "2025-11-25"}); d.Instructions != "Use a." || strings.Contains(string(d.Capabilities), "prompts") {
 		t.Errorf("of one upstream: %q, %s", d.Instructions, d.Capabilities)
 	}
 }

@@ -7,19 +7,19 @@ import (
 
 // extensions are the protocol extensions that pass through us unchanged and
 // may therefore be advertised when an upstream has them.
-var extensions = []string{"io.modelcontextprotocol/ui"}
+var extensions = []string{"io.modelcontextprotocol/ui", mcpwire.ExtensionTasks}
 
 // Describe says what the endpoint offers: the union of what the viewer's
-// upstreams declared, limited to what we relay.
-func (v *View) Describe() durward.Description {
+// upstreams declared, limited to what we relay in the revision of enc.
+func (v *View) Describe(enc Encoding) durward.Description {
 	return durward.Description{
-		Capabilities: v.capabilities(),
+		Capabilities: v.capabilities(enc),
 		Instructions: headings(v.sections),
 		TTL:          v.TTL().Milliseconds(),
 	}
 }
 
-func (v *View) capabilities() []byte {
+func (v *View) capabilities(enc Encoding) []byte {
 	out := []byte{'{'}
 	add := func(member string) {
 		if len(out) > 1 {
@@ -46,7 +46,10 @@ func (v *View) capabilities() []byte {
 	if v.any("logging") {
 		add(`"logging":{}`)
 	}
-	if ext := v.extensions(); ext != nil {
+	if v.HasTasks(enc) && !enc.Modern { // without list: an agent's tasks are known to who started them
+		add(`"tasks":{"cancel":{},"requests":{"tools":{"call":{}}}}`)
+	}
+	if ext := v.extensions(enc); ext != nil {
 		add(`"extensions":` + string(ext))
 	}
 	return append(out, '}')
@@ -72,9 +75,12 @@ func (v *View) anySubscribes() bool {
 	return false
 }
 
-func (v *View) extensions() []byte {
+func (v *View) extensions(enc Encoding) []byte {
 	var out []byte
 	for _, name := range extensions {
+		if name == mcpwire.ExtensionTasks && !v.HasTasks(enc) {
+			continue
+		}
 		for _, s := range v.sections {
 			declared, ok := mcpwire.Field(s.Capabilities, "extensions")
 			if !ok {

@@ -156,6 +156,8 @@ func (v *View) listed(it item, enc Encoding) []byte {
 	switch {
 	case enc.Modern && !it.modern:
 		return mcpwire.ToModernItem(listMethod[it.op.Kind], def)
+	case !enc.Modern && it.op.Kind == durward.KindTool && !it.modern:
+		return mcpwire.ToTaskItem(enc.Revision, it.tasks, def)
 	case !enc.Modern && it.modern:
 		return mcpwire.ToLegacyItem(listMethod[it.op.Kind], enc.Revision, def)
 	}

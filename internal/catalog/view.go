@@ -46,6 +46,7 @@ type entry struct {
 type item struct {
 	op     *durward.Operation
 	modern bool
+	tasks  bool // of its upstream
 }
 
 // View builds what the asker may see through an endpoint ("" for all, else an
@@ -84,7 +85,7 @@ func (v *View) addNamed(kind durward.Kind, s *section, ops []*durward.Operation)
 
 func (v *View) show(kind durward.Kind, s *section, op *durward.Operation) {
 	if (op.Standing == nil || !op.Standing.Withheld) && !v.ask.Decide(op).Denies() {
-		v.visible[kind] = append(v.visible[kind], item{op: op, modern: s.Modern})
+		v.visible[kind] = append(v.visible[kind], item{op: op, modern: s.Modern, tasks: s.tasks})
 	}
 }
 

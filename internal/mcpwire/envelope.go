@@ -168,7 +168,7 @@ func (s *scanner) payload(params []byte) durward.Payload {
 	return durward.Payload{
 		Raw: params, Name: at(slotName), URI: at(slotURI), Ref: at(slotRef),
 		Arguments: at(slotArguments), Meta: at(slotMeta), Cursor: at(slotCursor),
-		InputResponses: at(slotInputResponses), RequestState: at(slotRequestState), Task: at(slotTask),
+		InputResponses: at(slotInputResponses), RequestState: at(slotRequestState), Task: at(slotTask), TaskID: at(slotTaskID),
 	}
 }
 

@@ -121,9 +121,3 @@ func ToModernItem(method string, item []byte) []byte {
 	}
 	return DropFields(item, "execution")
 }
-
-// NeedsTask reports whether a tool of 2025-11-25 can only be called as a task.
-func NeedsTask(tool []byte) bool {
-	support, ok := Path(tool, "execution", "taskSupport")
-	return ok && IsText(support, "required")
-}

@@ -20,6 +20,8 @@ const (
 	MethodTasksGet      = "tasks/get"
 	MethodTasksUpdate   = "tasks/update"
 	MethodTasksCancel   = "tasks/cancel"
+	MethodTasksResult   = "tasks/result" // of 2025-11-25, like the next
+	MethodTasksList     = "tasks/list"
 )
 
 // Requests of the server (until 2025-11-25 on the wire, from 2026-07-28 on

@@ -12,6 +12,11 @@ type Rewrite struct {
 	// Name and URI replace params.name and params.uri, or those of params.ref
 	// when there is a ref; "" leaves them. They never add a member.
 	Name, URI string
+	// TaskID replaces params.taskId; "" leaves it.
+	TaskID string
+	// Task is the task that a request before 2026-07-28 asks to become, raw; nil
+	// leaves out what the caller said of it.
+	Task []byte
 	// ProgressToken replaces the token of a caller that sent one: nil leaves
 	// it, empty drops it.
 	ProgressToken []byte
@@ -43,9 +48,7 @@ func ModernParams(p *durward.Payload, r Rewrite, m RequestMeta) []byte {
 
 // LegacyParams returns params for an upstream before 2026-07-28: rewritten,
 // without what requests of that revision say of themselves in _meta, and
-// without inputResponses and requestState, and without task: nobody was
-// promised tasks, so a request that asks to be one is served as any other (MCP
-// 2025-11-25, tasks). nil stays nil.
+// without inputResponses and requestState. A task is what r says. nil stays nil.
 func LegacyParams(p *durward.Payload, r Rewrite) []byte {
 	if p == nil || p.Raw == nil {
 		return nil
@@ -63,6 +66,9 @@ func LegacyParams(p *durward.Payload, r Rewrite) []byte {
 	out := Splice(p.Raw, edits...)
 	if p.InputResponses.Present() || p.RequestState.Present() || p.Task.Present() {
 		out = DropFields(out, "inputResponses", "requestState", "task")
+	}
+	if r.Task != nil {
+		out = AddField(out, "task", r.Task)
 	}
 	if emptied {
 		out = DropFields(out, "_meta")
@@ -119,12 +125,15 @@ func nameEdits(p *durward.Payload, r Rewrite) []Edit {
 		}
 		return []Edit{{p.Ref, ref}}
 	}
-	edits := make([]Edit, 0, 3)
+	edits := make([]Edit, 0, 4)
 	if r.Name != "" {
 		edits = append(edits, Edit{p.Name, Quote(r.Name)})
 	}
 	if r.URI != "" {
 		edits = append(edits, Edit{p.URI, Quote(r.URI)})
+	}
+	if r.TaskID != "" && p.TaskID.Present() {
+		edits = append(edits, Edit{p.TaskID, Quote(r.TaskID)})
 	}
 	return edits
 }

@@ -58,6 +58,8 @@ func spanOf(p *durward.Payload, k slot) *durward.Span {
 		return &p.RequestState
 	case slotTask:
 		return &p.Task
+	case slotTaskID:
+		return &p.TaskID
 	}
 	return nil
 }
@@ -78,6 +80,7 @@ func wrongType(p durward.Payload) *durward.RPCError {
 		{"cursor", p.Cursor, '"', "a string"},
 		{"inputResponses", p.InputResponses, '{', "an object"},
 		{"requestState", p.RequestState, '"', "a string"},
+		{"taskId", p.TaskID, '"', "a string"},
 	} {
 		if v := f.span.Of(p.Raw); len(v) > 0 && v[0] != f.open {
 			return InvalidParams("Invalid params: " + f.name + " is not " + f.kind)
@@ -209,5 +212,6 @@ var knownMethods = [...]string{
 	MethodToolsCall, MethodToolsList, MethodResourcesRead, MethodResourcesList, MethodTemplatesList,
 	MethodPromptsGet, MethodPromptsList, MethodComplete, MethodPing, MethodInitialize, MethodDiscover,
 	MethodListen, MethodSetLevel, MethodSubscribe, MethodUnsubscribe, MethodElicit, MethodSample, MethodRoots,
+	MethodTasksGet, MethodTasksUpdate, MethodTasksCancel, MethodTasksResult, MethodTasksList,
 	NotifyInitialized, NotifyCancelled, NotifyProgress, NotifyMessage,
 }

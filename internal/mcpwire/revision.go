@@ -76,6 +76,9 @@ func (r Revision) URLElicitation() bool { return r >= V20251125 }
 // SamplingTools: sampling requests may carry tools.
 func (r Revision) SamplingTools() bool { return r >= V20251125 }
 
+// Tasks: requests may be augmented to tasks, as the revision itself has them.
+func (r Revision) Tasks() bool { return r == V20251125 }
+
 // EarlyClose: a server may close an SSE stream early; it primes streams with
 // an event that has an id and empty data.
 func (r Revision) EarlyClose() bool { return r == V20251125 }

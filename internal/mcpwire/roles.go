@@ -38,6 +38,7 @@ const (
 	slotInputResponses
 	slotRequestState
 	slotTask
+	slotTaskID
 	slotCount
 )
 
@@ -99,6 +100,8 @@ func routeParams(key []byte) (slot, role) {
 		return slotRequestState, roleStrict
 	case "task":
 		return slotTask, roleStrict
+	case "taskId":
+		return slotTaskID, roleStrict
 	}
 	return slotNone, roleStrict
 }

@@ -168,7 +168,7 @@ func (g *Gateway) stillMay(t *transit, digest string) error {
 	if c.Credential.IsZero() && c.Local == "" {
 		c.Local = t.call.Agent.Name // it was admitted without one
 	}
-	for _, step := range []func() error{func() error { return g.identify(again) }, again.resolve, again.permit} {
+	for _, step := range []func() error{func() error { return g.identify(again) }, func() error { return g.resolve(again) }, again.permit} {
 		if err := step(); err != nil {
 			t.reason, t.rule = again.reason, again.rule
 			return err
@@ -201,7 +201,7 @@ func (g *Gateway) comeBack(t *transit, a durward.Approval) (durward.Reply, error
 // model hears it, where there can be one.
 func (t *transit) heldBack(r durward.Reason, text string) (durward.Reply, error) {
 	t.reason = r
-	if t.call.Method != mcpwire.MethodToolsCall {
+	if !t.readsToolResults() {
 		return durward.Reply{}, &durward.Error{Code: durward.Forbidden, Reason: r, Message: text}
 	}
 	return durward.Reply{Result: toolError(text), Modern: true}, nil

@@ -12,7 +12,7 @@ func (g *Gateway) Decide(c *durward.Call) error {
 	if err := g.attach(&t); err != nil {
 		return err
 	}
-	if err := t.resolve(); err != nil {
+	if err := g.resolve(&t); err != nil {
 		return err
 	}
 	if err := t.permit(); err != nil {

@@ -74,7 +74,7 @@ func (t *transit) limited(r *limit.Refused) (durward.Reply, error) {
 // an error.
 func (t *transit) refusal(e *durward.Error) (durward.Reply, error) {
 	t.reason = e.Reason
-	if t.call.Method != mcpwire.MethodToolsCall {
+	if !t.readsToolResults() {
 		return durward.Reply{}, e
 	}
 	t.verdict = durward.Verdict{Effect: durward.Deny, Reason: e.Reason, Rule: t.rule}

@@ -76,7 +76,7 @@ func (g *Gateway) Describe(ctx context.Context, c *durward.Call) (durward.Descri
 	if err != nil {
 		return durward.Description{}, g.refuse(ctx, t, err)
 	}
-	return view.Describe(), nil
+	return view.Describe(catalog.Encoding{Revision: c.Wire.Revision, Modern: c.Wire.Modern}), nil
 }
 
 // Admit finds out who calls and, when the call names a session, that it is the

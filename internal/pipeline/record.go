@@ -27,6 +27,8 @@ type transit struct {
 	rule       string
 	findings   []durward.Finding
 	ticket     string            // of the parked call that this one resumes
+	task       string            // the upstream's own id of the task that this is about, or that it started
+	tasked     bool              // the caller wants a task (MCP 2025-11-25)
 	asked      bool              // the upstream was asked
 	waits      bool              // the answer is a question to the caller
 	booking    *limit.Booking    // in limits; nil when none speaks of the call
@@ -80,6 +82,10 @@ func named(err error, rec *durward.Record) error {
 // onlyReads tells whether a call changed nothing: it never got to an
 // upstream, or what it called is a read.
 func (t *transit) onlyReads() bool {
+	switch t.call.Method {
+	case mcpwire.MethodTasksGet, mcpwire.MethodTasksResult:
+		return true
+	}
 	return t.call.Target == nil || t.call.Target.ReadOnly || !t.asked
 }
 
@@ -93,7 +99,7 @@ func (g *Gateway) record(t *transit, reply durward.Reply, err error) *durward.Re
 	r := &durward.Record{
 		Time: c.Received, ID: c.ID, Lane: durward.LaneMCP, Agent: t.holder, Key: c.KeyID, Session: c.SessionID,
 		Remote: c.Wire.Remote, Transport: c.Wire.Transport, Protocol: c.Wire.Revision,
-		Method: c.Method, Asked: c.Asked,
+		Method: c.Method, Asked: c.Asked, Task: t.task,
 		Reason: t.reason, Rule: t.rule, Findings: slices.Concat(c.Findings, t.kept()),
 		LatencyUS: g.Now().Sub(c.Received).Microseconds(), UpstreamUS: t.upstreamUS, Revision: t.plan.Revision,
 	}

@@ -23,7 +23,15 @@ func (t *transit) honest(reply durward.Reply) (durward.Reply, error) {
 	}
 	switch kind := mcpwire.ResultType(reply.Result); kind {
 	case "complete":
-		return reply, nil
+		if c.Method != mcpwire.MethodTasksGet {
+			return reply, nil
+		}
+		return reply, t.mayAsk(reply.Result) // a task asks in what it says of itself
+	case "task":
+		if c.Method == mcpwire.MethodToolsCall && mcpwire.ExtendsTasks(c.Client.Capabilities) {
+			return reply, nil
+		}
+		return durward.Reply{}, misbehaves(c.Target.Upstream, "answered with a task, which this client did not say that it understands")
 	case "input_required":
 		return reply, t.mayAsk(reply.Result)
 	default:
@@ -35,7 +43,7 @@ func (t *transit) honest(reply durward.Reply) (durward.Reply, error) {
 func (t *transit) mayAsk(result []byte) error {
 	c := t.call
 	switch c.Method {
-	case mcpwire.MethodToolsCall, mcpwire.MethodPromptsGet, mcpwire.MethodResourcesRead:
+	case mcpwire.MethodToolsCall, mcpwire.MethodPromptsGet, mcpwire.MethodResourcesRead, mcpwire.MethodTasksGet:
 	default:
 		return misbehaves(c.Target.Upstream, "asked for input where that is not possible")
 	}

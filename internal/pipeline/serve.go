@@ -52,7 +52,7 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 	if reply, err := t.at("halted").halted(); err != nil || reply.Result != nil { // was it stopped?
 		return reply, err
 	}
-	if err := t.at("resolve").resolve(); err != nil { // what is meant? from here the target cannot change
+	if err := g.resolve(t.at("resolve")); err != nil { // what is meant? from here the target cannot change
 		return durward.Reply{}, err
 	}
 	if err := t.at("pinned").pinned(); err != nil { // is it what was approved?
@@ -61,7 +61,7 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 	if err := t.at("permit").permit(); err != nil { // may it?
 		return durward.Reply{}, err
 	}
-	if err := t.at("agree").agree(); err != nil { // do headers and body say the same?
+	if err := t.at("agree").agree(); err != nil { // do headers and body say the same, and can a task be had?
 		return durward.Reply{}, err
 	}
 	if reply, err := g.inspect(t.at("inspect")); err != nil || reply.Result != nil { // are the arguments sound?
@@ -142,7 +142,7 @@ func (g *Gateway) attach(t *transit) error {
 
 // resolve finds the operation that the call means, through the endpoint that
 // it came to.
-func (t *transit) resolve() error {
+func (g *Gateway) resolve(t *transit) error {
 	c := t.call
 	if t.view = t.plan.view(c.Agent, c.Endpoint); t.view == nil {
 		return &durward.Error{Code: durward.NotFound, Reason: durward.ReasonEndpointUnknown, Message: "There is no endpoint /mcp/" + c.Endpoint + "."}
@@ -160,6 +160,8 @@ func (t *transit) resolve() error {
 		c.Target, err = t.resource(c.Asked)
 	case mcpwire.MethodComplete:
 		c.Target, err = t.reference()
+	case mcpwire.MethodTasksGet, mcpwire.MethodTasksResult, mcpwire.MethodTasksUpdate, mcpwire.MethodTasksCancel:
+		c.Target, err = g.task(t)
 	default:
 		err = &durward.Error{Code: durward.BadRequest, Reason: durward.ReasonRequestInvalid, Message: "The method " + c.Method + " calls nothing."}
 	}
@@ -175,11 +177,13 @@ func (t *transit) resolve() error {
 func (t *transit) ask() error {
 	c, in := t.call, &t.call.Input
 	at, others := in.Name, [2]durward.Span{in.URI, in.Ref}
-	switch c.Method {
-	case mcpwire.MethodResourcesRead:
+	switch {
+	case c.Method == mcpwire.MethodResourcesRead:
 		at, others = in.URI, [2]durward.Span{in.Name, in.Ref}
-	case mcpwire.MethodComplete:
+	case c.Method == mcpwire.MethodComplete:
 		at, others = in.Ref, [2]durward.Span{in.Name, in.URI}
+	case isTaskMethod(c.Method):
+		at, others = in.TaskID, [2]durward.Span{in.Name, in.URI}
 	}
 	for _, o := range others {
 		if o.Present() {
@@ -250,8 +254,14 @@ func (t *transit) permit() error {
 	}
 	if t.verdict.Denies() {
 		hidden := catalog.Unknown(t.call.Target.Kind, t.call.Asked)
+		if isTaskMethod(t.call.Method) {
+			hidden = unknownTask()
+		}
 		t.reason, t.rule = t.verdict.Reason, t.verdict.Rule
 		return hidden
+	}
+	if t.verdict.Effect == durward.Hold && isTaskMethod(t.call.Method) {
+		t.verdict.Effect = durward.Allow // people were asked before there was a task
 	}
 	t.rule = t.verdict.Rule
 	if t.standing != nil {
@@ -265,7 +275,10 @@ func (t *transit) permit() error {
 // routes on a header must have routed right (MCP 2026-07-28, -32020).
 func (t *transit) agree() error {
 	c := t.call
-	if !c.Wire.Modern || c.Wire.Transport != "http" || c.Target.Kind != durward.KindTool {
+	if err := t.wantsTask(); err != nil {
+		return err
+	}
+	if !c.Wire.Modern || c.Wire.Transport != "http" || c.Method != mcpwire.MethodToolsCall {
 		return nil
 	}
 	sent := func(name string) []string {
@@ -305,6 +318,9 @@ func (g *Gateway) inspect(t *transit) (durward.Reply, error) {
 		return durward.Reply{}, nil
 	}
 	t.verdict = durward.Verdict{Effect: durward.Deny, Reason: t.reason}
+	if t.tasked { // whoever waits for a task cannot read the result of a tool
+		return durward.Reply{}, &durward.Error{Code: durward.BadRequest, Reason: t.reason, Message: guard.Explain(c.Asked, found)}
+	}
 	return durward.Reply{Result: toolError(guard.Explain(c.Asked, found)), Modern: true}, nil
 }
 
@@ -356,6 +372,9 @@ func (g *Gateway) ask(ctx context.Context, t *transit, p durward.Peer) (durward.
 	if err != nil {
 		return durward.Reply{}, err
 	}
+	if reply, err = g.nameTasks(t, reply); err != nil {
+		return durward.Reply{}, err
+	}
 	if reply, err = g.examine(ctx, t, reply); err != nil {
 		return durward.Reply{}, err
 	}
@@ -366,6 +385,9 @@ func (g *Gateway) ask(ctx context.Context, t *transit, p durward.Peer) (durward.
 // caller to come back; or it goes on with one that did.
 func (g *Gateway) lap(ctx context.Context, t *transit, p durward.Peer) (leg, error) {
 	c := t.call
+	if c.Method == mcpwire.MethodTasksResult {
+		p = taskPeer{p, c.Asked}
+	}
 	ears := g.listen(t, p)
 	switch {
 	case t.ticket == "" && !t.mayPark():
@@ -416,8 +438,12 @@ func (t *transit) request() *upstream.Request {
 	if t.payload != nil {
 		r.Payload = t.payload
 	}
-	switch c.Target.Kind {
-	case durward.KindTool, durward.KindPrompt:
+	switch {
+	case isTaskMethod(c.Method):
+		r.TaskID, r.ParamHeaders, r.Safe = t.task, nil, false
+	case c.Target.Kind == durward.KindTool:
+		r.Name, r.AsTask, r.NeedsTask = c.Target.Name, t.tasked, c.Target.TaskSupport == mcpwire.TaskRequired
+	case c.Target.Kind == durward.KindPrompt:
 		r.Name = c.Target.Name
 	default:
 		r.URI = c.Target.Name

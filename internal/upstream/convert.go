@@ -11,7 +11,7 @@ import (
 // keeps its bytes.
 func (s *server) prepareCall(r *Request, l *line, y *relay) *link.Call {
 	c := &link.Call{ID: s.set.nextID(), Method: r.Method, Peer: y, Via: s.set.via(r.Via)}
-	rewrite := mcpwire.Rewrite{Name: r.Name, URI: r.URI}
+	rewrite := mcpwire.Rewrite{Name: r.Name, URI: r.URI, TaskID: r.TaskID}
 	// On a stream of its own a call's token stays as it is.
 	if l.shared || !l.modern {
 		if token := progressToken(r.Payload); token != nil {
@@ -21,14 +21,16 @@ func (s *server) prepareCall(r *Request, l *line, y *relay) *link.Call {
 	}
 	switch {
 	case !l.modern:
+		rewrite.Task = s.taskOf(r)
+		c.Own = r.TaskID != "" && r.Method != mcpwire.MethodTasksResult // the server has nothing to say to it
 		c.Params = mcpwire.LegacyParams(r.Payload, rewrite)
 	case !r.Modern:
 		c.Params = mcpwire.ModernParams(r.Payload, rewrite, mcpwire.RequestMeta{
 			Capabilities: []byte(or(y.profile, "{}")), Info: r.Client.Info, LogLevel: or(r.Client.LogLevel, logLevelUnsaid),
 		})
-		if r.Payload != nil && (r.Payload.InputResponses.Present() || r.Payload.RequestState.Present()) {
-			// Words that the client's revision does not have are none of its own.
-			c.Params = mcpwire.DropFields(c.Params, "inputResponses", "requestState")
+		if r.Payload != nil && (r.Payload.InputResponses.Present() || r.Payload.RequestState.Present() || r.Payload.Task.Present()) {
+			// Words that one of the two revisions does not have.
+			c.Params = mcpwire.DropFields(c.Params, "inputResponses", "requestState", "task")
 		}
 	case rewrite.ProgressToken != nil, needsRelaying(r.Client.Capabilities):
 		c.Params = mcpwire.ModernParams(r.Payload, rewrite, mcpwire.RequestMeta{
@@ -73,6 +75,8 @@ func renamed(p *durward.Payload, w mcpwire.Rewrite) []byte {
 		return replaceText(p.Raw, p.Name, w.Name)
 	case w.URI != "" && p.URI.Present():
 		return replaceText(p.Raw, p.URI, w.URI)
+	case w.TaskID != "" && p.TaskID.Present():
+		return replaceText(p.Raw, p.TaskID, w.TaskID)
 	}
 	return p.Raw
 }
@@ -101,6 +105,8 @@ func routingName(r *Request) string {
 		return textOr(r.Name, r.Payload.Name.Of(r.Payload.Raw))
 	case "uri":
 		return textOr(r.URI, r.Payload.URI.Of(r.Payload.Raw))
+	case "taskId":
+		return textOr(r.TaskID, r.Payload.TaskID.Of(r.Payload.Raw))
 	}
 	return ""
 }

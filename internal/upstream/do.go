@@ -82,13 +82,15 @@ func (s *server) attempt(ctx context.Context, r *Request, p durward.Peer) (durwa
 	if l := s.modern.Load(); l != nil {
 		return s.exchange(ctx, r, l, "", p)
 	}
-	k := s.keyOf(r)
-	sl, release, err := s.pool.take(ctx, k, ownerOf(r))
+	sl, release, err := s.lineFor(ctx, r, s.keyOf(r))
 	if err != nil {
 		return durward.Reply{}, nil, err
 	}
 	defer func() { s.leave(ctx, sl.line, release) }()
-	reply, f, err := s.exchange(ctx, r, sl.line, k.profile, p)
+	reply, f, err := s.exchange(ctx, r, sl.line, sl.key.profile, p)
+	if err == nil {
+		s.lodge(r, sl, reply)
+	}
 	if sl.line.dead() || f != nil && f.misjudged() {
 		s.pool.drop(sl)
 	}
@@ -124,6 +126,10 @@ func (s *server) exchange(ctx context.Context, r *Request, l *line, profile stri
 	}
 	if l.modern && !r.Modern && mcpwire.ResultType(a.Result) == "input_required" {
 		reply, err := s.cross(ctx, r, l, y, a.Result)
+		return reply, nil, err
+	}
+	if !l.modern && r.NeedsTask && !r.AsTask {
+		reply, err := s.drive(ctx, r, l, y, a)
 		return reply, nil, err
 	}
 	reply, err := s.settle(r, l, a)

@@ -151,7 +151,7 @@ func (s *server) ownParams(params []byte) []byte {
 
 // usable leaves out the tools that could not be called through us: those with
 // invalid header annotations, as a client over HTTP has to, and those that run
-// only as tasks of 2025-11-25.
+// only as tasks on a server that says it has none.
 func (s *server) usable(l *line, method string, items [][]byte, out *lists) [][]byte {
 	if method != mcpwire.MethodToolsList {
 		return items
@@ -169,8 +169,8 @@ func (s *server) usable(l *line, method string, items [][]byte, out *lists) [][]
 
 func (s *server) check(l *line, tool []byte) error {
 	name, _ := mcpwire.FieldText(tool, "name")
-	if !l.modern && mcpwire.NeedsTask(tool) {
-		return fmt.Errorf("tool %q runs only as a task", name)
+	if !l.modern && mcpwire.TaskSupport(tool) == mcpwire.TaskRequired && !mcpwire.ServesTasks(l.welcome.Capabilities) {
+		return fmt.Errorf("tool %q runs only as a task, and its server runs none", name)
 	}
 	if l.modern && !l.shared {
 		schema, _ := mcpwire.Field(tool, "inputSchema")

@@ -60,8 +60,9 @@ type slot struct {
 	// Guarded by the pool.
 	users int
 	used  time.Time
-	held  bool   // by the one call that may use it
-	owner string // the session that used it last, if it is for one call at a time
+	held  bool      // by the one call that may use it
+	owner string    // the session that used it last, if it is for one call at a time
+	until time.Time // that tasks live on it
 }
 
 // acquire returns the line of a key, opening it if need be; the slot is to be released.
@@ -245,14 +246,24 @@ func (p *pool) room(agent string) (evicted *slot, ok bool) {
 	return evicted, evicted != nil
 }
 
-// unused returns the line that was unused for longest of some.
+// unused returns the line that was unused for longest of some, one where tasks
+// live only when there is no other.
 func (p *pool) unused(of func(key) bool) (oldest *slot) {
 	for k, sl := range p.slots {
-		if of(k) && sl.users == 0 && sl.opened() && (oldest == nil || sl.used.Before(oldest.used)) {
+		if of(k) && sl.users == 0 && sl.opened() && (oldest == nil || sl.freerThan(oldest)) {
 			oldest = sl
 		}
 	}
 	return oldest
+}
+
+// freerThan is called with the pool's mu held.
+func (sl *slot) freerThan(o *slot) bool {
+	now := time.Now()
+	if a, b := now.After(sl.until), now.After(o.until); a != b {
+		return a
+	}
+	return sl.used.Before(o.used)
 }
 
 // opened reports whether there is a line.
@@ -282,10 +293,15 @@ func (p *pool) sweep() {
 func (p *pool) idle() (out []*slot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := time.Now().Add(-p.server.set.o.Idle)
-	lanes := time.Now().Add(-min(p.server.set.o.Idle, laneIdle))
+	now := time.Now()
+	before := now.Add(-p.server.set.o.Idle)
+	lanes := now.Add(-min(p.server.set.o.Idle, laneIdle))
 	for k, sl := range p.slots {
-		if sl.opened() && sl.users == 0 && (sl.line.dead() || sl.used.Before(before) || k.lane > 0 && sl.used.Before(lanes)) {
+		if !sl.opened() || sl.users > 0 {
+			continue
+		}
+		stale := sl.used.Before(before) || k.lane > 0 && sl.used.Before(lanes)
+		if sl.line.dead() || stale && now.After(sl.until) {
 			delete(p.slots, k)
 			out = append(out, sl)
 		}

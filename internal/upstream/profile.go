@@ -106,7 +106,7 @@ func relayed(caps []byte) []byte {
 	}
 	var drop []string
 	for name := range mcpwire.Fields(ext) {
-		if name != extensionUI {
+		if name != extensionUI && name != mcpwire.ExtensionTasks {
 			drop = append(drop, name)
 		}
 	}
@@ -122,7 +122,7 @@ const extensionUI = "io.modelcontextprotocol/ui"
 // everything is what an introspection declares, because some servers list only
 // what the client could serve. It is never used for an agent's call.
 const everything = `{"elicitation":{"form":{},"url":{}},"sampling":{},"roots":{},` +
-	`"extensions":{"` + extensionUI + `":{"mimeTypes":["text/html;profile=mcp-app"]}}}`
+	`"extensions":{"` + extensionUI + `":{"mimeTypes":["text/html;profile=mcp-app"]},"` + mcpwire.ExtensionTasks + `":{}}}`
 
 // everythingIn returns it as a revision knows it.
 func everythingIn(revision string) []byte {

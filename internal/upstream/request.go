@@ -12,6 +12,7 @@ type Request struct {
 	Payload  *durward.Payload // params exactly as the agent sent them
 	Name     string           // the upstream's own tool or prompt name to splice in; "" leaves params as they are
 	URI      string           // the resource URI or template to splice in
+	TaskID   string           // the upstream's own id of the task to splice in
 	Client   durward.Client   // of the end client; never widened on the way
 	Modern   bool             // the agent speaks 2026-07-28
 	Revision string           // the agent's revision
@@ -24,6 +25,12 @@ type Request struct {
 	// the client speaks the modern era and the server an older one. Only then
 	// is the server told of what the client can do.
 	Answers bool
+	// AsTask tells that the caller wants the call to become a task and knows what
+	// that is (MCP 2025-11-25).
+	AsTask bool
+	// NeedsTask tells that the upstream runs the call only as a task of that
+	// revision. Who does not ask for one gets the result as of any other call.
+	NeedsTask bool
 	// Safe tells that the call may be sent again when its fate is unknown: the
 	// tool says that it only reads. Methods that only read need no saying.
 	Safe bool

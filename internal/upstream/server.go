@@ -30,6 +30,7 @@ type server struct {
 	era     eras
 	gate    gate
 	pool    pool
+	homes   homes
 	keeper  *keeper
 	listing atomic.Pointer[Listing]
 	// modern is the connection of an HTTP upstream that is known to be of the

@@ -48,15 +48,18 @@ func TestMatrix(t *testing.T) {
 					t.Parallel()
 					slots <- struct{}{}
 					defer func() { <-slots }()
-					g := durwardtest.Serve(t, b.upstreams(t, s), `
-agents: {suite: {anonymous: true, roles: [all]}}
-roles: {all: {allow: ["*"]}}
-`)
+					g := durwardtest.Serve(t, b.upstreams(t, s), open)
 					found, known := s.expect(t, peers, server(g.Endpoint(b.endpoint...)), s.baselines(t, b)...)
 					m.put(s.revision+b.name, s.score(found, known))
 				})
 			}
 		}
+	})
+	t.Run("tasks", func(t *testing.T) {
+		addr := durwardtest.StartHTTP(t, durwardtest.StartOptions{}, durwardtest.Build(t, durwardtest.Tasker), "-http", "{ADDR}")
+		g := durwardtest.Serve(t, fmt.Sprintf("tasker: {url: http://%s/, prefix: none}", addr), open)
+		found, known := tasks.expect(t, peers, server(g.Endpoint("tasker")))
+		m.put("tasks", tasks.score(found, known))
 	})
 	t.Run("clients", func(t *testing.T) {
 		for _, s := range []suite{modernClient, legacyClient} {
@@ -72,6 +75,12 @@ roles: {all: {allow: ["*"]}}
 		}
 	}
 }
+
+// open lets the suite in, which has no key.
+const open = `
+agents: {suite: {anonymous: true, roles: [all]}}
+roles: {all: {allow: ["*"]}}
+`
 
 // throughGateway is the gateway as a client of the suite's own servers, driven
 // by a client of the official SDK.
@@ -141,9 +150,10 @@ func (m *matrix) markdown() string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("\n| client suite | the gateway before the suite's own servers |\n|---|---|\n")
+	b.WriteString("\n| suite | |\n|---|---|\n")
+	b.WriteString("| " + tasks.revision + ", tasks extension, before a server that has it | " + m.cells["tasks"] + " |\n")
 	for _, s := range []suite{modernClient, legacyClient} {
-		b.WriteString("| " + s.revision + " | " + m.cells["client"+s.revision] + " |\n")
+		b.WriteString("| " + s.revision + " for clients, with the gateway as the client | " + m.cells["client"+s.revision] + " |\n")
 	}
 	return b.String()
 }

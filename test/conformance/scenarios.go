@@ -75,6 +75,19 @@ var (
 		"prompts-get-with-image",
 		"dns-rebinding-protection",
 	}}
+	// The extension's scenarios, which no revision requires and none counts. One more,
+	// tasks-status-notifications, checks nothing: the suite skips it itself.
+	tasks = suite{revision: "2026-07-28", by: "--spec-version", single: true, required: []string{
+		"tasks-lifecycle",
+		"tasks-capability-negotiation",
+		"tasks-wire-fields",
+		"tasks-request-state-removal",
+		"tasks-mrtr-input",
+		"tasks-request-headers",
+		"tasks-dispatch-and-envelope",
+		"tasks-required-task-error",
+		"tasks-mrtr-composition",
+	}}
 	// The suite froze no requirements for this revision; these are all that it has.
 	older = suite{revision: "2025-06-18", by: "--spec-version", required: []string{
 		"server-initialize",

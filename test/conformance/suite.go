@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +27,7 @@ type suite struct {
 	revision string
 	by       string // the flag that asks for its scenarios
 	required []string
+	single   bool     // they are asked for one by one
 	skips    []string // of them those in which the suite skips what the revision does not have
 }
 
@@ -51,8 +53,28 @@ type check struct {
 
 // run runs the suite against its subject and reads what it wrote down.
 func (s suite) run(p durwardtest.Peers, of subject, dir string) (map[string]outcome, error) {
-	c := exec.Command(p.Node, p.Package(".bin", "conformance"), of.side,
-		of.flag, of.at, s.by, s.revision, "--output-dir", dir)
+	if !s.single {
+		return s.runOnce(p, of, dir)
+	}
+	found := map[string]outcome{}
+	for _, name := range s.required {
+		one := s
+		one.required = []string{name}
+		part, err := one.runOnce(p, of, filepath.Join(dir, name), "--scenario", name, "--force")
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(found, part)
+	}
+	return found, nil
+}
+
+func (s suite) runOnce(p durwardtest.Peers, of subject, dir string, more ...string) (map[string]outcome, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	c := exec.Command(p.Node, append([]string{p.Package(".bin", "conformance"), of.side,
+		of.flag, of.at, s.by, s.revision, "--output-dir", dir}, more...)...)
 	c.Dir = dir
 	out, err := c.CombinedOutput()
 	var exit *exec.ExitError

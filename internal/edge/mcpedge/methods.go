@@ -32,6 +32,10 @@ func (f *Face) table() map[string]method {
 		mcpwire.MethodSubscribe:     {legacy: f.subscribe},
 		mcpwire.MethodUnsubscribe:   {legacy: f.unsubscribe},
 		mcpwire.MethodListen:        {modern: f.listen},
+		mcpwire.MethodTasksGet:      {f.task, f.task},
+		mcpwire.MethodTasksCancel:   {f.task, f.task},
+		mcpwire.MethodTasksResult:   {legacy: f.task},
+		mcpwire.MethodTasksUpdate:   {modern: f.task},
 	}
 }
 

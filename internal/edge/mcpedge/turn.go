@@ -77,6 +77,9 @@ func askedOf(method string, p durward.Payload) string {
 		name, _ = mcpwire.Field(ref, "name")
 		uri, _ = mcpwire.Field(ref, "uri")
 	}
+	if mcpwire.NameOf(method) == "taskId" || method == mcpwire.MethodTasksResult {
+		name, uri = p.TaskID.Of(p.Raw), nil
+	}
 	if name == nil {
 		name = uri
 	}
