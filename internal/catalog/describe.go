@@ -78,7 +78,7 @@ func (v *View) anySubscribes() bool {
 func (v *View) extensions(enc Encoding) []byte {
 	var out []byte
 	for _, name := range extensions {
-		if name == mcpwire.ExtensionTasks && !v.HasTasks(enc) {
+		if name == mcpwire.ExtensionTasks && (!enc.Modern || !v.HasTasks(enc)) {
 			continue
 		}
 		for _, s := range v.sections {

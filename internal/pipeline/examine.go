@@ -103,7 +103,7 @@ func (g *Gateway) withhold(t *transit, seen *guard.Seen, came []byte) (durward.R
 	t.decide(durward.Verdict{Effect: seen.Effect, Reason: durward.ReasonGuardWithheld, Rule: "guard " + seen.Worst().Rule})
 	text := "The call of " + c.Asked + " was made, but the gateway keeps its reply back: do not call it again for the same." + listing(seen.Findings, seen.Effect) +
 		"Tell the person whom you work for; an operator can read it with: durward guard artefact " + handle
-	if c.Method == mcpwire.MethodToolsCall {
+	if t.readsToolResults() {
 		return durward.Reply{Result: toolError(text), Modern: true}, nil
 	}
 	return durward.Reply{}, &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonGuardWithheld, Message: text}

@@ -372,10 +372,10 @@ func (g *Gateway) ask(ctx context.Context, t *transit, p durward.Peer) (durward.
 	if err != nil {
 		return durward.Reply{}, err
 	}
-	if reply, err = g.nameTasks(t, reply); err != nil {
+	if reply, err = g.examine(ctx, t, reply); err != nil {
 		return durward.Reply{}, err
 	}
-	if reply, err = g.examine(ctx, t, reply); err != nil {
+	if reply, err = g.nameTasks(t, reply); err != nil {
 		return durward.Reply{}, err
 	}
 	return g.sealUpstream(t, reply), nil

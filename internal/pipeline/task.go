@@ -88,7 +88,7 @@ func (t *transit) readsToolResults() bool {
 func (g *Gateway) nameTasks(t *transit, reply durward.Reply) (durward.Reply, error) {
 	c := t.call
 	switch {
-	case reply.Result == nil:
+	case reply.Result == nil, t.withheld:
 	case isTaskMethod(c.Method):
 		return t.renamed(reply), nil
 	case c.Method != mcpwire.MethodToolsCall:
