@@ -10,7 +10,8 @@
 // The server half promises: bounds on connections, headers, bodies, the memory
 // that large bodies take together, and on every wait; an [Exchange] is answered
 // in one write, or by a [Stream] whose every write has a deadline; and a
-// graceful end. It does not bound how long a handler takes.
+// graceful end. Simple requests are served by a front of our own, all others
+// by net/http (ADR 0010). It does not bound how long a handler takes.
 //
 // It knows nothing of MCP.
 package httpwire

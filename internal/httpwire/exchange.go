@@ -298,6 +298,9 @@ func (x *Exchange) Answer(status int, contentType string, body ...[]byte) error 
 		x.allowWrite()
 	}
 	x.w.WriteHeader(status)
+	if at, ok := x.w.(interface{ writeParts([][]byte) error }); ok {
+		return at.writeParts(body)
+	}
 	for _, part := range body {
 		if _, err := x.w.Write(part); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -48,9 +49,15 @@ func (o ServerOptions) withDefaults() ServerOptions {
 // Server serves HTTP/1.1 within strict limits. Make one with [NewServer].
 type Server struct {
 	opts   ServerOptions
-	engine *http.Server
+	engine *http.Server // for all that the front leaves to it
+	front  *front
 	end    context.CancelFunc // cancels the context of every request
-	open   atomic.Int64       // connections
+
+	mu       sync.Mutex // guards what follows
+	listener net.Listener
+	stopped  bool
+
+	open atomic.Int64 // connections
 }
 
 // NewServer returns a server of h; nothing listens before Serve.
@@ -69,27 +76,64 @@ func NewServer(h http.Handler, o ServerOptions) *Server {
 		BaseContext:    func(net.Listener) context.Context { return base },
 		ErrorLog:       log.New(complaints{s.opts.Log}, "", 0),
 	}
+	s.front = newFront(s, h, base)
 	return s
 }
 
-// Serve answers on l until Shutdown, and then returns nil. It closes l.
+// Serve answers on l until Shutdown, and then returns nil. It closes l. It is
+// called once.
 func (s *Server) Serve(l net.Listener) error {
-	err := s.engine.Serve(l)
-	if errors.Is(err, http.ErrServerClosed) {
+	if !s.listen(l) {
+		return l.Close()
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.engine.Serve(s.front.odd) }() // until Shutdown closes the engine
+	err := s.front.accept(l)
+	if s.quitting() {
+		<-ended
 		return nil
 	}
-	return err
+	_ = s.front.odd.Close() // ends the engine, for want of connections
+	<-ended
+	return errors.Join(err, l.Close())
+}
+
+// listen notes what Shutdown shall close; false when that was before.
+func (s *Server) listen(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listener = l
+	return !s.stopped
+}
+
+// quitting reports whether Shutdown was called.
+func (s *Server) quitting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopped
+}
+
+// quit stops listening.
+func (s *Server) quit() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	if s.listener != nil {
+		_ = s.listener.Close() // what it would say, Serve has heard
+	}
 }
 
 // Shutdown stops listening and waits for the requests under way. When ctx ends
 // first it cancels them, closes their connections and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	defer s.end()
-	err := s.engine.Shutdown(ctx)
+	s.quit()
+	err := errors.Join(s.front.shutdown(ctx), s.engine.Shutdown(ctx))
 	if err == nil {
 		return nil
 	}
 	s.end()
+	s.front.cut()
 	if closing := s.engine.Close(); closing != nil {
 		s.opts.Log.Debug("close the connections", "err", closing)
 	}
@@ -106,13 +150,18 @@ const busy = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Leng
 func (s *Server) connState(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
-		if s.open.Add(1) > int64(s.opts.Conns) {
+		if !s.enter() {
 			s.turnAway(c)
 		}
 	case http.StateClosed, http.StateHijacked:
-		s.open.Add(-1)
+		s.leave()
 	}
 }
+
+// enter counts a connection, and reports whether it is within the bound.
+func (s *Server) enter() bool { return s.open.Add(1) <= int64(s.opts.Conns) }
+
+func (s *Server) leave() { s.open.Add(-1) }
 
 func (s *Server) turnAway(c net.Conn) {
 	s.opts.Log.Warn("connection turned away", "open", s.opts.Conns)
