@@ -1,6 +1,7 @@
 # Everything a contributor runs. `make` alone says what there is.
 #
-# DURWARD_SOAK   how long test/soak goes on (default 1m)
+# DURWARD_SOAK   how long test/soak goes on (default 15s in make stories, 30m in make endurance)
+# SEED, ROUNDS   which conversations test/model has, and how many
 # DURWARD_CACHE  where scripts/peers and tools install (default .cache)
 # FUZZTIME       how long each fuzz target runs (make fuzz; default 30s)
 # CI=true        nothing may be skipped
@@ -52,12 +53,14 @@ unit: ## Tests of the packages, and of the house
 race: ## The packages where goroutines meet, under the race detector
 	@$(RACER) || exit 0; CGO_ENABLED=1 $(TEST) -race $$($(GO) list $(RACED))
 
-stories: ## Conformance, interoperation and hostile peers, through the gateway
+stories: ## Conformance, interoperation, hostile peers, random conversations and a short soak, through the gateway
 	@$(TEST) -timeout 20m ./test/conformance ./test/hostile
+	@DURWARD_SOAK=$${DURWARD_SOAK:-15s} $(TEST) -count 1 -timeout 20m ./test/model ./test/sessions ./test/soak
 	@$(RACER) && export DURWARD_RACE=1; $(TEST) -timeout 20m -parallel 8 ./test/interop
 
-endurance: ## Random conversations across eras, many sessions, a soak
-	@$(TEST) -timeout 20m ./test/model ./test/sessions ./test/soak
+endurance: ## Many random conversations across eras, and half an hour of soak
+	@ROUNDS=$${ROUNDS:-40} $(TEST) -count 1 -timeout 60m ./test/model
+	@DURWARD_SOAK=$${DURWARD_SOAK:-30m} $(TEST) -count 1 -timeout 5h -v ./test/soak
 
 guard-report: ## Measure the guard by its bars (DEV=directory of the corpus)
 	@$(GO) run ./internal/guard/train -dev $(or $(DEV),../shared/threats/dev) -report -families

@@ -78,6 +78,8 @@ type Status struct {
 	// Edge counts, since the start, what agents sent that fitted to nothing or
 	// was tolerated, and what was meant for them and lost.
 	Edge map[string]uint64 `json:"edge,omitempty"`
+	// Sessions is how many sessions of agents are open (stateful revisions).
+	Sessions int `json:"sessions"`
 }
 
 // What the verbs give, for those who only know this package.

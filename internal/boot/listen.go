@@ -114,7 +114,7 @@ func (g *Gateway) status(run admin.Run) admin.Status {
 	s := admin.Status{
 		Version: run.Version, PID: run.PID, Started: run.Started, Listen: run.Agents, Data: run.Data,
 		Revision: g.pipeline.Revision(), Config: g.cfg.Path, ConfigError: k.FileError, StateError: k.StateError,
-		Edge: g.face.Counts(),
+		Edge: g.face.Counts(), Sessions: g.pipeline.OpenSessions(),
 	}
 	for _, c := range k.Clashes {
 		s.Warnings = append(s.Warnings, c.String())

@@ -219,6 +219,9 @@ func source(up *durward.Upstream, l *upstream.Listing) catalog.Source {
 	return s
 }
 
+// OpenSessions is how many sessions of agents are open.
+func (g *Gateway) OpenSessions() int { return g.Sessions.Len() }
+
 // endSessions drops idle sessions, and what agents that are gone have left:
 // sessions and parked calls.
 func (g *Gateway) endSessions() {

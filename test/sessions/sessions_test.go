@@ -83,6 +83,9 @@ func TestProcess(t *testing.T) {
 	listen(t, addr, ids[:openConn])
 	streams := rss(t, g)
 	t.Logf("process: %.1f MiB with %d of their streams open: %.2f KiB each", mb(streams), openConn, float64(streams-after)/1024/openConn)
+	if mb(streams) > processMB {
+		t.Errorf("%d sessions, %d of them with a stream, take %.1f MiB, want at most %d", sessions, openConn, mb(streams), processMB)
+	}
 }
 
 func heap() int64 {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -45,12 +44,17 @@ type tally struct {
 	mu         sync.Mutex
 	ended      map[string]int // guarded by mu
 	unanswered []string
+	answered   map[kind]int
+	sessions   []time.Time // when each was opened
 }
 
-func newTally() *tally { return &tally{ended: map[string]int{}} }
+func newTally() *tally { return &tally{ended: map[string]int{}, answered: map[kind]int{}} }
 
-// add sorts the end of a call. givenUp tells that its client did not wait.
-func (a *tally) add(what string, givenUp, isError bool, err error) {
+// unsent is the SDK's own code for what it could not send.
+const unsent = -32005
+
+// add sorts the end of a call. excuse tells why it may have got no answer.
+func (a *tally) add(k kind, what, excuse string, isError bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var refused *jsonrpc.Error
@@ -60,16 +64,35 @@ func (a *tally) add(what string, givenUp, isError bool, err error) {
 		a.ended["error of the tool "+tool]++
 	case err == nil:
 		a.ended["answered"]++
-	case givenUp:
-		a.ended["given up"]++
-	case errors.As(err, &refused) && refused.Message != "":
+		a.answered[k]++
+	case errors.As(err, &refused) && refused.Message != "" && refused.Code != unsent:
 		a.ended["refused: "+reason(refused)]++
+	case excuse != "":
+		a.ended[excuse]++
 	default:
 		a.ended["NOT ANSWERED"]++
 		if len(a.unanswered) < 10 {
-			a.unanswered = append(a.unanswered, fmt.Sprintf("%s: %v", what, err))
+			a.unanswered = append(a.unanswered, fmt.Sprintf("%s of %s: %v", what, k, err))
 		}
 	}
+}
+
+// opened notes that a session was.
+func (a *tally) opened() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sessions = append(a.sessions, time.Now())
+}
+
+func (a *tally) openedWithin(d time.Duration) (n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, at := range a.sessions {
+		if time.Since(at) < d {
+			n++
+		}
+	}
+	return n
 }
 
 // reason is the gateway's word for it, where it is the gateway's refusal.
@@ -89,6 +112,9 @@ func (a *tally) String() string {
 	for _, k := range slices.Sorted(maps.Keys(a.ended)) {
 		fmt.Fprintf(&b, "\n  %6d %s", a.ended[k], k)
 	}
+	for _, k := range kinds {
+		fmt.Fprintf(&b, "\n  %6d answered over %s", a.answered[k], k)
+	}
 	return b.String()
 }
 
@@ -103,55 +129,35 @@ func (a *tally) judge(t *testing.T) {
 			t.Errorf("%d calls ended as %s, which no mishap here explains", n, how)
 		}
 	}
-	if a.ended["answered"] < 100 {
-		t.Errorf("only %d calls were answered", a.ended["answered"])
+	for _, k := range kinds {
+		if a.answered[k] < 10 {
+			t.Errorf("only %d calls over %s were answered", a.answered[k], k)
+		}
 	}
 }
 
 // live is what one client after another does.
-func live(ctx context.Context, t *testing.T, url string, r *rand.Rand, all *tally) {
+func live(ctx context.Context, t *testing.T, g *box, k kind, r *rand.Rand, all *tally) {
 	for ctx.Err() == nil {
-		web := &http.Transport{}
-		s, err := connect(ctx, url, web, r.IntN(2) == 0)
-		if err != nil {
-			if ctx.Err() == nil {
-				t.Errorf("connect: %v", err)
+		c := &client{kind: k, rand: r, flaky: k.over != "stdio" && r.IntN(2) == 0}
+		if err := c.connect(ctx, g); err != nil {
+			c.leave()
+			if ctx.Err() == nil && c.broken.Load() == 0 {
+				t.Errorf("connect %s: %v", k, err)
 			}
-			return
+			continue
+		}
+		if !k.modern {
+			all.opened()
 		}
 		for range 10 + r.IntN(60) {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || !c.act(ctx, all) {
 				break
 			}
-			act(ctx, s, r, all)
 			sleep(ctx, time.Duration(r.IntN(30))*time.Millisecond)
 		}
-		if r.IntN(4) == 0 { // gone without a word: the session stays behind
-			web.DisableKeepAlives = true
-			web.CloseIdleConnections()
-		}
-		_ = s.Close()
-		web.CloseIdleConnections()
+		c.leave()
 	}
-}
-
-func connect(ctx context.Context, url string, web *http.Transport, modern bool) (*mcp.ClientSession, error) {
-	c := mcp.NewClient(&mcp.Implementation{Name: "soak", Version: "1"}, &mcp.ClientOptions{
-		ElicitationHandler: func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
-			return &mcp.ElicitResult{Action: "accept", Content: map[string]any{"username": "ada", "name": "ada", "confirmed": true}}, nil
-		},
-		CreateMessageHandler: func(context.Context, *mcp.CreateMessageRequest) (*mcp.CreateMessageResult, error) {
-			return &mcp.CreateMessageResult{Role: "assistant", Model: "m", Content: &mcp.TextContent{Text: "a poem"}}, nil
-		},
-		ToolListChangedHandler:      func(context.Context, *mcp.ToolListChangedRequest) {},
-		ResourceUpdatedHandler:      func(context.Context, *mcp.ResourceUpdatedNotificationRequest) {},
-		ProgressNotificationHandler: func(context.Context, *mcp.ProgressNotificationClientRequest) {},
-	})
-	o := &mcp.ClientSessionOptions{}
-	if !modern {
-		o.ProtocolVersion = "2025-11-25"
-	}
-	return c.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: url, HTTPClient: &http.Client{Transport: web}}, o)
 }
 
 // arguments of the tools that want some.
@@ -160,8 +166,10 @@ var arguments = map[string]map[string]any{
 	"test_sampling":    {"prompt": "Write."},
 }
 
-// act does one thing, and often does not wait for its end.
-func act(ctx context.Context, s *mcp.ClientSession, r *rand.Rand, all *tally) {
+// act does one thing, and often does not wait for its end. false means that
+// the connection is no longer of use.
+func (c *client) act(ctx context.Context, all *tally) bool {
+	s, r := c.session, c.rand
 	call, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	impatient := r.IntN(5) == 0
@@ -199,5 +207,17 @@ func act(ctx context.Context, s *mcp.ClientSession, r *rand.Rand, all *tally) {
 			_ = s.Unsubscribe(call, &mcp.UnsubscribeParams{URI: "test://watched-resource"})
 		}
 	}
-	all.add(what, call.Err() != nil && (impatient || ctx.Err() != nil), isError, err)
+	var refused *jsonrpc.Error
+	excuse := ""
+	switch {
+	case call.Err() != nil && (impatient || ctx.Err() != nil):
+		excuse = "given up"
+	case c.broken.Load() > c.known:
+		excuse = "lost with its connection"
+	}
+	if c.over != "sse" { // which has one for all
+		c.known = c.broken.Load()
+	}
+	all.add(c.kind, what, excuse, isError, err)
+	return err == nil || errors.As(err, &refused) || excuse == "given up"
 }

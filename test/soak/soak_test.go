@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"durward/internal/admin"
 	"durward/internal/boot"
 	"durward/internal/config"
 	"durward/internal/durwardtest"
@@ -33,11 +35,13 @@ func TestMain(m *testing.M) {
 
 // Bounds of what may be in use.
 const (
-	clients     = 8
+	clients     = 10
 	processMost = 64              // of stdio servers at any moment
 	filesLeft   = 8               // more than before
 	heapGrowth  = 24 << 20        // from the first third to the end
 	mishap      = 2 * time.Second // between two kills, about
+	sessionIdle = 20 * time.Second
+	sessionLast = sessionIdle + 80*time.Second // that one can be there after its last use: the gateway looks once a minute
 )
 
 // lasts is how long the soak goes on: DURWARD_SOAK, a minute without it.
@@ -55,9 +59,10 @@ func lasts(t *testing.T) time.Duration {
 
 func TestSoak(t *testing.T) {
 	bin := durwardtest.Build(t, durwardtest.EverythingServer)
+	addresses := [2]string{freeAddress(t), freeAddress(t)}
 	before := goleak.IgnoreCurrent()
 	files := openFiles(t)
-	url, stop := gateway(t, fmt.Sprintf(`
+	g, stop := gateway(t, fmt.Sprintf(`
   new: {url: http://%s/, timeout: 5s}
   old: {url: http://%s/, timeout: 5s}
   newpipe: {command: %s, era: modern, timeout: 5s}
@@ -73,7 +78,7 @@ func TestSoak(t *testing.T) {
 	all.Go(func() { killChildren(ctx, t) })
 	tally := newTally()
 	for n := range clients {
-		all.Go(func() { live(ctx, t, url, rand.New(rand.NewPCG(uint64(n), 7)), tally) })
+		all.Go(func() { live(ctx, t, g, kinds[n%len(kinds)], rand.New(rand.NewPCG(uint64(n), 7)), tally) })
 	}
 	early := watch(ctx, t)
 	all.Wait()
@@ -84,6 +89,11 @@ func TestSoak(t *testing.T) {
 	t.Logf("heap: %.1f MiB after a third of the time, %.1f MiB at the end", mb(early), mb(late))
 	if late > early+heapGrowth {
 		t.Errorf("the heap grew from %.1f to %.1f MiB", mb(early), mb(late))
+	}
+	sessions, bound := g.sessions(t), int(tally.openedWithin(sessionLast))
+	t.Logf("%d sessions are open, of %d that were opened in the last %v", sessions, bound, sessionLast)
+	if sessions > bound {
+		t.Errorf("%d sessions are open; only %d can be", sessions, bound)
 	}
 	stop()
 	if left := durwardtest.Children(t, os.Getpid()); len(left) > 0 {
@@ -97,30 +107,55 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// addresses of the servers over HTTP, the stateless one first. They stay the
-// same over the servers' lives.
-var addresses = []string{"127.0.0.1:17917", "127.0.0.1:17918"}
-
-// gateway starts one in this process.
-func gateway(t *testing.T, upstreams string) (url string, stop func()) {
+// freeAddress is where a server over HTTP can be, over all of its lives.
+func freeAddress(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	text := fmt.Sprintf("data: %s\nagents: {soak: {anonymous: true, roles: [all]}}\nroles: {all: {allow: ['*']}}\nupstreams:%s", filepath.Join(dir, "data"), upstreams)
-	cfg, err := config.Parse(filepath.Join(dir, "durward.yaml"), []byte(text), config.Options{Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0"})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := boot.Start(t.Context(), cfg, boot.Options{Version: "soak"})
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// box is a gateway in this process.
+type box struct {
+	*boot.Gateway
+	data string
+}
+
+func gateway(t *testing.T, upstreams string) (g *box, stop func()) {
+	t.Helper()
+	g = &box{data: filepath.Join(t.TempDir(), "data")}
+	text := fmt.Sprintf("data: %s\nlimits: {session_idle: %s}\nagents: {soak: {anonymous: true, roles: [all]}}\nroles: {all: {allow: ['*']}}\nupstreams:%s", g.data, sessionIdle, upstreams)
+	cfg, err := config.Parse(filepath.Join(filepath.Dir(g.data), "durward.yaml"), []byte(text), config.Options{Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return g.DataURL() + "/mcp", sync.OnceFunc(func() {
+	if g.Gateway, err = boot.Start(t.Context(), cfg, boot.Options{Version: "soak"}); err != nil {
+		t.Fatal(err)
+	}
+	return g, sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if err := g.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)
 		}
 	})
+}
+
+// sessions is how many the gateway has open.
+func (g *box) sessions(t *testing.T) int {
+	c, _, err := admin.Connect(context.Background(), g.data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	s, err := c.Status(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Sessions
 }
 
 // watch looks at the processes all the time, and at the heap after a third of it.
