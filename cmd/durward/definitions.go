@@ -245,7 +245,7 @@ func choose(upstream string, defs []durward.Definition, words []string) ([]durwa
 	var out []durward.Definition
 	if len(words) == 0 {
 		for _, d := range defs {
-			if d.Digest != "" && d.Digest != d.Approved && (d.State == durward.DefinitionWithheld || d.State == durward.DefinitionFlagged) {
+			if d.Digest != "" && (d.State == durward.DefinitionWithheld || d.State == durward.DefinitionFlagged) {
 				out = append(out, d)
 			}
 		}

@@ -85,7 +85,7 @@ func (m *moment) approve(by durward.Actor, upstream string, defined []durward.De
 	}
 	done := Approved{Kind: d.Kind, Name: d.Name, Digest: d.Digest}
 	p := m.pin(durward.PinKey{Upstream: upstream, Kind: d.Kind, Name: d.Name})
-	if p.Digest == d.Digest {
+	if p.Digest == d.Digest && d.State == durward.DefinitionApproved {
 		return nil, done, nil
 	}
 	people := []string{by.Name}

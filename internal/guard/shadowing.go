@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"slices"
 	"strings"
 
 	"durward/internal/guard/carrier"
@@ -14,13 +15,22 @@ type Approved = shadow.Tool
 
 // Registry is the approved tools, indexed for comparison. It never changes.
 type Registry struct {
-	tools []Approved
+	table *shadow.Table
 	index *shadow.Index
+	names map[string]map[string]bool // of tools, by server
 }
 
-// NewRegistry indexes approved tools.
-func NewRegistry(tools []Approved) *Registry {
-	return &Registry{tools: tools, index: shadow.NewIndex(tools)}
+// NewRegistry indexes approved tools. Of the others only the names are known:
+// nothing is compared with them.
+func NewRegistry(tools []Approved, others ...Approved) *Registry {
+	r := &Registry{table: shadow.NewTable(tools), index: shadow.NewIndex(tools), names: map[string]map[string]bool{}}
+	for _, t := range slices.Concat(tools, others) {
+		if r.names[t.Server] == nil {
+			r.names[t.Server] = map[string]bool{}
+		}
+		r.names[t.Server][strings.ToLower(t.Name)] = true
+	}
+	return r
 }
 
 // Shadowing inspects a definition of a server against the approved tools of
@@ -29,7 +39,7 @@ func (e *Engine) Shadowing(server string, raw []byte, reg *Registry) *Report {
 	r := newReport()
 	name, _ := mcpwire.FieldText(raw, "name")
 	description, _ := mcpwire.FieldText(raw, "description")
-	for _, m := range shadow.Names(server, name, description, reg.tools) {
+	for _, m := range reg.table.Names(server, name, description) {
 		e.likeness(r, m)
 	}
 	own := ownNames(server, name, raw, reg)
@@ -86,17 +96,13 @@ const foreignBonus = 1.5
 
 // ownNames are names that the definition may use: its own, its parameters',
 // its server's approved tools.
-func ownNames(server, name string, raw []byte, reg *Registry) map[string]bool {
+func ownNames(server, name string, raw []byte, reg *Registry) func(string) bool {
 	own := map[string]bool{strings.ToLower(name): true, strings.ToLower(server): true}
-	for _, t := range reg.tools {
-		if t.Server == server {
-			own[strings.ToLower(t.Name)] = true
-		}
-	}
 	carrier.Walk(raw, func(path []string, value []byte, key bool) {
 		if key {
 			own[strings.ToLower(string(value))] = true
 		}
 	})
-	return own
+	tools := reg.names[server]
+	return func(name string) bool { return own[name] || tools[name] }
 }

@@ -55,7 +55,7 @@ func (g *Gateway) judge(p *Plan, up *durward.Upstream, l *upstream.Listing) map[
 	j := s.notary.Judge(offer, p.book.With(s.trusted), &notary.Policy{Guarding: p.snapshot.Guarding, Guard: &p.snapshot.Guard})
 	s.judged[up.Name] = j
 	for _, t := range j.Trusted {
-		t.By, t.At, t.Origin = "first sight", g.Now().UTC(), durward.FromStore
+		t.By, t.At, t.Origin = notary.FirstSight, g.Now().UTC(), durward.FromStore
 		s.trusted[t.Key()] = t
 		s.unsaved = true
 	}

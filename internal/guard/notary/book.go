@@ -1,19 +1,12 @@
 package notary
 
-import (
-	"sync"
-
-	"durward"
-	"durward/internal/guard"
-	"durward/internal/mcpwire"
-)
+import "durward"
 
 // Book holds the pins that are in force, for looking up. It never changes.
 type Book struct {
-	pins     map[durward.PinKey]*durward.Pin
-	locked   map[string]bool // upstreams whose pins are a file's
-	over     map[durward.PinKey]durward.Pin
-	registry func() *guard.Registry
+	pins   map[durward.PinKey]*durward.Pin
+	locked map[string]bool // upstreams whose pins are a file's
+	over   map[durward.PinKey]durward.Pin
 }
 
 // NewBook indexes pins.
@@ -25,7 +18,6 @@ func NewBook(pins []durward.Pin) *Book {
 			b.locked[pins[i].Upstream] = true
 		}
 	}
-	b.registry = sync.OnceValue(b.approvedTools)
 	return b
 }
 
@@ -34,9 +26,7 @@ func (b *Book) With(trusted map[durward.PinKey]durward.Pin) *Book {
 	if len(trusted) == 0 {
 		return b
 	}
-	out := &Book{pins: b.pins, locked: b.locked, over: trusted}
-	out.registry = sync.OnceValue(out.approvedTools)
-	return out
+	return &Book{pins: b.pins, locked: b.locked, over: trusted}
 }
 
 // Of returns the pin of a definition; nil when there is none.
@@ -63,23 +53,16 @@ func (b *Book) All(upstream string, each func(*durward.Pin)) {
 	}
 }
 
-// approvedTools are the tools that a new one may look like, or speak of.
-func (b *Book) approvedTools() *guard.Registry {
-	tools := make([]guard.Approved, 0, len(b.pins)+len(b.over))
-	add := func(p *durward.Pin) {
-		if p.Kind != durward.PinTool || p.Digest == "" {
-			return
+// tools calls each with the pins of approved tools.
+func (b *Book) tools(each func(*durward.Pin)) {
+	for k, p := range b.pins {
+		if k.Kind == durward.PinTool && p.Digest != "" {
+			each(p)
 		}
-		description, _ := mcpwire.FieldText(p.Definition, "description")
-		tools = append(tools, guard.Approved{Server: p.Upstream, Name: p.Name, Description: description})
-	}
-	for _, p := range b.pins {
-		add(p)
 	}
 	for k, p := range b.over {
-		if base := b.pins[k]; base == nil || base.Digest == "" {
-			add(&p)
+		if base := b.pins[k]; k.Kind == durward.PinTool && (base == nil || base.Digest == "") {
+			each(&p)
 		}
 	}
-	return guard.NewRegistry(tools)
 }

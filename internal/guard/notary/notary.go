@@ -56,6 +56,9 @@ type Opinion struct {
 	Standing *durward.Standing
 }
 
+// FirstSight stands for who approved what policy took at first sight.
+const FirstSight = "first sight"
+
 // Judgement is what is thought of all that an upstream lists.
 type Judgement struct {
 	Opinions []*Opinion
@@ -71,22 +74,24 @@ type Notary struct {
 	mu     sync.Mutex
 	known  map[string]map[[sha256.Size]byte]*reading // by upstream: of what it listed last; guarded by mu
 	joint  map[string]window                         // by upstream; guarded by mu
+	others others                                    // guarded by mu
 }
 
 // New returns a notary that scans with an engine.
 func New(e *guard.Engine) *Notary {
-	return &Notary{engine: e, known: map[string]map[[sha256.Size]byte]*reading{}, joint: map[string]window{}}
+	return &Notary{engine: e, others: others{epoch: 1}, known: map[string]map[[sha256.Size]byte]*reading{}, joint: map[string]window{}}
 }
 
 // reading is what is known of some bytes.
 type reading struct {
-	pin      durward.Pin
-	err      error
-	report   *guard.Report // nil before it was needed
-	shadow   *guard.Report
-	registry *guard.Registry // that shadow was found with
-	drift    *guard.Report
-	from     string // digest of what drift was compared with
+	pin     durward.Pin
+	err     error
+	report  *guard.Report // nil before it was needed
+	shadow  []durward.Finding
+	epoch   int // of the tools that shadow was found with, and how many they were
+	against int
+	drift   *guard.Report
+	from    string // digest of what drift was compared with
 }
 
 // Judge judges what an upstream lists by the pins and the policy.
@@ -99,6 +104,9 @@ func (n *Notary) Judge(o *Offer, b *Book, g *Policy) *Judgement {
 	}
 	if c.first == "" {
 		c.first = g.FirstSight
+	}
+	if c.first == "" {
+		c.first = durward.ScanThenTrust
 	}
 	c.server()
 	if o.Instructions != "" {
@@ -192,6 +200,9 @@ func (c *session) item(kind, name string, raw []byte) {
 	case kind == durward.PinResource && c.policy.Resources != "pin" && !approved:
 		c.scanned(o, r)
 	case approved && o.Approved.Digest == r.pin.Digest:
+		if kind == durward.PinTool && o.Approved.By == FirstSight && c.first == durward.ScanThenTrust {
+			c.overtaken(o, r)
+		}
 	case approved:
 		c.drifted(o, r)
 	case c.book.Locked(c.offer.Upstream):
@@ -252,10 +263,7 @@ func (c *session) attacks(o *Opinion, r *reading) (found []durward.Finding, part
 	}
 	all := r.report.Findings
 	if o.Seen.Kind == durward.PinTool {
-		if reg := c.book.registry(); r.shadow == nil || r.registry != reg {
-			r.shadow, r.registry = e.Shadowing(c.offer.Upstream, o.Raw, reg), reg
-		}
-		all = append(all[:len(all):len(all)], r.shadow.Findings...)
+		all = append(all[:len(all):len(all)], c.shadowing(o, r)...)
 	}
 	for _, f := range all {
 		if e.Stops(f) && !collision(f) {

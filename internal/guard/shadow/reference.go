@@ -46,8 +46,8 @@ func distinct(name string) bool {
 }
 
 // References finds, in a text of one server, tools that belong to others. own
-// are names that the text may use: the server's tools, the tool's parameters.
-func (x *Index) References(server string, own map[string]bool, s string) []Match {
+// tells names that the text may use: the server's tools, the tool's parameters.
+func (x *Index) References(server string, own func(name string) bool, s string) []Match {
 	var out []Match
 	seen := map[string]bool{}
 	for start := 0; start < len(s); {
@@ -60,7 +60,7 @@ func (x *Index) References(server string, own map[string]bool, s string) []Match
 			end++
 		}
 		word := strings.ToLower(strings.Trim(s[start:end], ".-:/"))
-		if t, ok := x.find(word); ok && t.Server != server && !own[word] && !own[strings.ToLower(t.Name)] && !seen[word] {
+		if t, ok := x.find(word); ok && t.Server != server && !own(word) && !own(strings.ToLower(t.Name)) && !seen[word] {
 			seen[word] = true
 			out = append(out, Match{Kind: Reference, Against: t, How: "tool"})
 		}
@@ -84,17 +84,17 @@ func (x *Index) find(word string) (Tool, bool) {
 }
 
 // quoted finds everyday names where the text marks them as tools or servers.
-func (x *Index) quoted(server string, own map[string]bool, s string, seen map[string]bool) []Match {
+func (x *Index) quoted(server string, own func(string) bool, s string, seen map[string]bool) []Match {
 	var out []Match
 	lower := strings.ToLower(s)
 	for name, t := range x.plain {
-		if t.Server != server && !own[name] && !seen[name] && marked(lower, name, toolForms) {
+		if t.Server != server && !own(name) && !seen[name] && marked(lower, name, toolForms) {
 			seen[name] = true
 			out = append(out, Match{Kind: Reference, Against: t, How: "tool"})
 		}
 	}
 	for name, srv := range x.servers {
-		if srv != server && !own[name] && !seen["@"+name] && marked(lower, name, serverForms) {
+		if srv != server && !own(name) && !seen["@"+name] && marked(lower, name, serverForms) {
 			seen["@"+name] = true
 			out = append(out, Match{Kind: Reference, Against: Tool{Server: srv}, How: "server"})
 		}

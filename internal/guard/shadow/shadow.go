@@ -9,7 +9,6 @@
 package shadow
 
 import (
-	"strings"
 	"unicode/utf8"
 
 	"durward/internal/guard/text"
@@ -40,37 +39,10 @@ type Match struct {
 	Likeness float64
 }
 
-// Names compares a tool with the approved ones of other servers.
+// Names compares a tool with the approved ones of other servers. Who compares
+// many with the same ones keeps a [Table].
 func Names(server, name, description string, approved []Tool) []Match {
-	var out []Match
-	odd := oddName(name)
-	mine := bare(name)
-	grams := shingles(description)
-	for _, t := range approved {
-		if t.Server == server {
-			continue
-		}
-		how := compare(name, mine, t.Name)
-		if how == "" {
-			continue
-		}
-		m := Match{Against: t, How: how, Likeness: likeness(grams, shingles(t.Description))}
-		switch {
-		case odd || how == "characters":
-			m.Kind = Disguise
-		case how == "exact":
-			m.Kind = Collision
-			if m.Likeness = overlap(grams, shingles(t.Description)); m.Likeness >= same && len(description) > 12 {
-				m.Kind = Copy
-			}
-		case m.Likeness >= copied && len(description) > 12:
-			m.Kind = Copy
-		default:
-			m.Kind = Near
-		}
-		out = append(out, m)
-	}
-	return out
+	return NewTable(approved).Names(server, name, description)
 }
 
 // copied is the likeness from which a description under a changed name counts
@@ -94,40 +66,6 @@ func oddName(name string) bool {
 		}
 	}
 	return true // everything folds to ASCII: it was dressed up
-}
-
-// compare says how two names are alike, "" when they are not.
-func compare(name, mine, other string) string {
-	if name == other {
-		return "exact"
-	}
-	theirs := bare(other)
-	if mine == "" || theirs == "" {
-		return ""
-	}
-	switch {
-	case strings.EqualFold(name, other):
-		return "case"
-	case mine == theirs:
-		if digits(name) != digits(other) {
-			return "characters"
-		}
-		return "separators"
-	}
-	if digits(name) != digits(other) && oneShape(mine) == oneShape(theirs) {
-		return "characters"
-	}
-	a, b := affixless(mine), affixless(theirs)
-	if len(a) >= 4 && a == b {
-		return "affix"
-	}
-	if len(a) >= 5 && singular(a) == singular(b) {
-		return "plural"
-	}
-	if min(len(mine), len(theirs)) >= 7 && distance(mine, theirs) <= allowed(len(mine)) {
-		return "spelling"
-	}
-	return ""
 }
 
 func allowed(n int) int {

@@ -62,11 +62,11 @@ func TestReferences(t *testing.T) {
 		"Search for files by name.":                        0,
 		"Sends an email to the user.":                      0,
 	} {
-		if got := x.References("other", map[string]bool{}, text); len(got) != want {
+		if got := x.References("other", func(string) bool { return false }, text); len(got) != want {
 			t.Errorf("References(%q) = %+v, want %d", text, got, want)
 		}
 	}
-	if got := x.References("mail", map[string]bool{}, "See send_email."); len(got) != 0 {
+	if got := x.References("mail", func(string) bool { return false }, "See send_email."); len(got) != 0 {
 		t.Errorf("own tool: %+v", got)
 	}
 }
