@@ -73,3 +73,60 @@ type GuardClassifier struct {
 	From int `json:"from,omitempty"`
 	To   int `json:"to,omitempty"`
 }
+
+// GuardRule is a row of the guard's table, with what it does at the moment.
+type GuardRule struct {
+	ID       string `json:"id"`
+	Vector   string `json:"vector"`
+	OWASP    string `json:"owasp"` // of the OWASP MCP Top 10 (v0.1, 2025)
+	Severity string `json:"severity"`
+	Mode     string `json:"mode"`
+	// From tells where the mode was set: "rule" for the table's own, else the
+	// scope and its part.
+	From string `json:"from"`
+	// Flag and Act are the scores from which a finding is flagged and from which
+	// it does what Mode says.
+	Flag float64 `json:"flag"`
+	Act  float64 `json:"act"`
+	Help string  `json:"help"`
+}
+
+// GuardCount is how often a rule found something since the start, by what was
+// done about it, and by what would have been done where it only observes.
+type GuardCount struct {
+	Rule        string `json:"rule"`
+	Vector      string `json:"vector"`
+	Observed    uint64 `json:"observed"`
+	Flagged     uint64 `json:"flagged"`
+	Redacted    uint64 `json:"redacted"`
+	Held        uint64 `json:"held"`
+	Blocked     uint64 `json:"blocked"`
+	WouldFlag   uint64 `json:"would_flag"`
+	WouldRedact uint64 `json:"would_redact"`
+	WouldHold   uint64 `json:"would_hold"`
+	WouldBlock  uint64 `json:"would_block"`
+}
+
+// GuardStats is what the guard has done since the start.
+type GuardStats struct {
+	Messages      uint64       `json:"messages"`      // read
+	Conversations int          `json:"conversations"` // remembered
+	Forgotten     uint64       `json:"forgotten"`     // conversations, for want of room
+	Artefacts     int          `json:"artefacts"`     // kept
+	Rules         []GuardCount `json:"rules"`         // that found something
+}
+
+// Artefact is a reply that was withheld, kept for the operator.
+type Artefact struct {
+	Handle   string    `json:"handle"`
+	Time     time.Time `json:"time"`
+	Until    time.Time `json:"until"`
+	Call     string    `json:"call"` // the record's id
+	Agent    string    `json:"agent"`
+	Upstream string    `json:"upstream"`
+	Tool     string    `json:"tool"`
+	Findings []Finding `json:"findings"`
+	Size     int       `json:"size"` // of what came
+	// Body is what the server sent, hostile as it is; cut where it was too long.
+	Body []byte `json:"body,omitempty"`
+}

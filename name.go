@@ -145,3 +145,12 @@ func checkName(kind, name string, most int, extra string) error {
 func isAlnum(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
+
+// UpstreamOf is the upstream that a public name belongs to: what stands before
+// the first "__"; "" when there is none.
+func UpstreamOf(public string) string {
+	if i := strings.Index(public, "__"); i > 0 {
+		return public[:i]
+	}
+	return ""
+}

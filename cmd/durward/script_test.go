@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,12 +22,19 @@ import (
 
 // The test binary is also the program, and a server for it to import.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "moody-server": moodyServer, "turncoat": turncoat})
+	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "moody-server": moodyServer, "turncoat": turncoat, "villain": villain})
 }
 
 // notesServer is the example under a name that is not ours.
 func notesServer() {
 	if err := boot.RunExample(context.Background(), boot.Example{Version: "1"}); err != nil {
+		os.Exit(1)
+	}
+}
+
+// villain is a server that answers what a file says.
+func villain() {
+	if err := durwardtest.Villain(os.Args[1:], os.Stdin, os.Stdout); err != nil {
 		os.Exit(1)
 	}
 }
@@ -45,7 +53,7 @@ func TestStories(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": exitsWith, "serving": waitServing, "gone": waitGone, "keep": keepOutput, "firstid": keepFirstID, "mode": hasMode, "field": keepField, "retry": retry, "retryout": retryOutput, "tamper": tamper,
+			"code": exitsWith, "serving": waitServing, "gone": waitGone, "keep": keepOutput, "firstid": keepFirstID, "mode": hasMode, "field": keepField, "retry": retry, "retryout": retryOutput, "tamper": tamper, "artefact": readArtefact, "secret": keepToken,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("NO_COLOR", "1")
@@ -168,6 +176,21 @@ func retryOutput(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	ts.Fatalf("%v never printed %s", args[1:], args[0])
+}
+
+// readArtefact reads what was withheld, by the first handle that the last output names.
+func readArtefact(ts *testscript.TestScript, _ bool, _ []string) {
+	handle := regexp.MustCompile(`q_[a-z0-9]+`).FindString(ts.ReadFile("stdout"))
+	ts.Check(ts.Exec("durward", "guard", "artefact", handle))
+}
+
+// keepToken puts the first token that stands for a secret into TOKEN.
+func keepToken(ts *testscript.TestScript, _ bool, _ []string) {
+	token := regexp.MustCompile(`\[secret:[^\]]+\]`).FindString(ts.ReadFile("stdout"))
+	if token == "" {
+		ts.Fatalf("there is no token")
+	}
+	ts.Setenv("TOKEN", token)
 }
 
 // tamper changes one word in the record of a data folder, as somebody with

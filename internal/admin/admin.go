@@ -41,6 +41,8 @@ type Options struct {
 	// Limits are the counters in use; ResetLimit empties those of one limit.
 	Limits     func() []LimitUse
 	ResetLimit func(ctx context.Context, by durward.Actor, name, of string) (int, error)
+	// Guard tells of the guard's rules and of what it did; nil without one.
+	Guard Guard
 	// Config is the configuration in effect, as YAML without secrets.
 	Config func() ([]byte, error)
 	Log    *slog.Logger

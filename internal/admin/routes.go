@@ -55,6 +55,11 @@ func (a *api) routes() []route {
 		{"GET /api/v1/limits", a.listLimits, false},
 		{"DELETE /api/v1/limits/{name}", a.resetLimit, false},
 
+		{"GET /api/v1/guard/rules", a.guardRules, false},
+		{"GET /api/v1/guard/stats", a.guardStats, false},
+		{"GET /api/v1/guard/artefacts", a.listArtefacts, false},
+		{"GET /api/v1/guard/artefacts/{handle}", a.showArtefact, false},
+
 		{"GET /api/v1/roles", a.listRoles, false},
 		{"PUT /api/v1/roles/{name}", a.putRole, false},
 		{"DELETE /api/v1/roles/{name}", a.deleteRole, false},

@@ -123,6 +123,12 @@ func appendFinding(dst []byte, f *durward.Finding) []byte {
 	if f.Evidence != "" {
 		dst = appendText(append(dst, `,"evidence":`...), f.Evidence, maxDetail)
 	}
+	if f.Action != "" {
+		dst = appendText(append(dst, `,"action":`...), f.Action, maxDetail)
+	}
+	if f.Would != "" {
+		dst = appendText(append(dst, `,"would":`...), f.Would, maxDetail)
+	}
 	return append(dst, '}')
 }
 

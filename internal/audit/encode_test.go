@@ -27,7 +27,7 @@ func full(t *testing.T) durward.Record {
 		case json.RawMessage:
 			f.SetBytes([]byte(`{"a":[1.0,12345678901234567890,"x\u0041"],"b":null}`))
 		case []durward.Finding:
-			f.Set(reflect.ValueOf([]durward.Finding{{Rule: "r", Vector: "v", Severity: "high", Score: 0.25, Where: "/a/0", Evidence: "e"}, {Rule: "s"}}))
+			f.Set(reflect.ValueOf([]durward.Finding{{Rule: "r", Vector: "v", Severity: "high", Score: 0.25, Where: "/a/0", Evidence: "e", Action: "observe", Would: "block"}, {Rule: "s"}}))
 		default:
 			fill(t, f, v.Type().Field(i).Name)
 		}

@@ -9,20 +9,6 @@ import (
 	"durward"
 )
 
-// Artefact is a reply that was withheld, kept for the operator.
-type Artefact struct {
-	Handle   string            `json:"handle"`
-	Time     time.Time         `json:"time"`
-	Until    time.Time         `json:"until"`
-	Call     string            `json:"call"` // the record's id
-	Agent    string            `json:"agent"`
-	Upstream string            `json:"upstream"`
-	Tool     string            `json:"tool"`
-	Findings []durward.Finding `json:"findings"`
-	Size     int               `json:"size"`
-	Body     []byte            `json:"body,omitempty"` // as the server sent it
-}
-
 // Bounds of the shelf.
 const (
 	maxArtefacts     = 256
@@ -32,13 +18,13 @@ const (
 
 // shelf holds artefacts, the oldest first.
 type shelf struct {
-	all   map[string]*Artefact
+	all   map[string]*durward.Artefact
 	order []string
 	bytes int
 }
 
 // Withhold keeps a reply for a time and returns the handle to read it by.
-func (m *Memory) Withhold(a Artefact, life time.Duration) string {
+func (m *Memory) Withhold(a durward.Artefact, life time.Duration) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a.Handle = "q_" + strings.ToLower(rand.Text()[:12])
@@ -55,23 +41,23 @@ func (m *Memory) Withhold(a Artefact, life time.Duration) string {
 }
 
 // Artefact returns what was withheld under a handle.
-func (m *Memory) Artefact(handle string) (Artefact, bool) {
+func (m *Memory) Artefact(handle string) (durward.Artefact, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.artefacts.sweep(m.now())
 	a := m.artefacts.all[handle]
 	if a == nil {
-		return Artefact{}, false
+		return durward.Artefact{}, false
 	}
 	return *a, true
 }
 
 // Artefacts lists what is kept, the latest first, without bodies.
-func (m *Memory) Artefacts() []Artefact {
+func (m *Memory) Artefacts() []durward.Artefact {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.artefacts.sweep(m.now())
-	out := make([]Artefact, 0, len(m.artefacts.order))
+	out := make([]durward.Artefact, 0, len(m.artefacts.order))
 	for _, h := range slices.Backward(m.artefacts.order) {
 		a := *m.artefacts.all[h]
 		a.Body = nil

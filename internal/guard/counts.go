@@ -16,31 +16,6 @@ const (
 	counters
 )
 
-// Count is how often a rule found something since the start, by what was done
-// about it, and by what would have been done had it not been told to observe.
-type Count struct {
-	Rule        string `json:"rule"`
-	Vector      string `json:"vector"`
-	Observed    uint64 `json:"observed"`
-	Flagged     uint64 `json:"flagged"`
-	Redacted    uint64 `json:"redacted"`
-	Held        uint64 `json:"held"`
-	Blocked     uint64 `json:"blocked"`
-	WouldFlag   uint64 `json:"would_flag"`
-	WouldRedact uint64 `json:"would_redact"`
-	WouldHold   uint64 `json:"would_hold"`
-	WouldBlock  uint64 `json:"would_block"`
-}
-
-// Stats is what the guard has done since the start.
-type Stats struct {
-	Messages      uint64  `json:"messages"`      // read
-	Conversations int     `json:"conversations"` // remembered
-	Forgotten     uint64  `json:"forgotten"`     // conversations, for want of room
-	Artefacts     int     `json:"artefacts"`     // kept
-	Rules         []Count `json:"rules"`         // that found something
-}
-
 // Count adds what was seen in one message.
 func (m *Memory) Count(v *Seen) {
 	m.read.Add(1)
@@ -80,10 +55,10 @@ func (m *Memory) count(f *durward.Finding) {
 }
 
 // Stats returns the counts.
-func (m *Memory) Stats() Stats {
+func (m *Memory) Stats() durward.GuardStats {
 	m.mu.Lock()
 	m.artefacts.sweep(m.now())
-	s := Stats{Messages: m.read.Load(), Conversations: m.recent.Len(), Forgotten: m.lost.Load(), Artefacts: len(m.artefacts.order), Rules: []Count{}}
+	s := durward.GuardStats{Messages: m.read.Load(), Conversations: m.recent.Len(), Forgotten: m.lost.Load(), Artefacts: len(m.artefacts.order), Rules: []durward.GuardCount{}}
 	m.mu.Unlock()
 	for i, r := range rules {
 		var n [counters]uint64
@@ -93,8 +68,10 @@ func (m *Memory) Stats() Stats {
 			sum += n[k]
 		}
 		if sum > 0 {
-			s.Rules = append(s.Rules, Count{r.ID, r.Vector, n[countObserved], n[countFlagged], n[countRedacted], n[countHeld], n[countBlocked],
-				n[countWouldFlag], n[countWouldRedact], n[countWouldHold], n[countWouldBlock]})
+			s.Rules = append(s.Rules, durward.GuardCount{
+				Rule: r.ID, Vector: r.Vector, Observed: n[countObserved], Flagged: n[countFlagged], Redacted: n[countRedacted], Held: n[countHeld], Blocked: n[countBlocked],
+				WouldFlag: n[countWouldFlag], WouldRedact: n[countWouldRedact], WouldHold: n[countWouldHold], WouldBlock: n[countWouldBlock],
+			})
 		}
 	}
 	return s

@@ -46,7 +46,7 @@ type token struct {
 func NewMemory(now func() time.Time) *Memory {
 	m := &Memory{
 		now: now, conversations: map[string]*list.Element{}, recent: list.New(), tokens: map[string]token{},
-		artefacts: shelf{all: map[string]*Artefact{}}, counts: make([][counters]atomic.Uint64, len(rules)), index: make(map[string]int, len(rules)),
+		artefacts: shelf{all: map[string]*durward.Artefact{}}, counts: make([][counters]atomic.Uint64, len(rules)), index: make(map[string]int, len(rules)),
 	}
 	for i, r := range rules {
 		m.index[r.ID] = i
@@ -124,6 +124,9 @@ func (c *Conversation) Judge(s *Scope, args []byte) *Seen {
 		v.Score = max(v.Score, f.Score)
 	}
 	c.egress(s, v, len(args))
+	if s.role.Sink && (allowed || v.Effect <= durward.Hold) { // it did not leave, or for where it may
+		c.flow.Unsend()
+	}
 	return v
 }
 
@@ -151,7 +154,7 @@ func (c *Conversation) Heard(s *Scope, reply []byte, orders float64) {
 	}
 	c.role = s.role
 	for _, text := range spoken(reply) {
-		c.flow.Result(s.op.Upstream, s.op.Name, text, orders)
+		c.flow.Result(s.op.Upstream, s.op.Name, withoutTokens(text), orders)
 	}
 }
 

@@ -172,6 +172,21 @@ func (p *Policy) Settle(agent string, op *durward.Operation) map[string]Settled 
 	return p.settle(p.parts(agent, op))
 }
 
+// Table is the table of rules with what each does for calls of an agent to an
+// operation; both may be left out.
+func (p *Policy) Table(agent string, op *durward.Operation) []durward.GuardRule {
+	settled := p.Settle(agent, op)
+	out := make([]durward.GuardRule, 0, len(rules))
+	for _, r := range rules {
+		s := settled[r.ID]
+		out = append(out, durward.GuardRule{
+			ID: r.ID, Vector: r.Vector, OWASP: r.OWASP, Severity: r.Severity, Mode: string(s.Mode), From: s.From,
+			Flag: r.Flag, Act: max(r.Act, s.Sure), Help: r.Help,
+		})
+	}
+	return out
+}
+
 // engine returns the engine of a set of modes; scopes that say the same share one.
 func (p *Policy) engine(modes map[string]Settled) (*Engine, error) {
 	set := make(map[string]Mode, len(modes))

@@ -1,6 +1,10 @@
 package guard
 
-import "durward/internal/mcpwire"
+import (
+	"bytes"
+
+	"durward/internal/mcpwire"
+)
 
 // spoken are the texts of a reply that a model gets to read, decoded, and the
 // structured content unless a text seems to say the same.
@@ -45,3 +49,28 @@ func spokenItem(out [][]byte, item []byte, depth int) [][]byte {
 }
 
 const mostSpoken = 64
+
+// withoutTokens is a text without what stands for secrets: a token may be used
+// anywhere, for it says nothing.
+func withoutTokens(text []byte) []byte {
+	if !bytes.Contains(text, []byte("[secret:")) && !bytes.Contains(text, []byte("[pii:")) {
+		return text
+	}
+	var out []byte
+	for len(text) > 0 {
+		i := bytes.IndexByte(text, '[')
+		if i < 0 {
+			break
+		}
+		out = append(out, text[:i]...)
+		text = text[i:]
+		end := bytes.IndexByte(text, ']')
+		if end < 0 || !bytes.HasPrefix(text, []byte("[secret:")) && !bytes.HasPrefix(text, []byte("[pii:")) {
+			out = append(out, '[')
+			text = text[1:]
+			continue
+		}
+		text = text[end+1:]
+	}
+	return append(out, text...)
+}

@@ -48,9 +48,17 @@ func (g *Gateway) examine(ctx context.Context, t *transit, reply durward.Reply) 
 		t.decide(durward.Verdict{Effect: durward.Flag, Reason: durward.ReasonGuardFlagged, Rule: "guard " + seen.Worst().Rule})
 	}
 	reply.Result = seen.Annotate(reply.Result)
-	t.conversation(g).Heard(s, reply.Result, seen.Orders)
+	orders := seen.Orders
+	if seen.Effect == durward.Redact { // they were cut out, but whoever wrote the rest is not to be trusted
+		orders = min(orders, tainted)
+	}
+	t.conversation(g).Heard(s, reply.Result, orders)
 	return reply, nil
 }
+
+// tainted is what a text counts for from which orders were cut out: it makes
+// its source untrusted, and no more.
+const tainted = 0.51
 
 // read inspects a result, with marks around its texts where they are wanted.
 func (g *Gateway) read(t *transit, s *guard.Scope, result []byte) *guard.Seen {
@@ -96,7 +104,7 @@ func (g *Gateway) questions(s *guard.Scope, result []byte) *guard.Seen {
 // the handle that the agent is told.
 func (g *Gateway) withhold(t *transit, seen *guard.Seen, came []byte) (durward.Reply, error) {
 	c := t.call
-	handle := g.guard.Withhold(guard.Artefact{
+	handle := g.guard.Withhold(durward.Artefact{
 		Call: c.ID, Agent: c.Agent.Name, Upstream: c.Target.Upstream, Tool: c.Target.Name, Findings: seen.Findings, Body: came,
 	}, t.plan.snapshot.Guard.Quarantine)
 	t.withheld = true

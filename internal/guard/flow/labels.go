@@ -11,6 +11,14 @@ import (
 // Seen tells what a session has seen so far.
 func (s *Session) Seen() (untrusted bool, private Class) { return s.seen.untrusted, s.seen.private }
 
+// Unsend takes back the call that was judged last, because it was not made:
+// only what left counts for what leaves in pieces.
+func (s *Session) Unsend() {
+	if i := bytes.LastIndexByte(s.outward, 0); i >= 0 {
+		s.outward = s.outward[:i]
+	}
+}
+
 // Targets lists whom and what the arguments of a call are aimed at, in lower
 // case: e-mail addresses, hosts, and the values of fields that name an aim.
 func Targets(args []byte) []string {

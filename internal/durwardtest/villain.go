@@ -1,0 +1,133 @@
+package durwardtest
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Villain is an MCP server of the older era over in and out that answers what
+// a file says, however hostile:
+//
+//	villain FILE
+//
+// The file holds {"tools": [...], "results": {"tool": RESULT}, "errors":
+// {"tool": ERROR}, "notices": {"tool": [MESSAGE, ...]}, "resources": {"uri":
+// RESULT}, "prompts": {"name": RESULT}}. A tool without a result answers with
+// the arguments that reached it.
+func Villain(args []string, in io.Reader, out io.Writer) error {
+	if len(args) != 1 {
+		return fmt.Errorf("usage: villain FILE")
+	}
+	raw, err := os.ReadFile(args[0])
+	if err != nil {
+		return err
+	}
+	v := &villain{out: out}
+	if err := json.Unmarshal(raw, &v.script); err != nil {
+		return err
+	}
+	for r := bufio.NewReaderSize(in, 1<<20); ; {
+		line, err := r.ReadBytes('\n')
+		if err != nil {
+			return nil //nolint:nilerr // the end of the input is the end of the server
+		}
+		v.hear(line)
+	}
+}
+
+type villain struct {
+	out    io.Writer
+	script struct {
+		Tools     json.RawMessage              `json:"tools"`
+		Results   map[string]json.RawMessage   `json:"results"`
+		Errors    map[string]json.RawMessage   `json:"errors"`
+		Notices   map[string][]json.RawMessage `json:"notices"`
+		Resources map[string]json.RawMessage   `json:"resources"`
+		Prompts   map[string]json.RawMessage   `json:"prompts"`
+	}
+}
+
+func (v *villain) say(format string, args ...any) {
+	var flat bytes.Buffer
+	if json.Compact(&flat, fmt.Appendf(nil, format, args...)) == nil {
+		_, _ = v.out.Write(append(flat.Bytes(), '\n'))
+	}
+}
+
+func (v *villain) hear(line []byte) {
+	var q struct {
+		ID     json.RawMessage `json:"id"`
+		Method string          `json:"method"`
+		Params struct {
+			Name      string          `json:"name"`
+			URI       string          `json:"uri"`
+			Arguments json.RawMessage `json:"arguments"`
+		} `json:"params"`
+	}
+	if json.Unmarshal(line, &q) != nil || q.ID == nil {
+		return
+	}
+	s := &v.script
+	switch q.Method {
+	case "initialize":
+		v.say(`{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"resources":{},"prompts":{},"logging":{}},"serverInfo":{"name":"villain","version":"1"}}}`, q.ID)
+	case "tools/list":
+		v.list(q.ID, "tools", s.Tools)
+	case "resources/list":
+		v.names(q.ID, "resources", "uri", s.Resources)
+	case "prompts/list":
+		v.names(q.ID, "prompts", "name", s.Prompts)
+	case "resources/templates/list":
+		v.list(q.ID, "resourceTemplates", nil)
+	case "resources/read":
+		v.result(q.ID, s.Resources[q.Params.URI])
+	case "prompts/get":
+		v.result(q.ID, s.Prompts[q.Params.Name])
+	case "tools/call":
+		for _, n := range s.Notices[q.Params.Name] {
+			v.say("%s", n)
+		}
+		if e := s.Errors[q.Params.Name]; e != nil {
+			v.say(`{"jsonrpc":"2.0","id":%s,"error":%s}`, q.ID, e)
+			return
+		}
+		if r := s.Results[q.Params.Name]; r != nil {
+			v.result(q.ID, r)
+			return
+		}
+		text, _ := json.Marshal(q.Params.Name + " got " + string(q.Params.Arguments))
+		v.say(`{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":%s}]}}`, q.ID, text)
+	case "ping", "logging/setLevel":
+		v.say(`{"jsonrpc":"2.0","id":%s,"result":{}}`, q.ID)
+	default:
+		v.say(`{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"Method not found"}}`, q.ID)
+	}
+}
+
+func (v *villain) list(id json.RawMessage, member string, items json.RawMessage) {
+	if items == nil {
+		items = json.RawMessage("[]")
+	}
+	v.say(`{"jsonrpc":"2.0","id":%s,"result":{%q:%s}}`, id, member, items)
+}
+
+func (v *villain) names(id json.RawMessage, member, key string, of map[string]json.RawMessage) {
+	items := []map[string]string{}
+	for name := range of {
+		items = append(items, map[string]string{key: name, "name": name})
+	}
+	raw, _ := json.Marshal(items)
+	v.list(id, member, raw)
+}
+
+func (v *villain) result(id, result json.RawMessage) {
+	if result == nil {
+		v.say(`{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":"Unknown"}}`, id)
+		return
+	}
+	v.say(`{"jsonrpc":"2.0","id":%s,"result":%s}`, id, result)
+}
