@@ -33,6 +33,12 @@ type Upstream struct {
 	Sharing string `json:"sharing,omitempty"`
 	// Timeout bounds one call; progress does not extend it. Zero means the default of 5 minutes.
 	Timeout time.Duration `json:"timeout,omitempty"`
+	// Connect bounds opening a session or process, FirstByte how long the server
+	// may be silent about a call; zero means a minute, and as long as Timeout.
+	Connect   time.Duration `json:"connect,omitempty"`
+	FirstByte time.Duration `json:"first_byte,omitempty"`
+	// Breaker is when the upstream or one of its tools is left alone.
+	Breaker Breaker `json:"breaker,omitzero"`
 	// Arguments is how arguments are checked against the tool's schema:
 	// "" or "enforce", "report", "off".
 	Arguments string `json:"arguments,omitempty"`
@@ -45,6 +51,33 @@ type Upstream struct {
 
 	Disabled bool   `json:"disabled,omitempty"`
 	Origin   Origin `json:"origin"`
+}
+
+// Breaker is when an upstream that fails is left alone; zero values are the
+// defaults that are named.
+type Breaker struct {
+	Disabled bool          `json:"disabled,omitempty"`
+	Percent  int           `json:"percent,omitempty"` // of the calls that failed: 50
+	Calls    int           `json:"calls,omitempty"`   // at least, in the window: 20
+	Window   time.Duration `json:"window,omitempty"`  // 30 s
+	Open     time.Duration `json:"open,omitempty"`    // until one call may try again: 5 s; longer each time that fails, up to a minute
+}
+
+// The states of a breaker.
+const (
+	BreakerClosed   = "closed"
+	BreakerOpen     = "open"
+	BreakerHalfOpen = "half-open" // one call finds out whether it works again
+)
+
+// BreakerStatus is how a breaker is at one moment.
+type BreakerStatus struct {
+	Tool   string    `json:"tool,omitempty"` // "" for the upstream's own
+	State  string    `json:"state"`
+	Calls  int       `json:"calls"`  // in the window
+	Failed int       `json:"failed"` // of them
+	Since  time.Time `json:"since,omitzero"`
+	Until  time.Time `json:"until,omitzero"` // open
 }
 
 // UpstreamStatus is what an operator sees of an upstream at one moment.
@@ -61,6 +94,8 @@ type UpstreamStatus struct {
 	Error     string    `json:"error,omitempty"` // last error, for operators
 	Since     time.Time `json:"since,omitzero"`  // of the present state
 	Origin    Origin    `json:"origin"`
+	// Breakers are those that are not closed.
+	Breakers []BreakerStatus `json:"breakers,omitempty"`
 }
 
 // UpstreamDetail is what an operator sees who looks at one upstream closely.
@@ -73,6 +108,7 @@ type UpstreamDetail struct {
 	Calls        int               `json:"calls"`                  // in flight
 	Sessions     []UpstreamSession `json:"sessions"`               // or processes, oldest first; none where calls stand alone
 	Dropped      UpstreamDropped   `json:"dropped"`
+	Breakers     []BreakerStatus   `json:"breakers,omitempty"`
 	LastError    string            `json:"last_error,omitempty"`
 	LastErrorAt  time.Time         `json:"last_error_at,omitzero"`
 }

@@ -51,6 +51,16 @@ func (a *app) printDetail(d durward.UpstreamDetail) {
 	if s.Error == "" && d.LastError != "" {
 		fact("last error", ago(d.LastErrorAt)+": "+d.LastError)
 	}
+	for _, b := range d.Breakers {
+		text := fmt.Sprintf("%s, %d of %d calls failed", b.State, b.Failed, b.Calls)
+		if b.State != durward.BreakerClosed {
+			text = fmt.Sprintf("%s since %s", b.State, ago(b.Since))
+		}
+		if b.Tool != "" {
+			text = b.Tool + ": " + text
+		}
+		fact("breaker", text)
+	}
 	if len(d.Sessions) == 0 {
 		return
 	}

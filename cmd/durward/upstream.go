@@ -43,7 +43,7 @@ func (a *app) upstreamRow(u admin.Upstream) []string {
 	if s == nil {
 		return row
 	}
-	row[1] = s.State
+	row[1] = s.State + breakerText(s.Breakers)
 	row[2] = firstOf(s.Version, "-")
 	if s.State == "ready" || s.Tools > 0 {
 		row[3] = fmt.Sprint(s.Tools)
@@ -52,6 +52,24 @@ func (a *app) upstreamRow(u admin.Upstream) []string {
 		row[5] = s.Error + "  (" + what + ")"
 	}
 	return row
+}
+
+// breakerText says what of an upstream is left alone.
+func breakerText(all []durward.BreakerStatus) string {
+	tools := 0
+	for _, b := range all {
+		if b.Tool == "" {
+			return ", breaker " + b.State
+		}
+		tools++
+	}
+	switch tools {
+	case 0:
+		return ""
+	case 1:
+		return ", breaker of " + all[0].Tool + " " + all[0].State
+	}
+	return fmt.Sprintf(", breakers of %d tools open", tools)
 }
 
 func upstreamAddCommand(a *app) *cobra.Command {

@@ -111,7 +111,18 @@ type server struct {
 
 type upstream struct {
 	server
-	Timeout duration `key:"timeout" doc:"The longest that one call may take."`
+	Timeout   duration `key:"timeout" doc:"The longest that one call may take."`
+	Connect   duration `key:"connect_timeout" doc:"The longest that opening a session or process may take; a minute when absent."`
+	FirstByte duration `key:"first_byte_timeout" doc:"The longest that the server may say nothing at all of a call; as long as timeout when absent."`
+	Breaker   breaker  `key:"breaker" doc:"When the server, or one of its tools, is left alone because it fails."`
+}
+
+type breaker struct {
+	Disabled flag     `key:"disabled" doc:"Never leave it alone."`
+	Percent  count    `key:"percent" doc:"Of the calls in the window that failed, from which on it is left alone; 50 when absent."`
+	Calls    count    `key:"calls" doc:"How many calls there must be in the window to tell; 20 when absent."`
+	Window   duration `key:"window" doc:"The time that is looked at; 30s when absent."`
+	Open     duration `key:"open" doc:"How long it is left alone before one call may try again; 5s when absent, and longer each time that fails."`
 }
 
 // clientServer is an entry under mcpServers or servers, taken as it is.

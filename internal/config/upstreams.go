@@ -26,7 +26,16 @@ func (b *builder) upstreams() {
 	for _, n := range slices.Sorted(maps.Keys(b.in.Upstreams)) {
 		in := b.in.Upstreams[n]
 		at := join("upstreams", n)
-		add(at, b.upstream(at, n, &in.server, in.Timeout.value()))
+		u := b.upstream(at, n, &in.server, in.Timeout.value())
+		u.Connect, u.FirstByte = in.Connect.value(), in.FirstByte.value()
+		u.Breaker = durward.Breaker{
+			Disabled: bool(in.Breaker.Disabled), Percent: int(in.Breaker.Percent), Calls: int(in.Breaker.Calls),
+			Window: in.Breaker.Window.value(), Open: in.Breaker.Open.value(),
+		}
+		if in.Breaker.Percent > 100 {
+			b.failAt(at+".breaker.percent", "is more than 100", "")
+		}
+		add(at, u)
 	}
 	for _, section := range []struct {
 		name    string

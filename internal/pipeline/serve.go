@@ -357,12 +357,15 @@ func notFound(r durward.Reply, err error) bool {
 }
 
 func (g *Gateway) ask(ctx context.Context, t *transit, p durward.Peer) (durward.Reply, error) {
-	start := g.Now()
+	start, before := g.Now(), t.asked
 	t.asked = true
 	defer func() { t.upstreamUS += g.Now().Sub(start).Microseconds() }()
 	got, err := g.lap(ctx, t, p)
 	t.overhear(got.ears)
 	if err != nil {
+		if durward.AsError(err).Reason == durward.ReasonBreakerOpen {
+			t.asked = before // nothing was sent: it is a refusal, and takes nothing of a limit
+		}
 		return durward.Reply{}, err
 	}
 	if got.waits {

@@ -6,6 +6,7 @@ import (
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
 	"errors"
+	"time"
 )
 
 // Do sends a request to its upstream and waits for the answer. When ctx ends,
@@ -20,24 +21,34 @@ func (s *Set) Do(ctx context.Context, r *Request, p durward.Peer) (durward.Reply
 		return durward.Reply{}, srv.unavailable("is being closed; try again.", nil)
 	}
 	defer srv.calls.leave()
+	own, tool, err := srv.admit(r, time.Now())
+	if err != nil {
+		return durward.Reply{}, err
+	}
 	y := newPatience(ctx, srv.timeout(), s.o.Answers, p)
+	y.expect(srv.up.FirstByte)
 	defer y.end()
 	reply, err := srv.serve(y, r, y)
 	if err != nil {
-		return durward.Reply{}, srv.explain(ctx, y, err)
+		err = srv.explain(ctx, y, err)
+	}
+	srv.judge(r, own, tool, &reply, err)
+	if err != nil {
+		return durward.Reply{}, err
 	}
 	return srv.sign(r, reply), nil
 }
 
 // serve makes one attempt, and further ones where that is safe.
 func (s *server) serve(ctx context.Context, r *Request, p durward.Peer) (durward.Reply, error) {
+	s.thrift.earn()
 	for tries := 1; ; tries++ {
 		reply, f, err := s.attempt(ctx, r, p)
 		if f == nil || ctx.Err() != nil || tries == attempts || tries > 1 && !f.cutOff() {
 			return reply, err
 		}
 		next := s.mend(ctx, r, f)
-		if next == nil {
+		if next == nil || f.cutOff() && !s.thrift.spend() {
 			return reply, err
 		}
 		r = next

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"durward"
 )
@@ -31,6 +32,7 @@ func (s *server) inspect() durward.UpstreamDetail {
 	d := durward.UpstreamDetail{
 		Status: s.status(), Capabilities: l.Capabilities, Read: l.Fetched, Changes: l.Generation,
 		Watched: s.keeper.watching(), Calls: s.calls.now(), Sessions: s.pool.inspect(),
+		Breakers: s.breakers.status(time.Now(), false),
 		Dropped: durward.UpstreamDropped{
 			Foreign: s.counters.Foreign.Load(), Garbage: s.counters.Garbage.Load(),
 			Unattributed: s.counters.Unattributed.Load(), Overflow: s.counters.Overflow.Load(),

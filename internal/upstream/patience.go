@@ -4,6 +4,7 @@ import (
 	"context"
 	"durward"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -20,10 +21,27 @@ type patience struct {
 
 	mu      sync.Mutex // guards the rest
 	timer   *time.Timer
+	first   *time.Timer   // until the server says something; nil without
 	left    time.Duration // of the server's time, at since
 	answers time.Duration // left for the client, at since
 	since   time.Time
 	asking  int // questions that are open
+}
+
+// errSilent ends the wait for a server that says nothing at all.
+var errSilent = fmt.Errorf("nothing was heard of the call: %w", context.DeadlineExceeded)
+
+// expect bounds the time until the server says the first thing about the call.
+func (y *patience) expect(d time.Duration) {
+	if d > 0 {
+		y.first = time.AfterFunc(d, func() { y.stop(errSilent) })
+	}
+}
+
+func (y *patience) heard() {
+	if y.first != nil {
+		y.first.Stop()
+	}
 }
 
 var errUnanswered = errors.New("the client did not answer in time")
@@ -45,11 +63,13 @@ func (y *patience) Deadline() (time.Time, bool) { return y.until, true }
 
 func (y *patience) end() {
 	y.timer.Stop()
+	y.heard()
 	y.stop(nil)
 }
 
 // Notify implements durward.Peer.
 func (y *patience) Notify(method string, params []byte) {
+	y.heard()
 	if y.peer != nil {
 		y.peer.Notify(method, params)
 	}
@@ -57,6 +77,7 @@ func (y *patience) Notify(method string, params []byte) {
 
 // Ask implements durward.Peer.
 func (y *patience) Ask(ctx context.Context, method string, params []byte) ([]byte, error) {
+	y.heard()
 	if y.peer == nil {
 		return nil, durward.ErrCannotAsk
 	}

@@ -140,7 +140,7 @@ func (p *pool) task(fn func()) {
 // open connects for everybody who waits, whoever of them leaves.
 func (p *pool) open(sl *slot) {
 	s := p.server
-	ctx, cancel := context.WithTimeout(s.ctx, s.set.o.Connect)
+	ctx, cancel := context.WithTimeout(s.ctx, or(s.up.Connect, s.set.o.Connect))
 	defer cancel()
 	asks := mayAsk(sl.key.profile)
 	w := &wish{revision: sl.key.revision, caps: []byte(or(sl.key.profile, "{}")), stream: asks, asks: asks}

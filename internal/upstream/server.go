@@ -27,12 +27,14 @@ type server struct {
 	mistake  error            // in the declaration: it can never be reached
 	counters link.Counters
 
-	era     eras
-	gate    gate
-	pool    pool
-	homes   homes
-	keeper  *keeper
-	listing atomic.Pointer[Listing]
+	era      eras
+	breakers *breakers
+	thrift   thrift
+	gate     gate
+	pool     pool
+	homes    homes
+	keeper   *keeper
+	listing  atomic.Pointer[Listing]
 	// modern is the connection of an HTTP upstream that is known to be of the
 	// stateless era: all calls share it. nil otherwise.
 	modern atomic.Pointer[line]
@@ -61,6 +63,8 @@ type health struct {
 func newServer(set *Set, up durward.Upstream) *server {
 	s := &server{set: set, up: up, log: set.o.Log.With("upstream", up.Name)}
 	s.calls = newDrain()
+	s.breakers = newBreakers(up.Breaker)
+	s.thrift.tenths.Store(thriftMost)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.health = health{state: "idle", since: time.Now()}
 	s.listing.Store(&Listing{Upstream: up.Name})
@@ -167,7 +171,8 @@ func (s *server) status() durward.UpstreamStatus {
 	st := durward.UpstreamStatus{
 		Name: s.up.Name, Transport: transportOf(&s.up), State: s.health.state, Version: s.health.version,
 		Server: describe(s.health.info), Tools: len(l.Tools), Resources: len(l.Resources) + len(l.Templates),
-		Prompts: len(l.Prompts), Error: s.health.err, Since: s.health.since, Origin: s.up.Origin,
+		Breakers: s.breakers.status(time.Now(), true),
+		Prompts:  len(l.Prompts), Error: s.health.err, Since: s.health.since, Origin: s.up.Origin,
 	}
 	switch era := s.era.now(); era {
 	case eraModern, eraLegacy:

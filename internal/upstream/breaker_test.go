@@ -1,0 +1,133 @@
+package upstream_test
+
+import (
+	"durward"
+	"durward/internal/mcpwire"
+	"durward/internal/upstream"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// ailing answers as its health is: tools named bad fail while it is sick.
+type ailing struct {
+	sick  atomic.Bool
+	calls atomic.Int64
+}
+
+func (a *ailing) up(t testing.TB) durward.Upstream {
+	up := script{modern: true, caps: `{"tools":{}}`, answer: func(m *mcpwire.Message) string {
+		if m.Method != mcpwire.MethodToolsCall {
+			return `{"resultType":"complete","tools":[],"ttlMs":60000,"cacheScope":"private"}`
+		}
+		a.calls.Add(1)
+		name, _ := mcpwire.FieldText(m.Params, "name")
+		switch {
+		case name == "slow":
+			time.Sleep(300 * time.Millisecond)
+		case name == "bad" && a.sick.Load():
+			return `error {"code":-32603,"message":"broken"}`
+		case name == "wrong":
+			return `{"resultType":"complete","content":[],"isError":true}`
+		}
+		return done
+	}}.up(t)
+	up.Breaker = durward.Breaker{Calls: 4, Window: 5 * time.Second, Open: 200 * time.Millisecond}
+	return up
+}
+
+func ask(t testing.TB, s *upstream.Set, name string) (*durward.RPCError, *durward.Error) {
+	t.Helper()
+	r := modernAgent.request(t, "up", mcpwire.MethodToolsCall, `{"name":"`+name+`","arguments":{}}`)
+	r.Name = name
+	reply, err := s.Do(brief(t), r, &peer{})
+	var e *durward.Error
+	if err != nil && !errors.As(err, &e) {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return reply.Error, e
+}
+
+func TestABreakerLeavesAToolAloneAndTriesAgain(t *testing.T) {
+	a := &ailing{}
+	a.sick.Store(true)
+	s := newSet(t, nil, a.up(t))
+	for range 4 {
+		if rpc, err := ask(t, s, "bad"); err != nil || rpc == nil {
+			t.Fatalf("the tool's own failure came as %v, %v", rpc, err)
+		}
+	}
+	before := a.calls.Load()
+	_, err := ask(t, s, "bad")
+	if err == nil || err.Reason != durward.ReasonBreakerOpen || err.Retry <= 0 || err.Retry > 200*time.Millisecond || a.calls.Load() != before {
+		t.Fatalf("after four failures: %+v, %d calls sent", err, a.calls.Load()-before)
+	}
+	if rpc, err := ask(t, s, "good"); rpc != nil || err != nil {
+		t.Errorf("another tool of the server: %v, %v", rpc, err)
+	}
+	if st := s.Status()[0]; len(st.Breakers) != 1 || st.Breakers[0].Tool != "bad" || st.Breakers[0].State != durward.BreakerOpen {
+		t.Errorf("Status = %+v", st.Breakers)
+	}
+	time.Sleep(250 * time.Millisecond) // a real server and its clock
+	if rpc, err := ask(t, s, "bad"); err != nil || rpc == nil {
+		t.Fatalf("the probe: %v, %v", rpc, err)
+	}
+	if _, err = ask(t, s, "bad"); err == nil || err.Retry <= 200*time.Millisecond {
+		t.Fatalf("after a probe that failed: %+v, want a longer time", err)
+	}
+	a.sick.Store(false)
+	time.Sleep(450 * time.Millisecond)
+	for range 5 {
+		if rpc, err := ask(t, s, "bad"); rpc != nil || err != nil {
+			t.Fatalf("after it works again: %v, %v", rpc, err)
+		}
+	}
+	if st := s.Status()[0]; len(st.Breakers) != 0 {
+		t.Errorf("Status = %+v, want all closed", st.Breakers)
+	}
+}
+
+func TestAnswersOfToolsOpenNoBreaker(t *testing.T) {
+	a := &ailing{}
+	s := newSet(t, nil, a.up(t))
+	for range 20 {
+		if rpc, err := ask(t, s, "wrong"); rpc != nil || err != nil {
+			t.Fatalf("isError: %v, %v", rpc, err)
+		}
+	}
+}
+
+func TestAServerThatSaysNothingIsGivenUpEarly(t *testing.T) {
+	a := &ailing{}
+	up := a.up(t)
+	up.FirstByte = 50 * time.Millisecond
+	s := newSet(t, nil, up)
+	if rpc, err := ask(t, s, "good"); rpc != nil || err != nil {
+		t.Fatalf("good: %v, %v", rpc, err)
+	}
+	began := time.Now()
+	if _, err := ask(t, s, "slow"); err == nil || err.Reason != durward.ReasonUpstreamTimeout || time.Since(began) > 250*time.Millisecond {
+		t.Errorf("slow = %+v after %v", err, time.Since(began))
+	}
+	for range 4 {
+		_, _ = ask(t, s, "slow")
+	}
+	if _, err := ask(t, s, "slow"); err == nil || err.Reason != durward.ReasonBreakerOpen || !strings.Contains(err.Message, "try again in 1 s") {
+		t.Errorf("after five timeouts: %+v", err)
+	}
+}
+
+func TestNoBreakerWhenTheOperatorSaysSo(t *testing.T) {
+	a := &ailing{}
+	a.sick.Store(true)
+	up := a.up(t)
+	up.Breaker.Disabled = true
+	s := newSet(t, nil, up)
+	for range 12 {
+		if _, err := ask(t, s, "bad"); err != nil {
+			t.Fatalf("bad: %v", err)
+		}
+	}
+}
