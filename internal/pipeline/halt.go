@@ -203,6 +203,9 @@ func (r *running) cancel(stop func(*durward.Call) error) {
 // enter makes the call one that can be stopped while it runs. The plan is
 // looked at again, because a stop that came in between has not seen it.
 func (g *Gateway) enter(ctx context.Context, t *transit) (context.Context, error) {
+	if t.dry() {
+		return ctx, nil
+	}
 	ctx, t.cancel = context.WithCancelCause(ctx)
 	if !g.running.enter(t) {
 		t.cancel(nil)

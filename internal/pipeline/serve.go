@@ -76,8 +76,12 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 	if reply, err := g.guardCall(t.at("judge")); err != nil || reply.Result != nil { // may it leave?
 		return reply, err
 	}
+	defer g.leave(t)
+	if ctx, err = g.enter(ctx, t.at("enter")); err != nil { // from here it can be stopped
+		return durward.Reply{}, err
+	}
 	if reply, err := g.consent(ctx, t.at("consent"), p); err != nil || reply.Result != nil { // held: has a person approved?
-		return reply, err
+		return g.cut(ctx, t, reply, err)
 	}
 	if t.dry() { // what follows acts
 		return durward.Reply{}, nil
@@ -85,11 +89,7 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 	if err := g.Records.Ready(); err != nil { // no record, no call
 		return durward.Reply{}, unrecordable(err)
 	}
-	defer g.leave(t)
-	if ctx, err = g.enter(ctx, t.at("do")); err != nil { // from here it can be stopped
-		return durward.Reply{}, err
-	}
-	reply, err = g.do(ctx, t, p)
+	reply, err = g.do(ctx, t.at("do"), p)
 	return g.cut(ctx, t, reply, err)
 }
 
