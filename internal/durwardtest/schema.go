@@ -72,7 +72,16 @@ func (s *Schemas) Answer(rev, method string, raw []byte) error {
 	if err := r.validate(r.first("JSONRPCResultResponse", "JSONRPCResponse"), raw); err != nil {
 		return err
 	}
+	if r.has("CreateTaskResult") && startsTask(m.Result) { // any request may be answered so that asked for it
+		return r.validate("CreateTaskResult", m.Result)
+	}
 	return r.validate(r.first(request+"Result", "EmptyResult", "Result"), m.Result)
+}
+
+// startsTask tells a task in place of a result (MCP 2025-11-25).
+func startsTask(result []byte) bool {
+	var m struct{ Task, Content json.RawMessage }
+	return json.Unmarshal(result, &m) == nil && m.Task != nil && m.Content == nil
 }
 
 // revision is one schema file; its definitions are compiled when first used.

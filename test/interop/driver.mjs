@@ -10,7 +10,7 @@ const load = (...path) => import(pathToFileURL(join(settings.modules, '@modelcon
 
 const seen = {};
 const count = (method) => { seen[method] = (seen[method] ?? 0) + 1; };
-const accept = () => ({ action: 'accept', content: { username: 'ada', name: 'ada' } });
+const accept = () => ({ action: 'accept', content: { username: 'ada', name: 'ada', interpretation: 'snake' } });
 const poem = () => ({ role: 'assistant', model: 'm', content: { type: 'text', text: 'a poem' } });
 const home = () => ({ roots: [{ uri: 'file:///home/ada', name: 'home' }] });
 
@@ -97,6 +97,21 @@ const ops = {
     } finally {
       running.delete(id);
     }
+  },
+  // A call as a task of 2025-11-25, which 1.x of the SDK has.
+  async task({ name, args, until }) {
+    const steps = [];
+    let text = '';
+    for await (const m of client.experimental.tasks.callToolStream({ name, arguments: args }, undefined, { task: { ttl: 60000 }, timeout: 60000 })) {
+      steps.push(m.type === 'taskStatus' ? m.task.status : m.type);
+      if (m.type === 'error') throw m.error;
+      if (m.type === 'result') text = m.result.content[0].text;
+      if (m.type === 'taskStatus' && until) {
+        await client.experimental.tasks.cancelTask(m.task.taskId);
+        return { Steps: [...steps, (await client.experimental.tasks.getTask(m.task.taskId)).status], Text: text };
+      }
+    }
+    return { Steps: steps, Text: text };
   },
   async cancel({ target }) { running.get(target)?.abort('the caller has changed its mind'); },
   async read({ uri }) { return (await client.readResource({ uri })).contents[0].text; },

@@ -65,7 +65,7 @@ func (p *goSDK) options() *mcp.ClientOptions {
 	return &mcp.ClientOptions{
 		ElicitationHandler: func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
 			p.add(elicitation)
-			return &mcp.ElicitResult{Action: "accept", Content: map[string]any{"username": "ada", "name": "ada"}}, nil
+			return &mcp.ElicitResult{Action: "accept", Content: map[string]any{"username": "ada", "name": "ada", "interpretation": "snake"}}, nil
 		},
 		CreateMessageHandler: func(context.Context, *mcp.CreateMessageRequest) (*mcp.CreateMessageResult, error) {
 			p.add(sampling)

@@ -88,7 +88,7 @@ func (p *mcpGo) listen(t *testing.T, k kind) {
 func (p *mcpGo) Elicit(context.Context, mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
 	p.add(elicitation)
 	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{
-		Action: mcp.ElicitationResponseActionAccept, Content: map[string]any{"username": "ada", "name": "ada"},
+		Action: mcp.ElicitationResponseActionAccept, Content: map[string]any{"username": "ada", "name": "ada", "interpretation": "snake"},
 	}}, nil
 }
 

@@ -16,7 +16,8 @@ import (
 func TestMain(m *testing.M) { os.Exit(durwardtest.Main(m)) }
 
 // peer is a client of somebody else's make, as far as the stories use it. It
-// accepts each elicitation with username and name "ada", answers each sampling
+// accepts each elicitation with username and name "ada" and the interpretation
+// "snake", answers each sampling
 // request with "a poem", and has one root.
 type peer interface {
 	Version() string // of the protocol, as negotiated
