@@ -40,16 +40,31 @@ type Record struct {
 	Task       string          `json:"task,omitempty"` // the upstream's own id of the task that was started or asked about
 	ArgsSHA256 string          `json:"args_sha256,omitempty"`
 	Args       json.RawMessage `json:"args,omitempty"`
-	Verdict    string          `json:"verdict"` // allow, flag, redact, hold, deny
-	Reason     Reason          `json:"reason,omitempty"`
-	Rule       string          `json:"rule,omitempty"`
-	Step       string          `json:"step,omitempty"`     // the check that refused or held, as ARCHITECTURE.md names it
-	Approval   string          `json:"approval,omitempty"` // that the call waited for
-	Findings   []Finding       `json:"findings"`
-	Outcome    Outcome         `json:"outcome"`
-	LatencyUS  int64           `json:"latency_us"`
-	UpstreamUS int64           `json:"upstream_us,omitempty"` // part of LatencyUS spent waiting for the upstream
-	Revision   Revision        `json:"revision"`
-	Prev       string          `json:"prev,omitempty"` // hash of the record before, hex
-	Hash       string          `json:"hash,omitempty"` // of this record as it stands in the log, hex
+
+	ResultSHA256 string          `json:"result_sha256,omitempty"`
+	Result       json.RawMessage `json:"result,omitempty"`
+	Class        string          `json:"class,omitempty"`  // of retention, when it is not the default
+	Intent       uint64          `json:"intent,omitempty"` // sequence number of the line that announced the call
+
+	Verdict    string    `json:"verdict"` // allow, flag, redact, hold, deny
+	Reason     Reason    `json:"reason,omitempty"`
+	Rule       string    `json:"rule,omitempty"`
+	Step       string    `json:"step,omitempty"`     // the check that refused or held, as ARCHITECTURE.md names it
+	Approval   string    `json:"approval,omitempty"` // that the call waited for
+	Findings   []Finding `json:"findings"`
+	Outcome    Outcome   `json:"outcome"`
+	LatencyUS  int64     `json:"latency_us"`
+	UpstreamUS int64     `json:"upstream_us,omitempty"` // part of LatencyUS spent waiting for the upstream
+	Revision   Revision  `json:"revision"`
+	Prev       string    `json:"prev,omitempty"` // hash of the record before, hex
+	Hash       string    `json:"hash,omitempty"` // of this record as it stands in the log, hex
+}
+
+// RecordRule says what is kept of the calls of some tools; what it leaves out
+// is kept as elsewhere.
+type RecordRule struct {
+	Tools     []string // patterns of <upstream>__<name>
+	Arguments string   // off, digest, redacted, full
+	Results   string
+	Class     string // of retention
 }

@@ -19,6 +19,12 @@ type Snapshot struct {
 	Approvals ApprovalRules
 	// Reads is how reads are recorded: "" or "batched", "durable".
 	Reads string
+	// RecordMode is what a call that may change something waits for: "" or
+	// "durable", "must", "batched". Results is what is kept of results; the first
+	// of RecordRules that matches an operation says otherwise for it.
+	RecordMode  string
+	Results     string
+	RecordRules []RecordRule
 	// Guard is how calls and replies are inspected.
 	Guard Guard
 	// Limits bound how much is used.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"strings"
 	"time"
@@ -16,8 +17,9 @@ import (
 )
 
 func auditCommand(a *app) *cobra.Command {
-	return parent("audit", "Read, export and verify the record of calls", groupGovern,
-		auditTailCommand(a), auditExportCommand(a), auditVerifyCommand(a))
+	return parent("audit", "Read, search, export, verify and prove the record of calls", groupGovern,
+		auditTailCommand(a), auditSearchCommand(a), auditIndexCommand(a), auditExportCommand(a), auditVerifyCommand(a),
+		auditProveCommand(a), auditCheckpointsCommand(a), auditKeyCommand(a))
 }
 
 // recordFlags choose records.
@@ -36,6 +38,10 @@ func (r *recordFlags) add(c *cobra.Command, a *app) {
 	f.StringVar(&r.f.Verdict, "verdict", "", "only calls with this verdict: allow or deny")
 	f.StringVar(&r.f.Outcome, "outcome", "", "only calls with this outcome: ok, tool_error, error, refused, cancelled")
 	f.StringVar(&r.f.Reason, "reason", "", "only calls with this reason, such as rule_denies")
+	f.StringVar(&r.f.Rule, "rule", "", "only calls that this rule decided")
+	f.StringVar(&r.f.User, "user", "", "only calls for this user")
+	f.StringVar(&r.f.Session, "session", "", "only calls of this session")
+	f.StringVar(&r.f.Text, "text", "", "only calls with this text anywhere in their record, in either case")
 	_ = c.RegisterFlagCompletionFunc("agent", a.completeAgents)       // the flags are there,
 	_ = c.RegisterFlagCompletionFunc("upstream", a.completeUpstreams) // some lines up
 }
@@ -112,10 +118,15 @@ func (a *app) tailRecord(ctx context.Context, f boot.RecordFilter, n int, follow
 	if err != nil {
 		return err
 	}
+	return a.printRecords(boot.TailRecord(ctx, dir, n, follow, f))
+}
+
+// printRecords prints calls, one a line.
+func (a *app) printRecords(all iter.Seq2[boot.RecordEntry, error]) error {
 	if !a.json() && a.out.tty {
 		a.out.line("%s", a.out.dim(recordLine("TIME", "AGENT", "VERDICT", "OUTCOME", "MS", "CALL")))
 	}
-	for entry, err := range boot.TailRecord(ctx, dir, n, follow, f) {
+	for entry, err := range all {
 		if err != nil {
 			return fmt.Errorf("read the record: %w", err)
 		}

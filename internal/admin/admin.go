@@ -45,7 +45,9 @@ type Options struct {
 	Guard Guard
 	// Config is the configuration in effect, as YAML without secrets.
 	Config func() ([]byte, error)
-	Log    *slog.Logger
+	// Audit does something to the record.
+	Audit AuditVerb
+	Log   *slog.Logger
 }
 
 // Check is one condition of being ready.

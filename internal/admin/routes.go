@@ -59,6 +59,7 @@ func (a *api) routes() []route {
 		{"GET /api/v1/guard/stats", a.guardStats, false},
 		{"GET /api/v1/guard/artefacts", a.listArtefacts, false},
 		{"GET /api/v1/guard/artefacts/{handle}", a.showArtefact, false},
+		{"POST /api/v1/audit/{verb}", a.audit, false},
 
 		{"GET /api/v1/roles", a.listRoles, false},
 		{"PUT /api/v1/roles/{name}", a.putRole, false},

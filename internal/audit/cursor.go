@@ -24,6 +24,8 @@ type cursor struct {
 	n    int    // lines read
 	last uint64 // sequence number of the last whole line; 0 when not known
 	lost bool   // what follows cannot be divided into lines
+
+	until int64 // offset at which to stop; 0 for none
 }
 
 func openCursor(dir string, seg segment, from mark) (*cursor, error) {
@@ -44,7 +46,7 @@ func (c *cursor) mark() mark { return mark{c.in.offset, c.n, c.last} }
 // next returns the next line; io.EOF when there is none yet, a *Fault for a
 // line that is none of ours.
 func (c *cursor) next() (line, error) {
-	if c.lost {
+	if c.lost || c.until > 0 && c.in.offset >= c.until {
 		return line{}, io.EOF
 	}
 	at := c.in.offset

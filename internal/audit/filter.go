@@ -19,6 +19,11 @@ type Filter struct {
 	ID, Agent, Key, User, Session string
 	Method, Upstream, Tool        string
 	Verdict, Reason, Outcome      string
+	Rule                          string
+
+	// Text is looked for anywhere in a record but its hashes, in either case;
+	// a record with this very id is taken, too.
+	Text string
 }
 
 // sieve is a Filter made ready for many lines: it looks at them as they stand
@@ -27,6 +32,16 @@ type sieve struct {
 	since, until []byte // nil for no bound
 	after        uint64
 	texts        []text
+	text         *anywhere
+	all          bool // intents, too
+}
+
+// anywhere is a text that may stand in any field.
+type anywhere struct {
+	lower   []byte
+	id      []byte
+	grams   []uint64 // of its groups of three letters
+	scratch []byte
 }
 
 // text is a field that must have a value.
@@ -37,7 +52,7 @@ type text struct {
 }
 
 func newSieve(f Filter) *sieve {
-	s := &sieve{after: f.After}
+	s := &sieve{after: f.After, all: f.All}
 	if !f.Since.IsZero() {
 		s.since = appendTime(nil, f.Since)
 	}
@@ -55,6 +70,14 @@ func newSieve(f Filter) *sieve {
 	s.ask(`,"verdict":`, f.Verdict, true)
 	s.ask(`,"reason":`, f.Reason, true)
 	s.ask(`,"outcome":`, f.Outcome, true)
+	s.ask(`,"rule":`, f.Rule, true)
+	if f.Text != "" {
+		escaped := appendEscaped(nil, f.Text)
+		s.text = &anywhere{lower: lowered(nil, escaped), id: append(escaped, '"')}
+		for i := 0; i+3 <= len(s.text.lower); i++ {
+			s.text.grams = append(s.text.grams, hashOfToken(nil, s.text.lower[i:i+3]))
+		}
+	}
 	return s
 }
 
@@ -72,20 +95,35 @@ func (s *sieve) takes(l *line) bool {
 		return false
 	case s.until != nil && bytes.Compare(l.time, s.until) >= 0:
 		return false
+	case !s.all && l.isIntent():
+		return false
 	}
 	for i := range s.texts {
 		if !s.texts[i].in(l.raw) {
 			return false
 		}
 	}
-	return true
+	return s.text == nil || s.text.in(l.raw)
+}
+
+// in looks for the text.
+func (t *anywhere) in(raw []byte) bool {
+	part := searchable(raw)
+	t.scratch = lowered(t.scratch[:0], part)
+	if bytes.Contains(t.scratch, t.lower) {
+		return true
+	}
+	head := raw[:len(raw)-len(part)]
+	_, id, ok := bytes.Cut(head, []byte(`,"id":"`))
+	return ok && bytes.HasPrefix(id, t.id)
 }
 
 // in looks for the field. Quotes inside of texts are escaped, so a key is found
-// only where it is one: in the record, or inside of its arguments. The first
-// one before the arguments and the last one behind them are the record's own.
+// only where it is one: in the record, or inside of what was kept of arguments
+// and results. Those stand between the fields before and the fields behind.
 func (t *text) in(raw []byte) bool {
 	if t.behind {
+		raw = raw[max(bytes.LastIndex(raw, []byte(`,"verdict":`)), 0):]
 		i := bytes.LastIndex(raw, t.key)
 		return i >= 0 && bytes.HasPrefix(raw[i+len(t.key):], t.value)
 	}
@@ -93,5 +131,5 @@ func (t *text) in(raw []byte) bool {
 	if i < 0 || !bytes.HasPrefix(raw[i+len(t.key):], t.value) {
 		return false
 	}
-	return !bytes.Contains(raw[:i], []byte(`,"args":`))
+	return !bytes.Contains(raw[:i], []byte(`,"args":`)) && !bytes.Contains(raw[:i], []byte(`,"result":`))
 }

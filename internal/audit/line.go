@@ -93,6 +93,22 @@ func parseLine(raw []byte) (line, error) {
 	return l, nil
 }
 
+// intentKey stands in an intent where a record has its id.
+const intentKey = `,"intent":"`
+
+// isIntent tells the announcement of a call from the record of one.
+func (l *line) isIntent() bool {
+	at := len(`{"seq":`) + digits(l.seq) + len(`,"time":"`) + timeLen + 1
+	return bytes.HasPrefix(l.raw[min(at, len(l.raw)):], []byte(intentKey))
+}
+
+func digits(n uint64) (d int) {
+	for d = 1; n >= 10; n /= 10 {
+		d++
+	}
+	return d
+}
+
 // cutSeq reads a sequence number as we write it: no sign, no leading zero.
 func cutSeq(b []byte) (uint64, []byte, bool) {
 	n := 0

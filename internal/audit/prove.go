@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"durward/internal/audit/merkle"
+	"durward/internal/audit/publish"
 )
 
 // Errors of proofs.
@@ -26,6 +27,25 @@ func Prove(ctx context.Context, dir, which string) (*merkle.Proof, error) {
 	if err != nil {
 		return nil, err
 	}
+	signed, err := covering(dir, int64(entry.Seq))
+	if err != nil {
+		return nil, err
+	}
+	keys, err := ReadKeys(dir)
+	if err != nil {
+		return nil, err
+	}
+	return merkle.Tiles{Dir: dir}.Include(entry.JSON, int64(entry.Seq)-1, signed, keys)
+}
+
+// covering is a checkpoint over the record seq: one that a witness signed, if
+// that covers it, else the last one.
+func covering(dir string, seq int64) ([]byte, error) {
+	if signed, err := os.ReadFile(filepath.Join(dir, publish.CosignedName)); err == nil {
+		if c, err := merkle.Read(signed); err == nil && seq <= c.N {
+			return signed, nil
+		}
+	}
 	signed, err := Checkpoint(dir)
 	if err != nil {
 		return nil, err
@@ -34,14 +54,10 @@ func Prove(ctx context.Context, dir, which string) (*merkle.Proof, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", checkpointName, err)
 	}
-	if int64(entry.Seq) > c.N {
-		return nil, fmt.Errorf("record %d: %w", entry.Seq, ErrNotCovered)
+	if seq > c.N {
+		return nil, fmt.Errorf("record %d: %w", seq, ErrNotCovered)
 	}
-	keys, err := ReadKeys(dir)
-	if err != nil {
-		return nil, err
-	}
-	return merkle.Tiles{Dir: dir}.Include(entry.JSON, int64(entry.Seq)-1, signed, keys)
+	return signed, nil
 }
 
 // find looks for a record by its id, else by its sequence number.

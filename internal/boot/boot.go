@@ -50,6 +50,7 @@ type Gateway struct {
 
 	store     *store.DB
 	records   *audit.Log
+	keeping   *recordKeeper
 	counters  *limit.Memory
 	upstreams *upstream.Set
 	approvals *approval.Desk
@@ -113,13 +114,13 @@ func (g *Gateway) openState(context.Context) error {
 
 // openRecords opens the log of records; without it nothing is served.
 func (g *Gateway) openRecords(context.Context) error {
-	log, err := audit.Open(RecordDir(g.cfg.Data), audit.Options{Log: g.opts.Log})
+	k, err := openKeeper(g.cfg, g.opts.Log)
 	if err != nil {
-		return fmt.Errorf("open the record: %w", err)
+		return err
 	}
-	g.records = log
-	g.onStop(log.Close)
-	return nil
+	g.records, g.keeping = k.log, k
+	g.onStop(k.close)
+	return k.apply(g.cfg.Audit)
 }
 
 // openApprovals finds the questions that waited when the last run ended.
@@ -193,6 +194,9 @@ func (g *Gateway) watchFile(ctx context.Context) error {
 				return err
 			}
 			if err := g.keeper.SetFile(ctx, c.Path, g.declared(c)); err != nil {
+				return err
+			}
+			if err := g.keeping.apply(c.Audit); err != nil {
 				return err
 			}
 			g.applied.Store(c)

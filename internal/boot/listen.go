@@ -80,7 +80,7 @@ func (g *Gateway) serveData(l net.Listener) {
 
 func (g *Gateway) serveAdmin(l net.Listener, run admin.Run) {
 	s := httpwire.NewServer(admin.Handler(admin.Options{
-		Control: g.control, Token: run.Token, Names: g.cfg.AllowedHosts, Log: g.opts.Log,
+		Control: g.control, Audit: g.keeping.do, Token: run.Token, Names: g.cfg.AllowedHosts, Log: g.opts.Log,
 		Config: func() ([]byte, error) { return g.applied.Load().Print() }, Checks: g.checks, Test: g.test, Inspect: g.upstreams.Inspect,
 		Explain: g.explain, Guard: g.pipeline, Limits: g.limits, ResetLimit: g.resetLimit,
 		Status: func(context.Context) admin.Status { return g.status(run) },
@@ -100,13 +100,13 @@ func unlessClosed(err error) error {
 func (g *Gateway) checks(context.Context) []admin.Check {
 	record := admin.Check{Name: "record", State: admin.CheckOK}
 	if err := g.records.Ready(); err != nil {
-		record.State, record.Text = admin.CheckFail, "the record cannot be written; calls are refused"
+		record.State, record.Text = admin.CheckFail, "calls are refused: "+reasonOf(err)
 	}
 	conf := admin.Check{Name: "configuration", State: admin.CheckOK}
 	if s := g.keeper.Status(); s.FileError != "" || s.StateError != "" {
 		conf.State, conf.Text = admin.CheckWarn, "the newest configuration is not in use; the one before it is"
 	}
-	return []admin.Check{record, conf}
+	return append([]admin.Check{record, conf}, g.keeping.checks()...)
 }
 
 func (g *Gateway) status(run admin.Run) admin.Status {

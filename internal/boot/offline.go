@@ -37,6 +37,10 @@ func Offline(cfg *config.Config) (*admin.Direct, func() error, error) {
 	return admin.NewDirect(c, operator()), db.Close, nil
 }
 
+// LocalOperator is the person at this machine, whom the file permissions of
+// the data folder let in.
+func LocalOperator() durward.Actor { return operator() }
+
 // operator is the person at this machine, whom the file permissions of the
 // data folder let in.
 func operator() durward.Actor { return durward.Actor{Name: "local", Operator: true} }

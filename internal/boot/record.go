@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"durward/internal/audit"
+	"durward/internal/audit/merkle"
 )
 
 // What the CLI says about the record, in the words of audit. The record can be
@@ -31,8 +32,64 @@ func TailRecord(ctx context.Context, dir string, n int, follow bool, f RecordFil
 	return audit.Tail(ctx, dir, audit.TailOptions{N: n, Follow: follow, Filter: f})
 }
 
-// VerifyRecord recomputes the chain of the record. Head, when it is given, is a
-// hash that the record must contain.
-func VerifyRecord(ctx context.Context, dir, head string) (RecordReport, error) {
-	return audit.Verify(ctx, dir, audit.VerifyOptions{Head: head})
+// SearchRecord gives the records that a filter takes, oldest first; with a
+// limit the newest of them.
+func SearchRecord(ctx context.Context, dir string, f RecordFilter, limit int) iter.Seq2[RecordEntry, error] {
+	return audit.Search(ctx, dir, audit.Query{Filter: f, Limit: limit})
 }
+
+// IndexRecord makes the index of the record, and says of how many segments.
+func IndexRecord(ctx context.Context, dir string, rebuild bool) (int, error) {
+	return audit.Index(ctx, dir, rebuild)
+}
+
+// RecordExpectation is what a record must contain besides being whole.
+type RecordExpectation = audit.VerifyOptions
+
+// VerifyRecord recomputes the chain and the tree of the record.
+func VerifyRecord(ctx context.Context, dir string, o RecordExpectation) (RecordReport, error) {
+	return audit.Verify(ctx, dir, o)
+}
+
+// What the CLI says about proofs.
+type (
+	// Proof is a proof that needs nothing else but a trusted key.
+	Proof = merkle.Proof
+	// Proved is what a proof shows.
+	Proved = merkle.Checked
+	// SignedCheckpoint is a checkpoint with the time at which it was signed.
+	SignedCheckpoint = audit.HistoryEntry
+	// RecordKeyEntry is one of the keys that signed the record.
+	RecordKeyEntry = merkle.KeyEntry
+)
+
+// Errors of proofs.
+var (
+	ErrNoRecord   = audit.ErrNoRecord
+	ErrNotCovered = audit.ErrNotCovered
+)
+
+// ProveRecord proves that a record, by its id or number, is in the log.
+func ProveRecord(ctx context.Context, dir, which string) (*Proof, error) {
+	return audit.Prove(ctx, dir, which)
+}
+
+// ProveConsistency proves that one checkpoint's log is another's with more behind it.
+func ProveConsistency(dir string, old, signed []byte) (*Proof, error) {
+	return audit.ProveConsistency(dir, old, signed)
+}
+
+// RecordCheckpoints lists the checkpoints, the oldest first.
+func RecordCheckpoints(dir string) ([]SignedCheckpoint, error) { return audit.History(dir) }
+
+// CheckpointAt is the checkpoint over so many records.
+func CheckpointAt(dir string, size int64) ([]byte, error) { return audit.CheckpointAt(dir, size) }
+
+// ReadCheckpoints splits a file into signed checkpoints.
+func ReadCheckpoints(b []byte) ([][]byte, error) { return audit.ReadCheckpoints(b) }
+
+// RecordKeys lists the keys that signed the record, the oldest first.
+func RecordKeys(dir string) ([]RecordKeyEntry, error) { return audit.ReadKeys(dir) }
+
+// IsRecordKey tells a key from the name of a file.
+func IsRecordKey(s string) bool { return merkle.LooksLikeKey(s) }

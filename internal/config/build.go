@@ -36,6 +36,8 @@ func (b *builder) build() *Config {
 		Arguments:   argumentsMode(in.Guard),
 		Record:      string(in.Record.Arguments),
 		Reads:       string(in.Record.Reads),
+		RecordMode:  string(in.Record.Mode),
+		Results:     string(in.Record.Results),
 		Guarding:    in.Guard.guarding(),
 		Lock:        relative(b.dir, string(in.Lock)),
 		Log:         Log{Level: string(in.Log.Level), Format: string(in.Log.Format)},
@@ -63,6 +65,8 @@ func (b *builder) build() *Config {
 	b.guard()
 	b.limits()
 	b.lock()
+	b.record()
+	b.audit()
 	return &b.out
 }
 

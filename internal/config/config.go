@@ -40,6 +40,10 @@ type Config struct {
 	Arguments   string // default of Upstream.Arguments: enforce, report, off
 	Record      string // default of Upstream.Record: off, digest, redacted, full
 	Reads       string // batched, durable
+	RecordMode  string // must, durable, batched
+	Results     string // off, digest, redacted, full
+	RecordRules []durward.RecordRule
+	Audit       Audit
 	Approvals   durward.ApprovalRules
 	Guard       durward.Guard
 	Guarding    durward.Guarding
@@ -175,6 +179,10 @@ func (c *Config) Declared(hash func(secret string) [32]byte) *durward.Snapshot {
 		Guarding:  c.Guarding,
 		Approvals: c.Approvals,
 		Pins:      c.Pins,
+
+		RecordMode:  c.RecordMode,
+		Results:     c.Results,
+		RecordRules: c.RecordRules,
 	}
 	for _, k := range c.Keys {
 		secret := k.Secret.Reveal()
@@ -202,6 +210,8 @@ func NeedsRestart(running, next *Config) (keys []string) {
 	add("listen", running.Listen == next.Listen)
 	add("admin.listen", running.AdminListen == next.AdminListen)
 	add("data", running.Data == next.Data)
+	add("audit.origin", running.Audit.Origin == next.Audit.Origin)
+	add("audit.checkpoint", running.Audit.Every == next.Audit.Every && running.Audit.Records == next.Audit.Records)
 	add("limits", running.Limits == next.Limits)
 	add("allowed_origins", slices.Equal(running.AllowedOrigins, next.AllowedOrigins))
 	add("allowed_hosts", slices.Equal(running.AllowedHosts, next.AllowedHosts))

@@ -22,6 +22,7 @@ type file struct {
 	Guard          guard                   `key:"guard" doc:"How calls and replies are inspected, and what findings do."`
 	Lock           path                    `key:"lock" doc:"The lock file of approved definitions, written by durward lock; relative to this file."`
 	Record         record                  `key:"record" doc:"What the audit log keeps, and how."`
+	Audit          auditing                `key:"audit" doc:"How the audit log is sealed, published, exported and aged."`
 	Limits         limits                  `key:"limits" doc:"Bounds of requests and sessions, and how much may be used."`
 	AllowedOrigins []origin                `key:"allowed_origins" doc:"Origins of web pages that may call, besides the gateway's own. On loopback those of other servers on this machine may, too, unless there is an anonymous agent."`
 	AllowedHosts   []host                  `key:"allowed_hosts" doc:"Host names by which the gateway may be reached, besides those it listens on."`
@@ -197,6 +198,10 @@ type classifier struct {
 type record struct {
 	Arguments word `key:"arguments" words:"off|digest|redacted|full" doc:"What is kept of arguments."`
 	Reads     word `key:"reads" words:"batched|durable" doc:"Whether the record of a read is durable before the reply is given."`
+	Mode      word `key:"mode" words:"must|durable|batched" doc:"What a call that may change something waits for: must has an intent on disk before the call and the record before the reply, durable the record before the reply, batched nothing."`
+
+	Results word         `key:"results" words:"off|digest|redacted|full" doc:"What is kept of results."`
+	Rules   []recordRule `key:"rules" doc:"What is kept of the calls of some tools; the first rule that matches a call decides."`
 }
 
 type limits struct {
@@ -233,7 +238,7 @@ func defaults() file {
 			terms: terms{Need: 1}, Expire: duration(15 * 60 * second), Wait: duration(25 * second), Patience: duration(5 * 60 * second),
 			PerAgent: 32, Most: 1024,
 		},
-		Record: record{Arguments: "digest", Reads: "batched"},
+		Record: record{Arguments: "digest", Reads: "batched", Mode: "durable", Results: "off"},
 		Limits: limits{
 			Body:          4 << 20,
 			Headers:       64 << 10,

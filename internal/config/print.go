@@ -98,6 +98,8 @@ func printed(v reflect.Value) (out any, ok bool) {
 	switch x := v.Interface().(type) {
 	case duration:
 		return shortDuration(x.value()), x != 0
+	case period:
+		return fmt.Sprintf("%dh", time.Duration(x)/time.Hour), x != 0
 	case clientTimeout:
 		return shortDuration(x.set.value()), x.set != 0
 	case size:

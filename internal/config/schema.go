@@ -153,7 +153,7 @@ func keyNames(of string) object {
 		return object{"pattern": `^[a-z]+\.[a-z]+$`}
 	case "vector":
 		return object{"pattern": `^[a-z_]+$`}
-	case "agent", "role":
+	case "agent", "role", "class":
 		return object{"pattern": namePattern}
 	case "header":
 		return object{"pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"}

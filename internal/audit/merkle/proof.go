@@ -84,6 +84,15 @@ type Checked struct {
 	Origin     string     `json:"origin"`
 }
 
+// Witnessed says with an error that a witness did not sign the checkpoint.
+func (p *Proof) Witnessed(vkey string) error {
+	w, err := NewWitness(vkey)
+	if err != nil {
+		return err
+	}
+	return w.Signed([]byte(p.Checkpoint))
+}
+
 // Check checks a proof with trusted keys; at least one is needed.
 func (p *Proof) Check(trusted ...string) (Checked, error) {
 	var out Checked
