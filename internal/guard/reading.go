@@ -246,6 +246,10 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 	rep := e.Text(text)
 	hit := r.scope.honey(text)
 	if len(rep.Findings) == 0 && hit == "" {
+		if rep.Score > 0 && r.scope.policy.settings.Classifier.URL != "" {
+			v := r.note()
+			v.Score = max(v.Score, rep.Score)
+		}
 		r.mark(text, parts)
 		return
 	}

@@ -16,6 +16,7 @@ type ears struct {
 	peer  durward.Peer
 	scope *guard.Scope
 	count func(*guard.Seen)
+	doubt func(ctx context.Context, params []byte, v *guard.Seen) *guard.Seen // asks the classifier
 
 	mu   sync.Mutex // guards seen
 	seen guard.Seen
@@ -29,7 +30,14 @@ func (g *Gateway) listen(t *transit, p durward.Peer) *ears {
 	if p == nil {
 		return nil
 	}
-	return &ears{peer: p, scope: t.scope(), count: g.guard.Count, seen: guard.Seen{Effect: durward.Allow}}
+	e := &ears{peer: p, scope: t.scope(), count: g.guard.Count, seen: guard.Seen{Effect: durward.Allow}}
+	if t.plan.snapshot.Guard.Classifier.URL != "" {
+		of := transit{plan: t.plan, call: &durward.Call{Target: t.call.Target}} // what it needs of a call that may be over by then
+		e.doubt = func(ctx context.Context, params []byte, v *guard.Seen) *guard.Seen {
+			return g.second(ctx, &of, e.scope, carrierAsks, params, v)
+		}
+	}
+	return e
 }
 
 // as is the ears as a peer.
@@ -62,6 +70,9 @@ func (e *ears) Notify(method string, params []byte) {
 func (e *ears) Ask(ctx context.Context, method string, params []byte) ([]byte, error) {
 	if params != nil {
 		v := e.scope.Question(params)
+		if e.doubt != nil {
+			v = e.doubt(ctx, params, v)
+		}
 		e.note(v)
 		if v.Effect <= durward.Hold {
 			return declined(method)

@@ -29,9 +29,7 @@ func (g *Gateway) examine(ctx context.Context, t *transit, reply durward.Reply) 
 		all.Merge(q)
 		all.Body, seen = body, all
 	}
-	if sharper := g.second(ctx, t, s, came, seen); sharper != nil {
-		seen = sharper
-	}
+	seen = g.second(ctx, t, s, carrierOf(t.call.Method), came, seen)
 	g.weigh(t, &guard.Seen{}, seen)
 	if seen.Body != nil {
 		reply.Result = seen.Body

@@ -67,6 +67,7 @@ type Gateway struct {
 	sealer  *session.Sealer
 	schemas *guard.Schemas
 	guard   *guard.Memory
+	judges  *judges
 	desk    *limit.Desk
 	running *running
 	parking *parking
@@ -95,7 +96,7 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Options: o, pins: newPins(engine), guard: guard.NewMemory(o.Now), sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), running: newRunning(), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
+	g := &Gateway{Options: o, pins: newPins(engine), guard: guard.NewMemory(o.Now), judges: newJudges(), sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), running: newRunning(), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
 	empty, err := Compile(o.Pepper, &durward.Snapshot{})
 	if err != nil {
 		return nil, err
@@ -146,6 +147,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			g.judges.close()
 			g.parking.end(func(string, string) bool { return false })
 			return nil
 		case <-g.Upstreams.Changed():

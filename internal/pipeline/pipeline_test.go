@@ -31,16 +31,20 @@ type behind struct {
 	params   []string
 	answer   func(r *upstream.Request) (durward.Reply, error)
 	watched  map[string]func(durward.Event)
-	owner    map[string]int // which subscription a resource's is
-	opened   int            // subscriptions, in all
-	full     string         // the agent who may watch no more
+	owner    map[string]int     // which subscription a resource's is
+	opened   int                // subscriptions, in all
+	during   func(durward.Peer) // what is said while a call runs
+	full     string             // the agent who may watch no more
 }
 
 func (b *behind) Apply([]durward.Upstream)      {}
 func (b *behind) Changed() <-chan struct{}      { return b.changed }
 func (b *behind) Listings() []*upstream.Listing { b.mu.Lock(); defer b.mu.Unlock(); return b.listings }
 
-func (b *behind) Do(_ context.Context, r *upstream.Request, _ durward.Peer) (durward.Reply, error) {
+func (b *behind) Do(_ context.Context, r *upstream.Request, p durward.Peer) (durward.Reply, error) {
+	if b.during != nil {
+		b.during(p)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.asked = append(b.asked, *r)
