@@ -50,6 +50,7 @@ func serveHostile(kind string, args []string) int {
 				put(string(mcpwire.AppendResult(nil, m.ID, []byte(`{"tools":[`+byCapability()+`]}`))))
 				continue
 			}
+			listCount++
 			if kind == "grows" && callCount > 0 {
 				put(string(mcpwire.AppendResult(nil, m.ID, []byte(`{"tools":[`+grown()+`]}`))))
 				continue
@@ -59,6 +60,9 @@ func serveHostile(kind string, args []string) int {
 			uri, _ := mcpwire.FieldText(m.Params, "uri")
 			subscribed += uri + " "
 			put(string(mcpwire.AppendResult(nil, m.ID, []byte("{}"))))
+			if kind == "tells" {
+				go tellWhen(args[0], uri)
+			}
 		case mcpwire.MethodResourcesList, mcpwire.MethodTemplatesList:
 			put(string(mcpwire.AppendError(nil, m.ID, mcpwire.MethodNotFound(m.Method))))
 		case mcpwire.MethodToolsCall:
@@ -95,6 +99,7 @@ func serveHostile(kind string, args []string) int {
 var (
 	lastCall  string
 	callCount int
+	listCount int    // readings of the tools
 	promises  string // what the client declared
 	answered  string // what it answered to unasked questions
 	// subscribed are the resources that it asked to hear of.
@@ -126,6 +131,17 @@ func grown() string {
 	return list
 }
 
+// tellWhen says that a resource has changed, once a file is there.
+func tellWhen(file, uri string) {
+	for {
+		if _, err := os.Stat(file); err == nil {
+			put(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"` + uri + `"}}`)
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 func put(line string) { fmt.Fprintln(os.Stdout, line) }
 
 // misbehave answers a tools/call.
@@ -142,7 +158,12 @@ func misbehave(kind string, _ []string, m *mcpwire.Message) {
 		put(ok)
 	case "by capability":
 		put(string(mcpwire.AppendResult(nil, m.ID, append(mcpwire.AppendQuote([]byte(`{"content":[{"type":"text","text":`), promises), "}]}"...))))
-	case "lanes", "late":
+	case "bursts":
+		for range 30 {
+			put(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`)
+		}
+		put(string(mcpwire.AppendResult(nil, m.ID, fmt.Appendf(nil, `{"content":[{"type":"text","text":"read %d times"}]}`, listCount))))
+	case "lanes", "late", "tells":
 		if !strings.Contains(string(m.Params), "hang") {
 			put(string(mcpwire.AppendResult(nil, m.ID, fmt.Appendf(nil, `{"content":[{"type":"text","text":"pid %d"}]}`, os.Getpid()))))
 			return

@@ -31,8 +31,9 @@ type keeper struct {
 	wanted   bool       // somebody waits for a reading
 	round    chan struct{}
 	watchers watchers
-	agents   []*ear // processes of agents, oldest first
-	ended    bool   // one of them has
+	updates  []update // of resources, that are told in a moment
+	agents   []*ear   // processes of agents, oldest first
+	ended    bool     // one of them has
 
 	line atomic.Pointer[line] // of own, for who inspects; nil where it is the pool's
 

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"durward"
 	"durward/internal/mcpwire"
@@ -132,16 +133,50 @@ func (k *keeper) watched() (all []string, of map[string][]string) {
 	return all, of
 }
 
-// updated tells the watchers of a resource, and of those that contain it: a
-// server may name a part of what was asked for (MCP, resource subscriptions).
+// updatesMost is how many different updates wait to be told.
+const updatesMost = 1000
+
+// update is one that waits.
+type update struct {
+	uri    string
+	params []byte
+}
+
+// updated takes an update of a resource. It is told a moment later, and once:
+// each of the processes of one agent says the same of what they all follow,
+// and a resource that changes often is to be read once for many changes.
 func (k *keeper) updated(params []byte) {
 	uri, ok := mcpwire.FieldText(params, "uri")
 	if !ok {
 		return
 	}
-	e := durward.Event{Method: mcpwire.NotifyResourceUpdated, Params: untagged(params)}
-	for _, fn := range k.concerned(uri) {
-		fn(e) // outside the lock: it may come back to us
+	u := update{uri, untagged(params)}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case slices.ContainsFunc(k.updates, func(o update) bool { return o.uri == uri && bytes.Equal(o.params, u.params) }):
+		return
+	case len(k.updates) == updatesMost:
+		k.server.counters.Overflow.Add(1)
+		return
+	}
+	if k.updates = append(k.updates, u); len(k.updates) == 1 {
+		time.AfterFunc(settle, k.tellUpdates)
+	}
+}
+
+// tellUpdates tells the watchers of each resource, and of those that contain
+// it: a server may name a part of what was asked for (MCP, resource subscriptions).
+func (k *keeper) tellUpdates() {
+	k.mu.Lock()
+	all := k.updates
+	k.updates = nil
+	k.mu.Unlock()
+	for _, u := range all {
+		e := durward.Event{Method: mcpwire.NotifyResourceUpdated, Params: u.params}
+		for _, fn := range k.concerned(u.uri) {
+			fn(e) // outside the lock: it may come back to us
+		}
 	}
 }
 

@@ -3,11 +3,13 @@ package upstream_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"durward"
 	"durward/internal/mcpwire"
@@ -123,5 +125,54 @@ func TestAnAgentsProcessFollowsItsOwn(t *testing.T) {
 	}
 	for _, a := range agents {
 		until(t, s, "the process follows", func() bool { return strings.Contains(call(t, s, a, "ask", "{}"), "follows "+a.name+":1 \"") })
+	}
+}
+
+// However many processes an agent has, it hears of a change once.
+func TestAnUpdateIsToldOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "changed")
+	s := newSet(t, nil, durward.Upstream{Name: "up", Command: os.Args[0], Args: []string{"server", "tells", file}, Era: "legacy"})
+	for n := range 3 { // each has a process of its own
+		_, end := hang(t, s, inSession(n))
+		defer func() { _ = end() }()
+	}
+	told := make(chan durward.Event, 100)
+	if _, err := s.Watch("up", "a", []string{"test://r"}, func(e durward.Event) { told <- e }); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond) // until all of them follow it
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case e := <-told:
+		if string(e.Params) != `{"uri":"test://r"}` {
+			t.Errorf("update = %s", e.Params)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("nobody heard of the change")
+	}
+	time.Sleep(300 * time.Millisecond)
+	if n := len(told); n > 1 { // a slow machine may let one come late
+		t.Errorf("the change was told %d more times", n)
+	}
+}
+
+// A server that says again and again that its list has changed is read a few
+// times, not each time.
+func TestChangesOfAListAreGathered(t *testing.T) {
+	s := newSet(t, nil, durward.Upstream{Name: "up", Command: os.Args[0], Args: []string{"server", "bursts"}, Era: "legacy", Sharing: "shared"})
+	if _, err := s.Listing(brief(t), "up"); err != nil {
+		t.Fatal(err)
+	}
+	for len(s.Changed()) > 0 {
+		<-s.Changed()
+	}
+	for range 3 {
+		call(t, s, legacyAgent, "x", "{}")
+	}
+	time.Sleep(500 * time.Millisecond)
+	if text := call(t, s, legacyAgent, "x", "{}"); !strings.Contains(text, "read 2 times") && !strings.Contains(text, "read 3 times") && !strings.Contains(text, "read 4 times") {
+		t.Errorf("after 90 changes at three moments the tools were %s, want at most once for each moment", text)
 	}
 }
