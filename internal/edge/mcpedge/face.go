@@ -116,7 +116,8 @@ func (f *Face) Refused(x *httpwire.Exchange, e *durward.Error) {
 }
 
 // Drain ends the streams on which agents only listen, each as its revision
-// wants, and keeps new ones from opening. Calls under way go on.
+// wants, keeps new ones from opening, and withdraws the questions that are put
+// to agents. Calls under way go on.
 func (f *Face) Drain() { f.drain.Do(func() { close(f.draining) }) }
 
 // Stop cancels what is still under way, when the time for a graceful end is

@@ -24,6 +24,7 @@ type peer struct {
 	out          outlet
 	opts         *Options
 	counts       *counts
+	draining     <-chan struct{}
 	ended        atomic.Bool
 }
 
@@ -70,6 +71,9 @@ func (p *peer) Ask(ctx context.Context, method string, params []byte) ([]byte, e
 	select {
 	case m := <-heard:
 		return answerIn(m)
+	case <-p.draining: // the answer could not come here any more
+		p.out.tell(withdrawal(id))
+		return nil, shuttingDown()
 	case <-ctx.Done():
 		p.out.tell(withdrawal(id))
 		err := context.Cause(ctx)

@@ -37,6 +37,18 @@ func TestQuestionsOfTheServer(t *testing.T) {
 	}
 }
 
+// A gateway that shuts down waits for nobody's answer: it could not come in.
+func TestQuestionsAreWithdrawnAtTheEnd(t *testing.T) {
+	h := open(t, mcpedge.Options{})
+	w := h.stream(t, "POST", "/mcp", call("1", "ask"), h.session(t, "2025-11-25"))
+	id, _ := mcpwire.Field([]byte(w.next(t)), "id")
+	h.face.Drain()
+	w.wants(t, `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":`+string(id)+`}}`)
+	if last := w.next(t); !strings.Contains(last, `"id":1`) || !strings.Contains(last, "shutting down") {
+		t.Errorf("the call ended with %s", last)
+	}
+}
+
 // A server may want to know several things at once. Each question has an id of
 // its own, and the answers may come in any order, from any connection.
 func TestQuestionsSideBySide(t *testing.T) {

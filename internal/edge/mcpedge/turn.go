@@ -100,7 +100,7 @@ func (t *turn) attach(conv *conversation) {
 // prepare makes the peer of a turn that is about to run.
 func (f *Face) prepare(t *turn, out outlet) {
 	t.peer.modern, t.peer.level, t.peer.capabilities = t.call.Wire.Modern, t.call.Client.LogLevel, t.call.Client.Capabilities
-	t.peer.conv, t.peer.out, t.peer.opts, t.peer.counts = t.conv, out, &f.opts, &f.counts
+	t.peer.conv, t.peer.out, t.peer.opts, t.peer.counts, t.peer.draining = t.conv, out, &f.opts, &f.counts, f.draining
 }
 
 // run answers an admitted turn. The call is known to its conversation while it
