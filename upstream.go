@@ -106,6 +106,8 @@ type UpstreamDetail struct {
 	Changes      uint64            `json:"changes"`                // how often what it offers was found changed
 	Watched      int               `json:"watched"`                // resources whose updates somebody wants
 	Calls        int               `json:"calls"`                  // in flight
+	Sharing      string            `json:"sharing"`                // who shares a session or process: auto, shared, principal or session
+	Most         int               `json:"most"`                   // sessions or processes at once
 	Sessions     []UpstreamSession `json:"sessions"`               // or processes, oldest first; none where calls stand alone
 	Dropped      UpstreamDropped   `json:"dropped"`
 	Breakers     []BreakerStatus   `json:"breakers,omitempty"`

@@ -44,8 +44,18 @@ func agentRow(v admin.Agent) []string {
 	}
 	if v.Compat == durward.Tolerant {
 		state += ", tolerant"
+		if n := total(v.Overlooked); n > 0 {
+			state += fmt.Sprintf(" (%d overlooked)", n)
+		}
 	}
 	return []string{v.Name, state, firstOf(strings.Join(v.Roles, ", "), "-"), firstOf(keysText(v.Keys), "-")}
+}
+
+func total(counts map[string]uint64) (n uint64) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
 }
 
 // keysText says of each key that is not over how to recognise it and when it ends.

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -212,11 +211,6 @@ func (d *doctor) gatewayState(ctx context.Context, c *admin.Client, run admin.Ru
 	for _, w := range s.Warnings {
 		d.say(warns, "gateway", "", "%s", w)
 	}
-	for _, rule := range slices.Sorted(maps.Keys(s.Edge)) {
-		if n := s.Edge[rule]; n > 0 && strings.HasPrefix(rule, "compat.") {
-			d.say(warns, "clients", "durward audit tail shows of which agent", "%s was overlooked %d times since the start", rule, n)
-		}
-	}
 	for _, check := range s.Checks {
 		if check.State != admin.CheckOK {
 			d.say(check.State, check.Name, "", "%s", check.Text)
@@ -236,6 +230,9 @@ func (d *doctor) agents(ctx context.Context, c *admin.Client) {
 	}
 	good := 0
 	for _, v := range all {
+		for _, rule := range slices.Sorted(maps.Keys(v.Overlooked)) {
+			d.say(warns, "clients", "its client should be mended; durward audit tail shows the calls", "%s of %s was overlooked %d times since the start", rule, v.Name, v.Overlooked[rule])
+		}
 		if d.agentIsFine(v) {
 			good++
 		}

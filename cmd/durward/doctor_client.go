@@ -50,7 +50,9 @@ func (d *doctor) key(ctx context.Context, run admin.Run, f agentFlags) {
 		d.say(warns, "key", "durward agent create NAME --role ROLE --save keeps one", "no key is saved here, so durward call has none to use")
 		return
 	}
-	d.lists(ctx, newClient(endpoint(run), key))
+	c := newClient(endpoint(run), key)
+	d.eras(ctx, c)
+	d.lists(ctx, c)
 }
 
 // client looks at what a client needs: an address, a way there, an answer, a
@@ -82,6 +84,7 @@ func (d *doctor) client(ctx context.Context, address, key string) {
 			d.say(warns, "protocol", "", "does not speak %s, which this program speaks", revision)
 		}
 	}
+	d.eras(ctx, c)
 	d.lists(ctx, c)
 }
 

@@ -42,6 +42,9 @@ func (a *app) printDetail(d durward.UpstreamDetail) {
 	fact("offers", fmt.Sprintf("%d tools, %d resources, %d prompts; changed %d times, read %s", s.Tools, s.Resources, s.Prompts, d.Changes, ago(d.Read)))
 	fact("capabilities", string(d.Capabilities))
 	fact("calls", fmt.Sprintf("%d in flight", d.Calls))
+	if d.Most > 0 {
+		fact("pool", fmt.Sprintf("%d of at most %d open, sharing %s", len(d.Sessions), d.Most, d.Sharing))
+	}
 	if d.Watched > 0 {
 		fact("watched", fmt.Sprintf("%d resources", d.Watched))
 	}

@@ -36,6 +36,8 @@ type Options struct {
 	Test func(ctx context.Context, upstream string) (UpstreamTest, error)
 	// Inspect tells all that is known of an upstream's connections.
 	Inspect func(upstream string) (durward.UpstreamDetail, bool)
+	// Overlooked counts the mistakes of an agent that were overlooked, by name.
+	Overlooked func(agent string) map[string]uint64
 	// Explain tells what would happen to a call, and why.
 	Explain func(ctx context.Context, q durward.Question) (durward.Explanation, error)
 	// Limits are the counters in use; ResetLimit empties those of one limit.

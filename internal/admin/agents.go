@@ -13,7 +13,17 @@ func (a *api) listAgents(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	for i := range agents {
+		a.overlooked(&agents[i])
+	}
 	return reply(http.StatusOK, list[Agent]{agents})
+}
+
+// overlooked adds what only the running gateway knows of an agent.
+func (a *api) overlooked(agent *Agent) {
+	if a.Overlooked != nil {
+		agent.Overlooked = a.Overlooked(agent.Name)
+	}
 }
 
 func (a *api) createAgent(r *request) (answer, error) {
@@ -33,6 +43,7 @@ func (a *api) showAgent(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	a.overlooked(&agent)
 	return reply(http.StatusOK, agent)
 }
 

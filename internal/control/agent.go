@@ -14,6 +14,9 @@ import (
 type Agent struct {
 	durward.Agent
 	Keys []Key `json:"keys"`
+	// Overlooked counts the mistakes of a tolerated agent since the gateway
+	// started, by name; of a gateway that does not run it is not known.
+	Overlooked map[string]uint64 `json:"overlooked,omitempty"`
 }
 
 // NewAgent is what is wanted of [Control.CreateAgent].

@@ -31,6 +31,7 @@ func (s *server) inspect() durward.UpstreamDetail {
 	l := s.listing.Load()
 	d := durward.UpstreamDetail{
 		Status: s.status(), Capabilities: l.Capabilities, Read: l.Fetched, Changes: l.Generation,
+		Sharing: or(s.up.Sharing, "auto"), Most: s.pool.most,
 		Watched: s.keeper.watching(), Calls: s.calls.now(), Sessions: s.pool.inspect(),
 		Breakers: s.breakers.status(time.Now(), false),
 		Dropped: durward.UpstreamDropped{

@@ -2,6 +2,8 @@ package mcpedge
 
 import (
 	"durward/internal/mcpwire"
+	"maps"
+	"sync"
 	"sync/atomic"
 )
 
@@ -36,6 +38,31 @@ func (c count) name() string {
 type counts struct {
 	n      [countOfCounts]atomic.Uint64
 	faults map[mcpwire.Fault]*atomic.Uint64 // overlooked; made once
+
+	mu sync.Mutex        // guards of
+	of map[string]faults // overlooked of each agent
+}
+
+// faults counts mistakes by name.
+type faults map[string]uint64
+
+// overlook counts a mistake of an agent, which is one that is known.
+func (c *counts) overlook(agent string, fault mcpwire.Fault) {
+	c.faults[fault].Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of[agent] == nil {
+		c.of[agent] = faults{}
+	}
+	c.of[agent][string(fault)]++
+}
+
+// Overlooked tells which mistakes of an agent were overlooked since the start,
+// and how often; nil for none.
+func (f *Face) Overlooked(agent string) map[string]uint64 {
+	f.counts.mu.Lock()
+	defer f.counts.mu.Unlock()
+	return maps.Clone(f.counts.of[agent])
 }
 
 func (c *counts) add(what count) { c.n[what].Add(1) }

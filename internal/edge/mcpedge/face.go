@@ -88,6 +88,7 @@ func New(gw Gateway, o Options) *Face {
 	f.base, f.stop = context.WithCancel(context.Background())
 	f.methods = f.table()
 	f.kept.most = f.opts.Kept
+	f.counts.of = map[string]faults{}
 	f.counts.faults = make(map[mcpwire.Fault]*atomic.Uint64)
 	for _, fault := range mcpwire.Faults() {
 		f.counts.faults[fault] = new(atomic.Uint64)

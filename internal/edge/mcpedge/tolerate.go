@@ -28,7 +28,7 @@ func (f *Face) overlook(c *durward.Call, fault mcpwire.Fault) bool {
 	if c.Agent.Compat != durward.Tolerant {
 		return false
 	}
-	f.counts.faults[fault].Add(1)
+	f.counts.overlook(c.Agent.Name, fault)
 	c.Findings = append(c.Findings, durward.Finding{Rule: string(fault), Vector: "protocol", Severity: "info"})
 	return true
 }

@@ -61,6 +61,21 @@ func TestTolerated(t *testing.T) {
 	}
 }
 
+// What is overlooked of each agent can be told apart.
+func TestOverlooked(t *testing.T) {
+	h := open(t, mcpedge.Options{})
+	body, _ := modern("1", "tools/call", `"name":"echo"`)
+	for range 2 {
+		h.post(t, body, "Authorization:", "Authorization: Bearer "+keyOf("lax"), "MCP-Protocol-Version: 2026-07-28", "Mcp-Method: tools/call")
+	}
+	if got := fmt.Sprint(h.face.Overlooked("lax")); got != "map[compat.name_header_missing:2]" {
+		t.Errorf("Overlooked(lax) = %s", got)
+	}
+	if got := h.face.Overlooked("alice"); got != nil {
+		t.Errorf("Overlooked(alice) = %v", got)
+	}
+}
+
 // A client that sends its newest version in a session that it opened with an
 // older one.
 func TestToleratedSession(t *testing.T) {
