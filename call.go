@@ -50,6 +50,14 @@ type Call struct {
 	// (stdio, our own socket); edge. Admit then takes this name instead of a
 	// credential. What came over a network never sets it.
 	Local string
+	// Once is the Idempotency-Key header; edge.
+	Once string
+	// Left tells whether the caller's connection is gone, where ctx does not
+	// say so; nil means that ctx does. Edge.
+	Left func() bool
+	// Lost is set by the pipeline where it wants to know that an answer could
+	// not be delivered; the edge calls it then.
+	Lost func()
 	// Params are the Mcp-Param-* headers as sent (MCP 2026-07-28 over HTTP); edge.
 	// They must agree with Input, which is checked once Target is known.
 	Params []ParamValue

@@ -35,6 +35,7 @@ var floorOf = map[string]int{
 	"internal/limit":       part,
 	"internal/audit":       part,
 	"internal/approval":    part,
+	"internal/once":        part,
 	"internal/upstream":    part,
 	"internal/example":     part,
 	"internal/snapshot":    part,

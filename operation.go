@@ -49,10 +49,31 @@ type Operation struct {
 	// TaskSupport is how a tool of 2025-11-25 runs as a task: "required",
 	// "optional" or "" for never; "" also where its upstream serves no tasks.
 	TaskSupport string
+	// Destructive, Idempotent and OpenWorld are the hints of those names, as the
+	// tool's definition has them: the upstream's word, and often unsaid.
+	Destructive, Idempotent, OpenWorld Hint
 	// ParamHeaders are the arguments that travel as Mcp-Param-* headers (x-mcp-header).
 	ParamHeaders []ParamHeader
 	// Standing is nil for a definition that is in use as it was approved.
 	Standing *Standing
+}
+
+// Hint is what a definition says of something.
+type Hint uint8
+
+// The hints.
+const (
+	Unsaid Hint = iota
+	No
+	Yes
+)
+
+// Or is the hint as yes or no, with what holds where nothing is said.
+func (h Hint) Or(unsaid bool) bool {
+	if h == Unsaid {
+		return unsaid
+	}
+	return h == Yes
 }
 
 // ParamHeader maps one tool argument to its Mcp-Param-* header (MCP 2026-07-28).

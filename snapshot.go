@@ -17,6 +17,8 @@ type Snapshot struct {
 	// Approvals are how held calls are answered; the zero value stands for
 	// [ApprovalDefaults].
 	Approvals ApprovalRules
+	// Once is how calls with side effects are kept from being made twice.
+	Once Once
 	// Reads is how reads are recorded: "" or "batched", "durable".
 	Reads string
 	// RecordMode is what a call that may change something waits for: "" or

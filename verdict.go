@@ -94,6 +94,8 @@ const (
 	ReasonApprovalExpired  Reason = "approval_expired"
 	ReasonApprovalUsed     Reason = "approval_used"
 	ReasonOutcomeUnknown   Reason = "outcome_unknown" // it may have been made
+	ReasonDuplicate        Reason = "duplicate_call"  // made before, and its result cannot be given again
+	ReasonAnsweredBefore   Reason = "answered_before" // not refused: the first result was given again
 	ReasonApprovalsFull    Reason = "approvals_full"
 	ReasonNotApprover      Reason = "not_approver" // this operator may not answer
 

@@ -32,6 +32,7 @@ func callCommand(a *app) *cobra.Command {
 		whole   string
 		timeout time.Duration
 		verbose bool
+		once    string
 	)
 	c := &cobra.Command{
 		Use:   "call TOOL [name=value ...]",
@@ -51,11 +52,12 @@ func callCommand(a *app) *cobra.Command {
 				ctx, cancel = context.WithTimeout(ctx, timeout)
 				defer cancel()
 			}
-			return a.call(ctx, f, callSpec{tool: words[0], words: words[1:], whole: whole, verbose: verbose})
+			return a.call(ctx, f, callSpec{tool: words[0], words: words[1:], whole: whole, verbose: verbose, once: once})
 		},
 	}
 	f.add(c, a)
 	c.Flags().StringVar(&whole, "json", "", "arguments as a JSON object; @FILE reads a file, - the input")
+	c.Flags().StringVar(&once, "once", "", "idempotency key: a call with the same key gets the first result and is not made again")
 	c.Flags().DurationVar(&timeout, "timeout", 0, "give up after this time (default: the gateway's)")
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show log messages of the tool")
 	return c
@@ -67,6 +69,7 @@ type callSpec struct {
 	words   []string
 	whole   string
 	verbose bool
+	once    string
 }
 
 func (a *app) call(ctx context.Context, f agentFlags, s callSpec) error {
@@ -88,6 +91,7 @@ func (a *app) call(ctx context.Context, f agentFlags, s callSpec) error {
 		method: "tools/call", name: s.tool, headers: paramHeaders(in, arguments),
 		params: map[string]any{"name": s.tool, "arguments": arguments},
 	}
+	r.once = s.once
 	if s.verbose {
 		r.log = "debug"
 	}

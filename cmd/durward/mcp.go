@@ -90,6 +90,7 @@ type request struct {
 	params  map[string]any
 	headers map[string]string // Mcp-Param-*
 	log     string            // level of log messages that are wanted, "" for none
+	once    string            // idempotency key, "" for none
 }
 
 // do sends a request and waits for its result.
@@ -126,6 +127,9 @@ func (c *client) params(r request) map[string]any {
 	}
 	if r.log != "" {
 		meta[metaKey+"logLevel"] = r.log
+	}
+	if r.once != "" {
+		meta["durward/idempotencyKey"] = r.once
 	}
 	params := map[string]any{"_meta": meta}
 	for k, v := range r.params {

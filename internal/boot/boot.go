@@ -25,6 +25,7 @@ import (
 	"durward/internal/edge/mcpedge"
 	"durward/internal/identity"
 	"durward/internal/limit"
+	"durward/internal/once"
 	"durward/internal/pipeline"
 	"durward/internal/session"
 	"durward/internal/snapshot"
@@ -55,6 +56,7 @@ type Gateway struct {
 	upstreams *upstream.Set
 	approvals *approval.Desk
 	notifier  *approval.Notifier
+	ledger    *once.Ledger
 	pipeline  *pipeline.Gateway
 	keeper    *snapshot.Keeper
 	control   *control.Control
@@ -92,6 +94,7 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 	g.jobs.Go(func() error { return g.keeper.Run(run) })
 	g.jobs.Go(func() error { return g.saveCounters(run) })
 	g.jobs.Go(func() error { return g.notifier.Run(run) })
+	g.jobs.Go(func() error { return g.ledger.Run(run) })
 	if cfg.Path != "" {
 		g.jobs.Go(func() error { return g.watchFile(run) })
 	}
@@ -123,14 +126,16 @@ func (g *Gateway) openRecords(context.Context) error {
 	return k.apply(g.cfg.Audit)
 }
 
-// openApprovals finds the questions that waited when the last run ended.
+// openApprovals finds the questions that waited when the last run ended, and
+// the calls that are remembered.
 func (g *Gateway) openApprovals(ctx context.Context) error {
 	desk, err := approval.Open(ctx, approval.Options{Store: g.store.Shelf("approvals"), Log: g.opts.Log})
 	if err != nil {
 		return err
 	}
 	g.approvals, g.notifier = desk, approval.NewNotifier(desk)
-	return nil
+	g.ledger, err = once.Open(ctx, once.Options{Store: g.store.Shelf("once"), Log: g.opts.Log})
+	return err
 }
 
 // connect makes the upstreams' side; nothing is contacted yet.
@@ -150,6 +155,7 @@ func (g *Gateway) decide(context.Context) error {
 		Sessions: session.NewTable(session.Options{PerAgent: g.cfg.Limits.Sessions, Idle: g.cfg.Limits.SessionIdle}),
 		Server:   serverInfo(g.opts.Version), Counter: g.counters, Keep: g.keepPins,
 		Approvals: g.approvals,
+		Ledger:    g.ledger,
 	})
 	if err != nil {
 		return err

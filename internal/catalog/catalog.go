@@ -130,6 +130,16 @@ func (c *Catalog) operations(s *section, kind durward.Kind, items [][]byte, key 
 	return out
 }
 
+func hintOf(annotations []byte, key string) durward.Hint {
+	switch v, _ := mcpwire.Field(annotations, key); string(v) {
+	case "true":
+		return durward.Yes
+	case "false":
+		return durward.No
+	}
+	return durward.Unsaid
+}
+
 func operation(alias string, kind durward.Kind, item []byte, key string) (op *durward.Operation, why string) {
 	name := itemName(item, key)
 	switch {
@@ -149,6 +159,7 @@ func operation(alias string, kind durward.Kind, item []byte, key string) (op *du
 	if notes, ok := mcpwire.Field(item, "annotations"); ok {
 		hint, _ := mcpwire.Field(notes, "readOnlyHint")
 		op.ReadOnly = string(hint) == "true"
+		op.Destructive, op.Idempotent, op.OpenWorld = hintOf(notes, "destructiveHint"), hintOf(notes, "idempotentHint"), hintOf(notes, "openWorldHint")
 	}
 	headers, err := mcpwire.ParamHeaders(op.InputSchema)
 	if err != nil { // MCP 2026-07-28: such a tool must not be offered over HTTP

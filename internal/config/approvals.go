@@ -55,3 +55,16 @@ func (b *builder) webhook(out *durward.Webhook, in webhook) {
 		b.failAt("approvals.webhook", "has no secret", "what is sent is signed with it, and answers are")
 	}
 }
+
+// once reads how calls are kept from being made twice.
+func (b *builder) once() {
+	in := &b.in.Once
+	out := durward.Once{Mode: string(in.Mode), Tools: texts(in.Tools), Except: texts(in.Except), Window: in.Window.value(), KeyWindow: in.KeyWindow.value()}
+	if out.Window < time.Second || out.Window > 24*time.Hour {
+		b.failAt("once.window", "is not between 1s and 24h", "")
+	}
+	if out.KeyWindow < time.Second || out.KeyWindow > 7*24*time.Hour {
+		b.failAt("once.key_window", "is not between 1s and 168h", "")
+	}
+	b.out.Once = out
+}

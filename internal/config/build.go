@@ -60,6 +60,7 @@ func (b *builder) build() *Config {
 	b.roles()
 	b.agents()
 	b.approvals()
+	b.once()
 	b.anonymous()
 	b.keys()
 	b.guard()

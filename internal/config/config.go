@@ -45,6 +45,7 @@ type Config struct {
 	RecordRules []durward.RecordRule
 	Audit       Audit
 	Approvals   durward.ApprovalRules
+	Once        durward.Once
 	Guard       durward.Guard
 	Guarding    durward.Guarding
 	Lock        string        // path of the lock file; "" for none
@@ -183,6 +184,7 @@ func (c *Config) Declared(hash func(secret string) [32]byte) *durward.Snapshot {
 		RecordMode:  c.RecordMode,
 		Results:     c.Results,
 		RecordRules: c.RecordRules,
+		Once:        c.Once,
 	}
 	for _, k := range c.Keys {
 		secret := k.Secret.Reveal()

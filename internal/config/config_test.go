@@ -80,7 +80,7 @@ func TestExample(t *testing.T) {
 		Arguments: "enforce", Record: "digest", Reads: "batched", RecordMode: "durable", Results: "off",
 		Guard:     durward.Guard{GuardScope: durward.GuardScope{Mode: "block"}, Spotlight: "off", Idle: 30 * time.Minute, Quarantine: 24 * time.Hour},
 		Guarding:  durward.Guarding{FirstSight: "scan-then-trust", Resources: "scan", Identity: "first-sight", People: 1},
-		Approvals: durward.ApprovalDefaults(),
+		Approvals: durward.ApprovalDefaults(), Once: durward.OnceDefaults(),
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("Declared = %+v\nwant       %+v", got, want)

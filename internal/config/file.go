@@ -18,6 +18,7 @@ type file struct {
 	Inputs         clientOnly              `key:"inputs" doc:"Of VS Code, which asks for these values; use ${env:NAME} in their place."`
 	Agents         map[string]agent        `key:"agents" names:"agent" doc:"Who may call, by name."`
 	Roles          map[string]role         `key:"roles" names:"role" doc:"What may be called; an agent has the rules of its roles."`
+	Once           onceRules               `key:"once" doc:"How calls with side effects are kept from being made twice."`
 	Approvals      approvals               `key:"approvals" doc:"How calls that are held for an approval are answered."`
 	Guard          guard                   `key:"guard" doc:"How calls and replies are inspected, and what findings do."`
 	Lock           path                    `key:"lock" doc:"The lock file of approved definitions, written by durward lock; relative to this file."`
@@ -39,6 +40,14 @@ type admin struct {
 
 type person struct {
 	Key secrets `key:"key" doc:"One key or several, 24 visible characters or more."`
+}
+
+type onceRules struct {
+	Mode      word      `key:"mode" words:"broken|always|off" doc:"When a call counts as one that was issued before: broken, when the first one's caller went away before it had its answer; always, any within the window. Idempotency keys count in every mode."`
+	Tools     []pattern `key:"tools" doc:"Patterns of tools that are meant, besides those whose definitions say that they are destructive or not idempotent."`
+	Except    []pattern `key:"except" doc:"Patterns of tools that are not meant."`
+	Window    duration  `key:"window" doc:"How long a call is remembered."`
+	KeyWindow duration  `key:"key_window" doc:"How long a call with an idempotency key, or an approved one, is remembered."`
 }
 
 type approvals struct {
@@ -234,6 +243,7 @@ func defaults() file {
 			guardScope: guardScope{Mode: "block"}, guardPins: pinDefaults(), Spotlight: "off",
 			Idle: duration(1800 * second), Quarantine: duration(24 * 3600 * second),
 		},
+		Once: onceRules{Mode: "broken", Window: duration(120 * second), KeyWindow: duration(3600 * second)},
 		Approvals: approvals{
 			terms: terms{Need: 1}, Expire: duration(15 * 60 * second), Wait: duration(25 * second), Patience: duration(5 * 60 * second),
 			PerAgent: 32, Most: 1024,

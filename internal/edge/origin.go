@@ -113,7 +113,7 @@ func forbidden(msg string) *durward.Error {
 // they are answered before anybody is identified.
 const (
 	corsMethods = "GET, POST, DELETE, OPTIONS"
-	corsHeaders = "Authorization, X-API-Key, Content-Type, Accept, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID, Traceparent, Tracestate"
+	corsHeaders = "Authorization, X-API-Key, Content-Type, Accept, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID, Idempotency-Key, Traceparent, Tracestate"
 	corsExposed = "Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID, WWW-Authenticate, Retry-After, RateLimit, RateLimit-Policy"
 	corsMaxAge  = "600"
 	paramHeader = "mcp-param-"

@@ -168,7 +168,7 @@ func (g *Gateway) stillMay(t *transit, digest string) error {
 	if c.Credential.IsZero() && c.Local == "" {
 		c.Local = t.call.Agent.Name // it was admitted without one
 	}
-	for _, step := range []func() error{func() error { return g.identify(again) }, func() error { return g.resolve(again) }, again.permit} {
+	for _, step := range []func() error{func() error { return g.identify(again) }, again.stopped, func() error { return g.resolve(again) }, again.pinned, again.permit} {
 		if err := step(); err != nil {
 			t.reason, t.rule = again.reason, again.rule
 			return err

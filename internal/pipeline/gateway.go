@@ -22,6 +22,7 @@ import (
 	"durward/internal/catalog"
 	"durward/internal/guard"
 	"durward/internal/limit"
+	"durward/internal/once"
 	"durward/internal/session"
 	"durward/internal/upstream"
 )
@@ -50,7 +51,9 @@ type Options struct {
 	Sessions  *session.Table
 	// Approvals hold calls until people have answered; nil refuses every held call.
 	Approvals *approval.Desk
-	Server    []byte // raw JSON Implementation: our name and version
+	// Ledger remembers calls with side effects; nil remembers none.
+	Ledger *once.Ledger
+	Server []byte // raw JSON Implementation: our name and version
 	// Counter keeps what limits count; nil means in memory.
 	Counter limit.Counter
 	// Keep stores the pins of what was trusted at first sight; nil leaves them

@@ -163,6 +163,21 @@ func (r *running) enter(t *transit) bool {
 	return true
 }
 
+// outlive lets a call go on when its caller is gone. A stop still ends it.
+func (r *running) outlive(ctx context.Context, t *transit) context.Context {
+	part := r.of(t.call.Agent.Name)
+	part.mu.Lock()
+	defer part.mu.Unlock()
+	on, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	before := t.cancel
+	t.cancel = func(cause error) { before(cause); end(cause) }
+	var why *durward.Error
+	if errors.As(context.Cause(ctx), &why) && why.Code == durward.Stopped {
+		end(why)
+	}
+	return on
+}
+
 func (r *running) leave(t *transit) {
 	part := r.of(t.call.Agent.Name)
 	part.mu.Lock()

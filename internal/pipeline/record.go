@@ -13,6 +13,7 @@ import (
 	"durward/internal/guard"
 	"durward/internal/limit"
 	"durward/internal/mcpwire"
+	"durward/internal/once"
 )
 
 // transit is one call on its way, with what was found out about it.
@@ -41,6 +42,8 @@ type transit struct {
 	upstreamUS int64
 	approval   string               // that the call waits for, was let through by, or goes on under
 	rounds     int                  // that it went on for, after it was let through
+	claims     []*once.Claim        // of a call that is made once
+	onceKeys   []string             // that they are for
 	step       string               // that the call is in
 	trace      *durward.Explanation // of a dry run; nil on a call that is served
 	before     durward.Verdict      // of a dry run: when the step began

@@ -24,6 +24,7 @@ func (g *Gateway) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (d
 		t = g.begin(c)
 		reply, err = g.run(ctx, t, p)
 	}
+	g.conclude(ctx, t, reply, err)
 	reply, err = g.release(ctx, t, reply, err)
 	return g.end(ctx, t, reply, err)
 }
@@ -76,6 +77,9 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 	if reply, err := g.guardCall(t.at("judge")); err != nil || reply.Result != nil { // may it leave?
 		return reply, err
 	}
+	if reply, err := g.once(ctx, t.at("once")); err != nil || reply.Result != nil || reply.Error != nil { // was it made before?
+		return reply, err
+	}
 	defer g.leave(t)
 	if ctx, err = g.enter(ctx, t.at("enter")); err != nil { // from here it can be stopped
 		return durward.Reply{}, err
@@ -88,6 +92,9 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 	}
 	if err := g.Records.Ready(); err != nil { // no record, no call
 		return durward.Reply{}, unrecordable(err)
+	}
+	if ctx, err = g.commit(ctx, t.at("commit")); err != nil { // what is made once is noted before it is made
+		return durward.Reply{}, err
 	}
 	reply, err = g.do(ctx, t.at("do"), p)
 	return g.cut(ctx, t, reply, err)

@@ -77,6 +77,7 @@ func (f *Face) describe(c *durward.Call, r *edge.Request) {
 	c.Credential = r.Credential
 	c.Endpoint = r.Name
 	c.Via = r.Via
+	c.Once = r.Get("Idempotency-Key")
 }
 
 // receive reads the body; a stranger's only while it is small.
@@ -177,6 +178,7 @@ func (p *post) legacyRequest() {
 	}
 	ctx, cancel := context.WithCancelCause(p.face.base) // a connection that closes says nothing
 	defer cancel(nil)
+	p.call.Left = func() bool { return p.r.Context().Err() != nil }
 	p.answer(ctx, cancel, p.face.opts.CallTime)
 }
 
@@ -235,6 +237,9 @@ func (p *post) answer(ctx context.Context, cancel context.CancelCauseFunc, bound
 	})
 	if !streamed {
 		p.send(a)
+	}
+	if p.call.Lost != nil && p.r.Context().Err() != nil {
+		p.call.Lost()
 	}
 	p.face.lost(&p.call, p.stream.dropped)
 }
