@@ -49,6 +49,36 @@ func ToLegacyError(method string, e *durward.RPCError) *durward.RPCError {
 	return e
 }
 
+// VisitFirst returns an error -32042 of 2025-11-25 for a client that cannot be
+// sent to URLs: its revision has no such error, or it never declared the
+// capability. What a person can do about it stays in the message, and the data
+// as it came. Only pages are named: other schemes could make a client act.
+func VisitFirst(e *durward.RPCError) *durward.RPCError {
+	msg := "The server wants its user to visit a page first, which this client or its protocol revision cannot be asked to do (elicitation.url); visit it and call again"
+	list, _ := Field(e.Data, "elicitations")
+	n := 0
+	for entry := range Elements(list) {
+		url, _ := FieldText(entry, "url")
+		if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") || strings.ContainsFunc(url, unprintable) || len(url) > urlMost {
+			continue
+		}
+		if n++; n > urlsTold {
+			break
+		}
+		why, _ := FieldText(entry, "message")
+		msg += "\n" + clip(why) + " " + url
+	}
+	return &durward.RPCError{Code: CodeInternal, Message: msg, Data: e.Data}
+}
+
+// Bounds of what is said of URLs in an error.
+const (
+	urlsTold = 4
+	urlMost  = 2 << 10
+)
+
+func unprintable(r rune) bool { return r <= ' ' || r == 0x7f || r > 0x7e }
+
 func saysNotFound(e *durward.RPCError) bool {
 	if _, ok := Field(e.Data, "uri"); ok {
 		return true

@@ -192,6 +192,9 @@ func (g *stage) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (dur
 		return durward.Reply{Result: []byte(`{"content":[{"type":"text","text":"hi"}]}`)}, nil
 	case "broken":
 		return durward.Reply{Error: &durward.RPCError{Code: -32099, Raw: []byte(`{"code":-32099,"message":"upstream's own","data":{"x":1.0}}`)}}, nil
+	case "visit":
+		return durward.Reply{Error: &durward.RPCError{Code: mcpwire.CodeURLElicitationRequired, Message: "visit", Raw: []byte(visitError),
+			Data: []byte(`{"elicitations":[{"mode":"url","elicitationId":"e","url":"https://x.example/go","message":"Sign in"}]}`)}}, nil
 	case "panic":
 		panic("a bug of ours")
 	}

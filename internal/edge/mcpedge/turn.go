@@ -230,6 +230,9 @@ func rejected(err error) answer {
 func (t *turn) rpcFailed(e *durward.RPCError) answer {
 	w := t.call.Wire
 	if !w.Modern {
+		if e.Code == mcpwire.CodeURLElicitationRequired && !has(t.call.Client.Capabilities, "elicitation", "url") {
+			e = mcpwire.VisitFirst(e)
+		}
 		return answer{err: mcpwire.ToLegacyError(t.call.Method, e)}
 	}
 	e = mcpwire.ToModernError(t.call.Method, t.call.Asked, e)
