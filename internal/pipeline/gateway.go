@@ -100,6 +100,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{Options: o, pins: newPins(engine), guard: guard.NewMemory(o.Now), judges: newJudges(), sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), running: newRunning(), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
+	g.pins.reader, _ = o.Upstreams.(Rereader)
 	empty, err := Compile(o.Pepper, &durward.Snapshot{})
 	if err != nil {
 		return nil, err
@@ -189,7 +190,12 @@ func (g *Gateway) relist() {
 // offering is a plan with what the upstreams offer at this moment. The caller holds mu.
 func (g *Gateway) offering(p *Plan) *Plan {
 	listings := g.Upstreams.Listings() // once: what is offered and what is unread belong together
-	return p.withCatalog(g.compileCatalog(p, listings), g.unread(p, listings))
+	next := p.withCatalog(g.compileCatalog(p, listings), g.unread(p, listings))
+	next.read = make(map[string]uint64, len(listings))
+	for _, l := range listings {
+		next.read[l.Upstream] = l.Generation
+	}
+	return next
 }
 
 func (g *Gateway) compileCatalog(p *Plan, listings []*upstream.Listing) *catalog.Catalog {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"durward"
 	"durward/internal/audit"
@@ -21,6 +22,7 @@ import (
 // standing that their operation has from here.
 type pins struct {
 	notary *notary.Notary
+	reader Rereader      // nil when the upstreams never change
 	news   chan struct{} // something is to be kept or recorded
 
 	mu      sync.Mutex // guards this part
@@ -51,6 +53,9 @@ func (g *Gateway) judge(p *Plan, up *durward.Upstream, l *upstream.Listing) map[
 	offer := &notary.Offer{
 		Upstream: up.Name, FirstSight: up.FirstSight, Server: notary.Server(up, l.ServerInfo, l.Key), Instructions: l.Instructions,
 		Tools: l.Tools, Prompts: l.Prompts, Resources: l.Resources, Templates: l.Templates,
+	}
+	for _, v := range l.Varies {
+		offer.Varies = append(offer.Varies, notary.Varied{Kind: v.Kind.String(), Name: v.Name, Who: v.Who, Other: v.Item})
 	}
 	j := s.notary.Judge(offer, p.book.With(s.trusted), &notary.Policy{Guarding: p.snapshot.Guarding, Guard: &p.snapshot.Guard})
 	s.judged[up.Name] = j
@@ -175,6 +180,55 @@ func (g *Gateway) keepPins(ctx context.Context) {
 		s.unsaved = true // with the next change
 		s.mu.Unlock()
 	}
+}
+
+// Rereader is what upstreams can do besides that say when they change.
+type Rereader interface {
+	// Stale reports whether an upstream has said that its lists changed and they
+	// were not read since.
+	Stale(name string) bool
+	// Reread waits until they were.
+	Reread(ctx context.Context, name string) error
+}
+
+// rereadTime is how long a call waits for lists that are being read anew.
+const rereadTime = 5 * time.Second
+
+// pinned judges the definition that is in force. An upstream that has said that
+// its definitions changed is read before it is called, so that a call meets
+// what it was judged by.
+func (g *Gateway) pinned(ctx context.Context, t *transit) error {
+	name := t.call.Target.Upstream
+	if g.pins.reader != nil && g.pins.reader.Stale(name) && !t.dry() {
+		ctx, cancel := context.WithTimeout(ctx, rereadTime)
+		defer cancel()
+		if err := g.pins.reader.Reread(ctx, name); err != nil {
+			return &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonUpstreamUnavailable, Retry: rereadTime, Err: err,
+				Message: "The upstream " + name + " says that what it offers has changed, and could not be read since; try again in a moment."}
+		}
+		g.catchUp(name)
+		t.plan = g.plan.Load()
+		if err := g.identify(t); err != nil {
+			return err
+		}
+		if err := g.resolve(t); err != nil {
+			return err
+		}
+	}
+	return t.pinned()
+}
+
+// catchUp makes a plan of the newest reading of an upstream, unless there is one.
+func (g *Gateway) catchUp(name string) {
+	g.mu.Lock()
+	plan := g.plan.Load()
+	listings := g.Upstreams.Listings()
+	i := slices.IndexFunc(listings, func(l *upstream.Listing) bool { return l.Upstream == name })
+	if i >= 0 && plan.read[name] != listings[i].Generation {
+		g.put(g.offering(plan))
+	}
+	g.mu.Unlock()
+	g.wake()
 }
 
 // pinned refuses a call of a definition that is not in use as it was approved.

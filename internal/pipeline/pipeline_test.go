@@ -35,11 +35,21 @@ type behind struct {
 	opened   int                // subscriptions, in all
 	during   func(durward.Peer) // what is said while a call runs
 	full     string             // the agent who may watch no more
+	stale    bool               // the lists changed, says the upstream
+	reread   func() error
 }
 
 func (b *behind) Apply([]durward.Upstream)      {}
 func (b *behind) Changed() <-chan struct{}      { return b.changed }
 func (b *behind) Listings() []*upstream.Listing { b.mu.Lock(); defer b.mu.Unlock(); return b.listings }
+
+func (b *behind) Stale(string) bool { b.mu.Lock(); defer b.mu.Unlock(); return b.stale }
+func (b *behind) Reread(context.Context, string) error {
+	if b.reread == nil {
+		return nil
+	}
+	return b.reread()
+}
 
 func (b *behind) Do(_ context.Context, r *upstream.Request, p durward.Peer) (durward.Reply, error) {
 	if b.during != nil {

@@ -56,7 +56,7 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 	if err := g.resolve(t.at("resolve")); err != nil { // what is meant? from here the target cannot change
 		return durward.Reply{}, err
 	}
-	if err := t.at("pinned").pinned(); err != nil { // is it what was approved?
+	if err := g.pinned(ctx, t.at("pinned")); err != nil { // is it what was approved?
 		return durward.Reply{}, err
 	}
 	if err := t.at("permit").permit(); err != nil { // may it?

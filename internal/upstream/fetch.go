@@ -33,12 +33,13 @@ type lists struct {
 // its items apart.
 var listed = [...]struct {
 	method, capability, id string
+	kind                   durward.Kind
 	items                  func(*lists) *[][]byte
 }{
-	{mcpwire.MethodToolsList, "tools", "name", func(l *lists) *[][]byte { return &l.tools }},
-	{mcpwire.MethodResourcesList, "resources", "uri", func(l *lists) *[][]byte { return &l.resources }},
-	{mcpwire.MethodTemplatesList, "resources", "uriTemplate", func(l *lists) *[][]byte { return &l.templates }},
-	{mcpwire.MethodPromptsList, "prompts", "name", func(l *lists) *[][]byte { return &l.prompts }},
+	{mcpwire.MethodToolsList, "tools", "name", durward.KindTool, func(l *lists) *[][]byte { return &l.tools }},
+	{mcpwire.MethodResourcesList, "resources", "uri", durward.KindResource, func(l *lists) *[][]byte { return &l.resources }},
+	{mcpwire.MethodTemplatesList, "resources", "uriTemplate", durward.KindTemplate, func(l *lists) *[][]byte { return &l.templates }},
+	{mcpwire.MethodPromptsList, "prompts", "name", durward.KindPrompt, func(l *lists) *[][]byte { return &l.prompts }},
 }
 
 // fetch reads the lists that a server declares, to their ends. A list that the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"durward"
 	"durward/internal/mcpwire"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,8 +60,10 @@ type ear struct {
 	// were last read (guarded by the keeper's mu); overlay is what they add (of
 	// the goroutine).
 	heard   bool
+	told    bool // by the process itself
 	read    time.Time
 	overlay *lists
+	varies  []Variation
 }
 
 func newKeeper(s *server) *keeper {
@@ -103,6 +106,7 @@ func (k *keeper) wake() {
 
 // step does what is due and returns how long nothing else is.
 func (k *keeper) step(ctx context.Context) time.Duration {
+	told := k.server.told.Load()
 	if now := time.Now(); now.Sub(k.swept) >= k.sweepTime() {
 		k.swept = now
 		k.server.pool.sweep()
@@ -112,9 +116,20 @@ func (k *keeper) step(ctx context.Context) time.Duration {
 		k.readNow(ctx)
 	}
 	k.hearOverlays(ctx)
+	k.knows(told)
 	k.followAll(ctx)
 	k.rest()
 	return k.nap()
+}
+
+// knows notes that all words of changes up to a number are in what was read.
+func (k *keeper) knows(told uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.changed.IsZero() || k.failed != nil || slices.ContainsFunc(k.agents, func(e *ear) bool { return e.heard && e.told }) {
+		return
+	}
+	k.server.known.Store(told)
 }
 
 // readingDue reports whether the lists are to be read now.
@@ -150,6 +165,7 @@ func (k *keeper) nap() time.Duration {
 		if e.heard {
 			nap = min(nap, e.read.Add(overlayGap).Sub(now))
 		}
+		nap = min(nap, e.read.Add(overlayCheck).Sub(now))
 	}
 	return max(nap, time.Millisecond)
 }
@@ -355,11 +371,18 @@ func (k *keeper) read(ctx context.Context) *Listing {
 }
 
 // refresh asks for a reading soon.
-func (k *keeper) refresh() {
+func (k *keeper) refresh() { k.changedNow(false) }
+
+// changedNow leaves word that the lists are to be read; told says that the
+// server has said so.
+func (k *keeper) changedNow(told bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.changed.IsZero() {
 		k.changed = time.Now()
+	}
+	if told {
+		k.server.told.Add(1)
 	}
 	k.wake()
 }
@@ -370,7 +393,7 @@ func (k *keeper) event(method string, params []byte) {
 		k.updated(params)
 		return
 	}
-	k.refresh()
+	k.changedNow(true)
 }
 
 // hear takes the same from a session or process of an agent. A session speaks
@@ -381,14 +404,15 @@ func (k *keeper) hear(sl *slot, method string, params []byte) {
 		return
 	}
 	if !k.server.isStdio() || k.server.up.Sharing == "shared" {
-		k.refresh()
+		k.changedNow(true)
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, e := range k.agents {
 		if e.slot == sl {
-			e.heard = true
+			e.heard, e.told = true, true
+			k.server.told.Add(1)
 		}
 	}
 	k.wake()
@@ -401,7 +425,9 @@ func (k *keeper) opened(sl *slot) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.agents = append(k.agents, k.newEar(sl.line, sl, func(method string, params []byte) { k.hear(sl, method, params) }))
+	e := k.newEar(sl.line, sl, func(method string, params []byte) { k.hear(sl, method, params) })
+	e.heard, e.read = true, time.Now() // does it show the agent the same?
+	k.agents = append(k.agents, e)
 	k.wake()
 }
 

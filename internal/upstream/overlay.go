@@ -5,6 +5,7 @@ import (
 	"context"
 	"durward"
 	"durward/internal/mcpwire"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -16,6 +17,10 @@ const (
 	addedBytes  = 1 << 20
 	overlayTime = 30 * time.Second
 	overlayGap  = time.Second // between two readings of one process
+	// overlayCheck is how often a process is read that does not say that its
+	// lists changed: it may show an agent something else than us.
+	overlayCheck = time.Minute
+	variesMost   = 20
 )
 
 // hearOverlays reads the lists of the processes that said theirs changed.
@@ -41,7 +46,7 @@ func (k *keeper) overlays() (agents []*ear, ended bool) {
 
 func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
 	k.mu.Lock()
-	due := e.heard && time.Since(e.read) >= overlayGap
+	due := e.heard && time.Since(e.read) >= overlayGap || time.Since(e.read) >= overlayCheck
 	e.heard = e.heard && !due
 	k.mu.Unlock()
 	if !due {
@@ -52,18 +57,49 @@ func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
 	l, err := k.server.fetch(ctx, e.line)
 	k.mu.Lock()
 	e.read = time.Now()
+	e.heard = e.heard || err != nil && e.told // what it shows now is not known
+	e.told = e.heard && e.told
 	k.mu.Unlock()
 	if err != nil {
 		k.server.log.Info("lists of a process of upstream cannot be read", "err", err)
 		return false
 	}
+	differ := differing(k.base, l, e.slot.key.whose())
+	news := len(differ) > 0 || len(e.varies) > 0
+	e.varies = differ
+	was := e.overlay
 	e.overlay = lacking(k.base, l)
 	for _, of := range listed {
 		for i, item := range *of.items(e.overlay) {
 			(*of.items(e.overlay))[i] = bytes.Clone(item) // the page that it is a part of may go
 		}
 	}
-	return true
+	return news || was == nil || !sameLists(was, e.overlay)
+}
+
+func sameLists(a, b *lists) bool {
+	return sameItems(a.tools, b.tools) && sameItems(a.resources, b.resources) && sameItems(a.templates, b.templates) && sameItems(a.prompts, b.prompts)
+}
+
+// differing returns what others have otherwise than base.
+func differing(base, others *lists, who string) (out []Variation) {
+	if base == nil {
+		return nil
+	}
+	for _, of := range listed {
+		known := map[string][]byte{}
+		for _, item := range *of.items(base) {
+			name, _ := mcpwire.FieldText(item, of.id)
+			known[name] = item
+		}
+		for _, item := range *of.items(others) {
+			name, _ := mcpwire.FieldText(item, of.id)
+			if mine, ok := known[name]; ok && !bytes.Equal(mine, item) && len(out) < variesMost && len(item) <= addedBytes {
+				out = append(out, Variation{Kind: of.kind, Name: name, Who: who, Item: bytes.Clone(item)})
+			}
+		}
+	}
+	return out
 }
 
 // publish makes what is known the listing, and tells of it if it is news. err
@@ -118,10 +154,12 @@ func (k *keeper) compose(l *Listing) {
 	k.mu.Lock()
 	agents := slices.Clone(k.agents)
 	k.mu.Unlock()
+	l.Varies = nil
 	for _, e := range agents {
 		if e.overlay == nil {
 			continue
 		}
+		l.Varies = append(l.Varies, e.varies...)
 		added := lacking(&all, e.overlay)
 		for _, of := range listed {
 			items := of.items(&all)
@@ -160,7 +198,7 @@ func sameOffer(a, b *Listing) bool {
 	return a.Modern == b.Modern && a.Revision == b.Revision && a.Instructions == b.Instructions &&
 		bytes.Equal(a.Capabilities, b.Capabilities) && bytes.Equal(a.ServerInfo, b.ServerInfo) &&
 		sameItems(a.Tools, b.Tools) && sameItems(a.Resources, b.Resources) &&
-		sameItems(a.Templates, b.Templates) && sameItems(a.Prompts, b.Prompts)
+		sameItems(a.Templates, b.Templates) && sameItems(a.Prompts, b.Prompts) && reflect.DeepEqual(a.Varies, b.Varies)
 }
 
 func sameItems(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }

@@ -50,9 +50,19 @@ type Listing struct {
 	Resources    [][]byte
 	Templates    [][]byte
 	Prompts      [][]byte
+	Varies       []Variation // what it shows otherwise in processes of agents
 	TTL          time.Duration
 	Tried        time.Time // when a reading last ended, well or not; zero before the first
 	Fetched      time.Time // zero before the first that succeeded
 	Generation   uint64    // grows when what is offered changes
 	Err          error     // why it could not be read (anew), a *durward.Error; what is here may be old. nil before the first attempt
+}
+
+// Variation is an item that an upstream lists otherwise in the process of an
+// agent than in the one that its lists are read in.
+type Variation struct {
+	Kind durward.Kind
+	Name string
+	Who  string // "agent NAME"
+	Item []byte
 }

@@ -41,6 +41,10 @@ type server struct {
 	// stateless tells that an older HTTP upstream keeps no sessions.
 	stateless atomic.Bool
 
+	// told counts the words that its lists changed, and known is how many of
+	// them the lists that were read last have in them.
+	told, known atomic.Uint64
+
 	ctx    context.Context // ends with the server
 	cancel context.CancelFunc
 	calls  drain
