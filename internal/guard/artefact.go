@@ -25,6 +25,9 @@ type shelf struct {
 
 // Withhold keeps a reply for a time and returns the handle to read it by.
 func (m *Memory) Withhold(a durward.Artefact, life time.Duration) string {
+	if life <= 0 {
+		life = defaultLife
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a.Handle = "q_" + strings.ToLower(rand.Text()[:12])

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"container/list"
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,8 @@ const (
 	maxTokens        = 4096
 	maxTokenValue    = 16 << 10
 	tokenLife        = 24 * time.Hour
+	defaultIdle      = 30 * time.Minute
+	defaultLife      = 24 * time.Hour
 )
 
 type token struct {
@@ -63,11 +66,40 @@ type Conversation struct {
 	flow *flow.Session
 	role flow.Role // of the operation that is judged
 	sent map[string]int64
+	read [recently]uint64 // texts of late: the same text says nothing new
+	at   int
 }
+
+// recently is how many texts a conversation knows again.
+const recently = 32
+
+// knows reports whether a text of an operation was read before, and keeps it.
+func (c *Conversation) knows(s *Scope, text []byte, orders float64) bool {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	_, _ = h.WriteString(s.op.PolicyName) // never fails
+	_ = h.WriteByte(byte(100 * orders))
+	_, _ = h.Write(text)
+	sum := h.Sum64()
+	for _, known := range c.read {
+		if known == sum {
+			return true
+		}
+	}
+	c.read[c.at%recently] = sum
+	c.at++
+	return false
+}
+
+// seed never changes.
+var seed = maphash.MakeSeed()
 
 // Conversation finds a conversation by its key, or begins it. One that was
 // idle for longer begins anew.
 func (m *Memory) Conversation(key string, idle time.Duration) *Conversation {
+	if idle <= 0 {
+		idle = defaultIdle
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
@@ -145,16 +177,27 @@ func (c *Conversation) egress(s *Scope, v *Seen, n int) {
 	}
 }
 
-// Heard takes note of what an agent got to read.
-func (c *Conversation) Heard(s *Scope, reply []byte, orders float64) {
+// Heard takes note of what an agent got to read, with what was seen in it.
+func (c *Conversation) Heard(s *Scope, reply []byte, seen *Seen, orders float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s.trust == "trusted" {
 		orders = 0
 	}
 	c.role = s.role
+	holds := flow.Public
+	for _, f := range seen.Findings {
+		if f.Rule == "secret.personal" && f.Action != actedRedact {
+			holds = max(holds, flow.Personal)
+		}
+		if f.Rule == "secret.credential" && f.Action != actedRedact {
+			holds = flow.Secret
+		}
+	}
 	for _, text := range spoken(reply) {
-		c.flow.Result(s.op.Upstream, s.op.Name, withoutTokens(text), orders)
+		if !c.knows(s, text, orders) {
+			c.flow.Learn(s.op.Upstream, s.op.Name, withoutTokens(text), orders, holds)
+		}
 	}
 }
 

@@ -50,7 +50,7 @@ func (g *Gateway) examine(ctx context.Context, t *transit, reply durward.Reply) 
 	if seen.Effect == durward.Redact { // they were cut out, but whoever wrote the rest is not to be trusted
 		orders = min(orders, tainted)
 	}
-	t.conversation(g).Heard(s, reply.Result, orders)
+	t.conversation(g).Heard(s, reply.Result, seen, orders)
 	return reply, nil
 }
 

@@ -338,9 +338,13 @@ func TestRequestStateIsSealedForItsCaller(t *testing.T) {
 	if got := h.up.params[len(h.up.params)-1]; !strings.Contains(got, `"requestState":`+own) {
 		t.Errorf("the upstream got %s, want its own bytes back", got)
 	}
+	other := `x"`
+	if sealed[len(sealed)-2] == 'x' {
+		other = `y"`
+	}
 	for what, err := range map[string]error{
 		"another tool":  again("crm__get", string(sealed)),
-		"changed state": again("crm__add", string(sealed[:len(sealed)-2])+`x"`),
+		"changed state": again("crm__add", string(sealed[:len(sealed)-2])+other),
 		"foreign state": again("crm__add", own),
 	} {
 		if durward.AsError(err).Reason != durward.ReasonStateInvalid {

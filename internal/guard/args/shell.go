@@ -44,8 +44,11 @@ func isCommand(w string) bool {
 // unquote takes out what shells drop: quotes, backslashes, carets, empty
 // expansions.
 func unquote(s string) string {
-	r := strings.NewReplacer(`\`+"\n", "", "${IFS}", " ", "$IFS", " ", "$@", "", "$*", "", "''", "", `""`, "", "'", "", `"`, "", `\`, "", "^", "", "\r", "\n")
-	out := strings.ToLower(r.Replace(s))
+	out := strings.ToLower(s)
+	if !strings.ContainsAny(s, "\\$'\"^\r") {
+		return out
+	}
+	out = strings.ToLower(unquoter.Replace(s))
 	for { // ${gcc7.4} and its like are empty
 		i := strings.Index(out, "${")
 		if i < 0 {
@@ -58,6 +61,9 @@ func unquote(s string) string {
 		out = out[:i] + out[i+j+1:]
 	}
 }
+
+// unquoter never changes.
+var unquoter = strings.NewReplacer(`\`+"\n", "", "${IFS}", " ", "$IFS", " ", "$@", "", "$*", "", "''", "", `""`, "", "'", "", `"`, "", `\`, "", "^", "", "\r", "\n")
 
 // splitWord finds quotes or backslashes within a word.
 func splitWord(s string) bool {

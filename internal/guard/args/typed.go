@@ -119,10 +119,33 @@ func host(s string) Finding {
 	return Finding{}
 }
 
+// squeezer never changes.
+var squeezer = strings.NewReplacer("\t", "", "\n", "", "\r", "", "\x00", "", " ", "")
+
+// inert reports a text without any of the marks that markup needs, and without
+// the words that need none.
+func inert(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case letter(c), '0' <= c && c <= '9', c == ' ', c == ',', c == '!', c == '?', c == '_', c == '/', c == '\n':
+		case c == '.' || c == '-': // of document.cookie, and of -moz-binding
+			if i+1 < len(s) && letter(s[i+1]) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return !hasFold(strings.ToLower(s), []string{"autofocus", "fromcharcode"})
+}
+
 // script judges markup that runs.
 func script(s string, shown bool) Finding {
+	if inert(s) {
+		return Finding{}
+	}
 	flat := strings.ToLower(s)
-	squeezed := strings.NewReplacer("\t", "", "\n", "", "\r", "", "\x00", "", " ", "").Replace(flat)
+	squeezed := squeezer.Replace(flat)
 	hard := []string{"<script", "javascript:", "vbscript:", "srcdoc=", "<iframe", "<object", "<embed", "<svg/", "<svgon", "expression(", "-moz-binding", "document.cookie", "document.write", "window.location", "location.href=", "eval(", "fromcharcode", "alert(", "alert`", "prompt(", "confirm(", "onerror=", "onload=", "onmouseover=", "onclick=", "onfocus=", "data:text/html", "<base", "<meta", "xlink:href", "@import", "<!entity", "<?xml", "<isindex", "<xss", "<layer", "<bgsound", "autofocus", ".constructor", "navigator.", "<style", "<noscript", "<marquee", "<frameset", "<applet"}
 	n := 0
 	for _, h := range hard {

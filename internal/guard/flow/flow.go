@@ -97,16 +97,20 @@ func New(roles func(server, tool string) Role) *Session {
 // Result takes note of what a call returned. injected is the score that the
 // text detectors gave it.
 func (s *Session) Result(server, tool string, result []byte, injected float64) {
-	if len(result) > maxScanned {
-		result = result[:maxScanned]
-	}
+	result = result[:min(len(result), maxScanned)]
+	s.Learn(server, tool, result, injected, content(result))
+}
+
+// Learn is Result for a text whose contents are classified already.
+func (s *Session) Learn(server, tool string, result []byte, injected float64, holds Class) {
+	result = result[:min(len(result), maxScanned)]
 	r := s.roles(server, tool)
 	if r.Untrusted || injected > 0.5 {
 		s.seen.untrusted = true
 		s.seen.injected = max(s.seen.injected, injected)
 		s.keepForeign(result)
 	}
-	class := max(r.Private, content(result))
+	class := max(r.Private, holds)
 	if class < Personal && !r.Untrusted && record(result) {
 		class = Personal
 	}

@@ -24,17 +24,29 @@ func wordByte(c byte) bool {
 func squeeze(dst, b []byte) []byte {
 	for i := 0; i < len(b); i++ {
 		c := b[i]
-		switch {
-		case c == '\\' && i+1 < len(b) && (b[i+1] == 'n' || b[i+1] == 't' || b[i+1] == 'r'):
+		if c == '\\' && i+1 < len(b) && (b[i+1] == 'n' || b[i+1] == 't' || b[i+1] == 'r') {
 			i++
-		case 'A' <= c && c <= 'Z':
-			dst = append(dst, c|0x20)
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c >= 0x80:
+			continue
+		}
+		if c = squeezed[c]; c != 0 {
 			dst = append(dst, c)
 		}
 	}
 	return dst
 }
+
+// squeezed is what a byte becomes; 0 when it goes.
+var squeezed = func() (t [256]byte) {
+	for i := range t {
+		switch c := byte(i); {
+		case 'A' <= c && c <= 'Z':
+			t[i] = c | 0x20
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c >= 0x80:
+			t[i] = c
+		}
+	}
+	return t
+}()
 
 // hashes calls fn for the hash of every run of gram bytes.
 func hashes(b []byte, fn func(uint32)) {
@@ -56,16 +68,21 @@ func hashes(b []byte, fn func(uint32)) {
 
 func winnow(b []byte, keep func(uint32)) {
 	var ring [window]uint32
-	n, last := 0, uint32(0)
+	n, last, least := 0, uint32(0), uint32(0)
 	hashes(b, func(h uint32) {
+		gone := ring[n%window]
 		ring[n%window] = h
 		n++
 		if n < window {
 			return
 		}
-		least := ring[0]
-		for _, x := range ring[1:] {
-			least = min(least, x)
+		if n == window || gone == least { // else only the new one can be less
+			least = ring[0]
+			for _, x := range ring[1:] {
+				least = min(least, x)
+			}
+		} else {
+			least = min(least, h)
 		}
 		if least != last || n == window {
 			last = least
@@ -132,18 +149,28 @@ func eachValue(b []byte, fn func([]byte)) {
 // eachPhrase calls fn for the squeezed strings between marks: the short
 // values of a record, a name or a street.
 func eachPhrase(b []byte, fn func([]byte)) {
-	var buf []byte
+	var buf [96]byte
 	start := 0
 	for i := 0; i <= len(b); i++ {
-		if i < len(b) && bytes.IndexByte([]byte("|,;\n\"{}[]\t:="), b[i]) < 0 {
+		if i < len(b) && !apart[b[i]] {
 			continue
 		}
-		if buf = squeeze(buf[:0], b[start:i]); len(buf) >= 8 && len(buf) <= 80 && bytes.IndexByte(bytes.TrimSpace(b[start:i]), ' ') > 0 {
-			fn(buf)
+		if n := i - start; n >= 8 && n < 400 && bytes.IndexByte(bytes.TrimSpace(b[start:i]), ' ') > 0 {
+			if s := squeeze(buf[:0], b[start:i]); len(s) >= 8 && len(s) <= 80 {
+				fn(s)
+			}
 		}
 		start = i + 1
 	}
 }
+
+// apart are the marks between the values of a record.
+var apart = func() (t [256]bool) {
+	for _, c := range []byte("|,;\n\"{}[]\t:=") {
+		t[c] = true
+	}
+	return t
+}()
 
 // date reports 2026-11-22 and times: they are everywhere.
 func date(v []byte) bool {
