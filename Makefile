@@ -24,9 +24,13 @@ RACED := ./internal/audit/... ./internal/boot/... ./internal/control/... ./inter
 # Succeeds where the race detector can be built.
 RACER = command -v $${CC:-gcc} >/dev/null || { [ "$${CI:-}" != true ] || { echo "no C compiler for the race detector"; exit 1; }; echo "no C compiler: without the race detector"; false; }
 
+# What the guard's weights are fitted on: the corpus, and as ordinary text the
+# sources of Go and of the modules in go.sum.
+GUARD_DATA = -dev $(or $(DEV),../shared/threats/dev) $(addprefix -natural ,$(shell $(GO) env GOROOT) $(shell $(GO) list -m -f '{{if not .Main}}{{.Dir}}{{end}}' all))
+
 export CGO_ENABLED = 0
 
-.PHONY: guard-report help build test check unit race stories endurance matrix lint bench benchmarks fuzz peers clean
+.PHONY: guard-report guard-train help build test check unit race stories endurance matrix lint bench benchmarks fuzz peers clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,7 +67,10 @@ endurance: ## Many random conversations across eras, and half an hour of soak
 	@DURWARD_SOAK=$${DURWARD_SOAK:-30m} $(TEST) -count 1 -timeout 5h -v ./test/soak
 
 guard-report: ## Measure the guard by its bars (DEV=directory of the corpus)
-	@$(GO) run ./internal/guard/train -dev $(or $(DEV),../shared/threats/dev) -report -families
+	@$(GO) run ./internal/guard/train $(GUARD_DATA) -report -families
+
+guard-train: ## Fit the guard's weights (DEV=directory of the corpus)
+	@$(GO) run ./internal/guard/train $(GUARD_DATA) -out internal/guard/model/weights
 
 matrix: ## The conformance suites against every kind of server, as a table for the README
 	@DURWARD_MATRIX=$(CURDIR)/matrix.md $(GO) test -count 1 -timeout 20m -run '^TestMatrix$$' ./test/conformance

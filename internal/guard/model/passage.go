@@ -141,6 +141,9 @@ func (r *Reader) read(b []byte, s *sentence) {
 	r.grams = appendGrams(r.grams, b[s.start:s.end])
 	s.to = len(r.grams)
 	s.concepts = s.concepts.Or(r.shape.of(b[s.start:s.end]))
+	if alien(b[s.start:s.end]) {
+		s.concepts = r.shape.set(s.concepts, ShapeAlien)
+	}
 }
 
 // split finds the sentences: they end at . ! ? ; followed by a blank, at line

@@ -33,6 +33,11 @@ const (
 	ShapePlease
 	ShapeNumber
 	ShapeMoney
+	ShapeImage   // an image or link in markdown that leads elsewhere
+	ShapeSlot    // an address with a place to put something in
+	ShapeHandler // markup that runs
+	ShapeAlien   // words, none of them English
+	ShapeEnd     // a line of marks: something ends here
 	shapeCount
 )
 
@@ -94,6 +99,7 @@ func (s shapes) of(b []byte) lexicon.Set {
 		}
 		capsRun = 0
 	}
+	set = s.links(set, b)
 	order, please := opening(b)
 	if order {
 		set = s.set(set, ShapeImperative)

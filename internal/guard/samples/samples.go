@@ -23,6 +23,24 @@ var response string
 //go:embed benign.txt
 var benign string
 
+//go:embed jailbreak.txt
+var jailbreak string
+
+//go:embed hijack.txt
+var hijack string
+
+//go:embed tongues.txt
+var tongues string
+
+//go:embed everyday.txt
+var everyday string
+
+//go:embed twins.txt
+var twins string
+
+//go:embed worldwide.txt
+var worldwide string
+
 // Carrier is where a sample would stand.
 type Carrier string
 
@@ -42,17 +60,21 @@ type Sample struct {
 // For writes n samples per family for a carrier: attacks of its own and of
 // other languages, and natural text.
 func For(c Carrier, n int, seed uint64) ([]Sample, error) {
-	own := definition
-	if c == Response {
-		own = response
-	}
-	rng := rand.New(rand.NewPCG(seed, uint64(len(own))))
-	var out []Sample
-	for _, src := range []struct {
+	type source struct {
 		text   string
 		attack bool
 		only   string
-	}{{own, true, ""}, {multilingual, true, ""}, {benign, false, string(c)}} {
+	}
+	sources := []source{{definition, true, ""}, {multilingual, true, ""}, {benign, false, string(c)}, {worldwide, false, ""}}
+	if c == Response {
+		sources = []source{
+			{response, true, ""}, {jailbreak, true, ""}, {hijack, true, ""}, {multilingual, true, ""}, {tongues, true, ""},
+			{benign, false, string(c)}, {everyday, false, ""}, {twins, false, ""}, {worldwide, false, ""},
+		}
+	}
+	rng := rand.New(rand.NewPCG(seed, uint64(len(sources[0].text))))
+	var out []Sample
+	for _, src := range sources {
 		g, err := parse(src.text)
 		if err != nil {
 			return nil, err

@@ -14,7 +14,8 @@ import (
 type trained struct {
 	file, corpus   string
 	attacks, other int
-	own            int
+	own, natural   int
+	naturalSum     [sha256.Size]byte
 	tell, act      float32
 	sum            [sha256.Size]byte
 	inputs         [sha256.Size]byte
@@ -29,6 +30,9 @@ func card(dir string, all []trained, o model.FitOptions) error {
 		fmt.Fprintf(&b, "| | |\n|---|---|\n")
 		fmt.Fprintf(&b, "| corpus | %s: %d attacks, %d natural; SHA-256 of the file %x |\n", t.corpus, t.attacks, t.other, t.inputs[:8])
 		fmt.Fprintf(&b, "| own samples | %d |\n", t.own)
+		if t.natural > 0 {
+			fmt.Fprintf(&b, "| ordinary files | %d; SHA-256 of what was read of them %x |\n", t.natural, t.naturalSum[:8])
+		}
 		fmt.Fprintf(&b, "| tells from margin | %.2f |\n| acts from margin | %.2f |\n", t.tell, t.act)
 		fmt.Fprintf(&b, "| SHA-256 of the weights | %x |\n| size | %d bytes, eight-bit weights |\n", t.sum, model.Size)
 	}

@@ -22,15 +22,16 @@ var carriers = []struct {
 }
 
 // fit trains and writes the released weights.
-func fit(dir, out string, o model.FitOptions) error {
+func fit(in inputs, out string, o model.FitOptions) error {
 	lex := lexicon.Default()
+	dir := in.dev
 	var cards []trained
 	for _, c := range carriers {
 		recs, err := load(dir, c.corpus)
 		if err != nil {
 			return err
 		}
-		own, err := ownDocuments(c.corpus, lex)
+		own, nat, err := beside(c.corpus, in, lex)
 		if err != nil {
 			return err
 		}
@@ -53,7 +54,7 @@ func fit(dir, out string, o model.FitOptions) error {
 		if err != nil {
 			return err
 		}
-		t0 := trained{file: c.weights, corpus: c.corpus, own: len(own), tell: t, act: act, sum: sha256.Sum256(raw), inputs: sha256.Sum256(source)}
+		t0 := trained{file: c.weights, corpus: c.corpus, own: len(own) - len(nat.docs), natural: len(nat.docs), naturalSum: nat.sum, tell: t, act: act, sum: sha256.Sum256(raw), inputs: sha256.Sum256(source)}
 		for _, x := range xs {
 			if x.doc.Attack {
 				t0.attacks++
@@ -65,6 +66,22 @@ func fit(dir, out string, o model.FitOptions) error {
 		fmt.Printf("%s: %d documents and %d own samples, thresholds %.2f and %.2f\n", c.weights, len(xs), len(own), t, act)
 	}
 	return card(out, cards, o)
+}
+
+// beside are the documents that are trained on beside the corpus: own samples
+// and, for results, ordinary text.
+func beside(corpus string, in inputs, lex *lexicon.Lexicon) ([]model.Document, *natural, error) {
+	own, err := ownDocuments(corpus, lex)
+	if err != nil {
+		return nil, nil, err
+	}
+	nat := &natural{}
+	if corpus == "tool_responses" {
+		if nat, err = readNatural(in.natural, lex); err != nil {
+			return nil, nil, err
+		}
+	}
+	return append(own, nat.docs...), nat, nil
 }
 
 // apart keeps documents that score the same as the one at a threshold below it.
@@ -84,7 +101,7 @@ func thresholds(xs []example, scores []float32) (tell, act float32) {
 			plain = append(plain, scores[i])
 		}
 	}
-	tell = upper(plain, 0.0085)
+	tell = upper(plain, 0.007)
 	if len(hard) == 0 { // definitions: recall is high enough to ask for half
 		tell = upper(plain, 0.005)
 	}

@@ -14,15 +14,15 @@ import (
 // report prints the bars and what was measured. Text detectors are measured by
 // weights that have not seen the family or server in question; "own samples
 // only" by weights that have seen no attack of the corpus at all.
-func report(w io.Writer, dev string, families bool) error {
+func report(w io.Writer, in inputs, families bool) error {
 	t := &table{w: w, families: families}
 	t.head()
-	blind, err := t.texts(dev)
+	blind, err := t.texts(in)
 	if err != nil {
 		return err
 	}
 	for _, part := range []func(string, *guard.Engine) error{t.redefinitions, t.shadowing, t.sessions, t.secrets, t.arguments} {
-		if err := part(dev, blind); err != nil {
+		if err := part(in.dev, blind); err != nil {
 			return err
 		}
 	}
@@ -79,16 +79,16 @@ func count(m map[string]*share, name string) *share {
 
 // texts measures definitions and results, and returns an engine whose weights
 // have seen no attack of the corpus.
-func (t *table) texts(dev string) (*guard.Engine, error) {
+func (t *table) texts(in inputs) (*guard.Engine, error) {
 	lex := lexicon.Default()
 	var blind [2]*model.Weights
 	var sets [2][]example
 	for i, c := range carriers {
-		recs, err := load(dev, c.corpus)
+		recs, err := load(in.dev, c.corpus)
 		if err != nil {
 			return nil, err
 		}
-		own, err := ownDocuments(c.corpus, lex)
+		own, _, err := beside(c.corpus, in, lex)
 		if err != nil {
 			return nil, err
 		}

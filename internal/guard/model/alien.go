@@ -1,0 +1,38 @@
+package model
+
+import "strings"
+
+// frame are words without which an English sentence hardly gets by.
+var frame = func() (t [1 << 13]bool) {
+	for _, w := range strings.Fields(`a an the this that these those any all every each some no none only other another same such
+		i me my we us our you your yours he him his she her it its they them their who what which
+		am is are was were be been being do does did done has have had will would shall should can could may might must
+		not never don't doesn't won't can't and or but nor so than as if when while until because
+		to from of in into on onto at by for with about against between through during over under up down out off again
+		here there where why how now also just please new use get set add one more`) {
+		h, _, _ := word([]byte(w))
+		t[h%uint32(len(t))] = true
+	}
+	return t
+}()
+
+// alien reports a sentence of words that are not English.
+func alien(b []byte) bool {
+	words, english := 0, 0
+	for i := 0; i < len(b); {
+		h, _, n := word(b[i:])
+		if n == 0 {
+			i++
+			continue
+		}
+		i += n
+		if n < 2 || n > 16 {
+			continue
+		}
+		words++
+		if frame[h%uint32(len(frame))] {
+			english++
+		}
+	}
+	return words >= 6 && english*12 < words
+}

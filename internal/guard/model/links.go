@@ -1,0 +1,118 @@
+package model
+
+import (
+	"bytes"
+
+	"durward/internal/guard/lexicon"
+)
+
+// links looks at addresses: what they show, and whether they have a place that
+// is to be filled in, as those have that carry data out.
+func (s shapes) links(set lexicon.Set, b []byte) lexicon.Set {
+	if set.Has(s.base + lexicon.Concept(ShapeURL)) {
+		for rest := b; ; {
+			i := bytes.Index(rest, []byte("://"))
+			if i < 0 {
+				break
+			}
+			if i > 1 && (rest[i-1]|0x20 == 's' || rest[i-1]|0x20 == 'p') && shown(rest[:i]) {
+				set = s.set(set, ShapeImage)
+			}
+			rest = rest[i+3:]
+			if slot(rest[:address(rest)]) {
+				set = s.set(set, ShapeSlot)
+			}
+		}
+	}
+	if handler(b) {
+		set = s.set(set, ShapeHandler)
+	}
+	if ruled(b) {
+		set = s.set(set, ShapeEnd)
+	}
+	return set
+}
+
+// shown reports an address, its scheme at the end of b, that an image of
+// markdown or HTML loads.
+func shown(b []byte) bool {
+	b = b[max(0, len(b)-80):]
+	if i := bytes.LastIndex(b, []byte("](")); i >= 0 && i+8 > len(b) {
+		if j := bytes.LastIndexByte(b[:i], '['); j > 0 && b[j-1] == '!' {
+			return true
+		}
+	}
+	i := bytes.LastIndex(b, []byte("<img"))
+	return i >= 0 && bytes.IndexByte(b[i:], '>') < 0
+}
+
+// address is the length of an address: up to a blank or a quote.
+func address(b []byte) int {
+	for i, c := range b {
+		if c <= ' ' || c == '"' || c == '\'' || i == 400 {
+			return i
+		}
+	}
+	return len(b)
+}
+
+// slot reports brackets, braces or a word in capitals behind the host.
+func slot(b []byte) bool {
+	i := bytes.IndexByte(b, '/')
+	q := bytes.IndexAny(b, "?=")
+	if i < 0 && q < 0 {
+		return false
+	}
+	if i < 0 || q >= 0 && q < i {
+		i = q
+	}
+	caps := 0
+	for k, c := range b[i:] {
+		switch {
+		case c == '[' || c == '{' || c == '<':
+			return true
+		case 'A' <= c && c <= 'Z' || c == '_' && caps > 0:
+			if caps++; caps >= 4 && (k+1 == len(b[i:]) || !wordByte(b[i+k+1])) && b[i+k-caps] == '=' {
+				return true
+			}
+		default:
+			caps = 0
+		}
+	}
+	return false
+}
+
+// handler reports an attribute such as onerror=, or an address that is a script.
+func handler(b []byte) bool {
+	for i := 0; ; {
+		k := bytes.IndexByte(b[i:], '=')
+		if k < 0 {
+			break
+		}
+		k += i
+		j := k
+		for j > 0 && 'a' <= b[j-1]|0x20 && b[j-1]|0x20 <= 'z' {
+			j--
+		}
+		if n := k - j; n >= 5 && n <= 14 && b[j]|0x20 == 'o' && b[j+1]|0x20 == 'n' && j > 0 && b[j-1] <= '/' {
+			return true
+		}
+		i = k + 1
+	}
+	return bytes.Contains(b, []byte("javascript:"))
+}
+
+// ruled reports a rule of marks, as they close a document.
+func ruled(b []byte) bool {
+	run := 0
+	for i, c := range b {
+		if i > 0 && c == b[i-1] && (c == '-' || c == '=' || c == '*' || c == '#' || c == '%' || c == '_' || c == '~') {
+			if run++; run >= 4 {
+				return true
+			}
+			continue
+		}
+		run = 0
+	}
+	return false
+}
