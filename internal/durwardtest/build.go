@@ -18,6 +18,7 @@ const (
 	Scoundrel        = "./test/fixtures/scoundrel"
 	Grower           = "./test/fixtures/grower"
 	Tee              = "./test/fixtures/tee"
+	Asker            = "./test/fixtures/asker"
 	Tasker           = "./test/fixtures/tasker"
 	Through          = "./test/fixtures/through"
 )

@@ -21,15 +21,34 @@ func everything(t testing.TB, era string) (addr string) {
 		"-http", "{ADDR}", fmt.Sprintf("-stateless=%t", era == "modern"))
 }
 
+// stateless is the server of all features, with four tools that ask as the
+// stateless revision does: those of the reference server ask the session, which
+// it does not have there, and fail.
+func stateless(t testing.TB) (addr string) {
+	t.Helper()
+	return durwardtest.StartHTTP(t, durwardtest.StartOptions{}, durwardtest.Build(t, durwardtest.Asker),
+		"-http", "{ADDR}", "-to", "http://"+everything(t, "modern")+"/")
+}
+
 func overHTTP(era string) func(testing.TB, suite) string {
 	return func(t testing.TB, _ suite) string {
-		return fmt.Sprintf("everything: {url: http://%s/, era: %s, prefix: none}", everything(t, era), era)
+		addr := ""
+		if era == "modern" {
+			addr = stateless(t)
+		} else {
+			addr = everything(t, era)
+		}
+		return fmt.Sprintf("everything: {url: http://%s/, era: %s, prefix: none}", addr, era)
 	}
 }
 
 func overStdio(era string) func(testing.TB, suite) string {
 	return func(t testing.TB, _ suite) string {
-		return fmt.Sprintf("everything: {command: %s, era: %s, prefix: none}", durwardtest.Build(t, durwardtest.EverythingServer), era)
+		command, args := durwardtest.Build(t, durwardtest.EverythingServer), ""
+		if era == "modern" {
+			command, args = durwardtest.Build(t, durwardtest.Asker), command
+		}
+		return fmt.Sprintf("everything: {command: %s, args: [%s], era: %s, prefix: none}", command, args, era)
 	}
 }
 
