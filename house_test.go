@@ -32,6 +32,7 @@ var floorOf = map[string]int{
 	"internal/catalog":     part,
 	"internal/policy":      part,
 	"internal/guard":       part,
+	"internal/runaway":     part,
 	"internal/limit":       part,
 	"internal/audit":       part,
 	"internal/approval":    part,

@@ -37,6 +37,8 @@ type Snapshot struct {
 	Guarding Guarding
 	// Halts are what is stopped.
 	Halts []Halt
+	// Runaway is how agents that go in circles are found, and what is done.
+	Runaway Runaways
 }
 
 // Change is one edit of the stored state, as data. Exactly one field is set.

@@ -153,7 +153,7 @@ func (g *Gateway) decide(context.Context) error {
 	g.pipeline, err = pipeline.New(pipeline.Options{
 		Log: g.opts.Log, Pepper: g.store.Pepper(), Upstreams: g.upstreams, Records: g.records,
 		Sessions: session.NewTable(session.Options{PerAgent: g.cfg.Limits.Sessions, Idle: g.cfg.Limits.SessionIdle}),
-		Server:   serverInfo(g.opts.Version), Counter: g.counters, Keep: g.keepPins,
+		Server:   serverInfo(g.opts.Version), Counter: g.counters, Halt: g.stop, Keep: g.keepPins,
 		Approvals: g.approvals,
 		Ledger:    g.ledger,
 	})

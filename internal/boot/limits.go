@@ -9,6 +9,7 @@ import (
 	"durward"
 	"durward/internal/admin"
 	"durward/internal/audit"
+	"durward/internal/control"
 	"durward/internal/limit"
 )
 
@@ -76,4 +77,10 @@ func noteIn(ctx context.Context, log *audit.Log, r *durward.Record) error {
 		return &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonRecordUnavailable, Message: "This cannot be recorded at the moment, and is therefore not done.", Err: err}
 	}
 	return nil
+}
+
+// stop makes a stop of the gateway's own one that holds until it is released.
+func (g *Gateway) stop(ctx context.Context, h durward.Halt) error {
+	_, err := g.control.Kill(ctx, durward.Actor{Name: "gateway", Operator: true}, control.Kill{Kind: h.Kind, Name: h.Name, Cause: h.Cause, Reason: h.Reason})
+	return err
 }

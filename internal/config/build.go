@@ -65,6 +65,7 @@ func (b *builder) build() *Config {
 	b.keys()
 	b.guard()
 	b.limits()
+	b.runaways()
 	b.lock()
 	b.record()
 	b.audit()

@@ -52,6 +52,7 @@ type Config struct {
 	Pins        []durward.Pin // what it approves
 	Limits      Limits
 	Usage       durward.Limits // what may be used
+	Runaway     durward.Runaways
 	// AllowedOrigins and AllowedHosts are in lower case.
 	AllowedOrigins []string
 	AllowedHosts   []string
@@ -177,6 +178,7 @@ func (c *Config) Declared(hash func(secret string) [32]byte) *durward.Snapshot {
 		Reads:     c.Reads,
 		Guard:     c.Guard,
 		Limits:    c.Usage,
+		Runaway:   c.Runaway,
 		Guarding:  c.Guarding,
 		Approvals: c.Approvals,
 		Pins:      c.Pins,

@@ -78,6 +78,7 @@ func TestExample(t *testing.T) {
 			{Name: "files", Command: "npx", Args: []string{"-y", "@modelcontextprotocol/server-filesystem", "/srv/docs"}, Origin: durward.FromFile},
 		},
 		Arguments: "enforce", Record: "digest", Reads: "batched", RecordMode: "durable", Results: "off",
+		Runaway:   durward.Runaways{All: durward.Runaway{Mode: "record", Window: time.Minute, SameCall: 30, Errors: 15, PingPong: 20, FanOut: 50, Novel: 4 * time.Hour, Slow: 5 * time.Second}},
 		Guard:     durward.Guard{GuardScope: durward.GuardScope{Mode: "block"}, Spotlight: "off", Idle: 30 * time.Minute, Quarantine: 24 * time.Hour},
 		Guarding:  durward.Guarding{FirstSight: "scan-then-trust", Resources: "scan", Identity: "first-sight", People: 1},
 		Approvals: durward.ApprovalDefaults(), Once: durward.OnceDefaults(),

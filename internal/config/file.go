@@ -25,6 +25,7 @@ type file struct {
 	Record         record                  `key:"record" doc:"What the audit log keeps, and how."`
 	Audit          auditing                `key:"audit" doc:"How the audit log is sealed, published, exported and aged."`
 	Limits         limits                  `key:"limits" doc:"Bounds of requests and sessions, and how much may be used."`
+	Runaway        runaway                 `key:"runaway" doc:"How agents that go in circles are found, and what is done about them."`
 	AllowedOrigins []origin                `key:"allowed_origins" doc:"Origins of web pages that may call, besides the gateway's own. On loopback those of other servers on this machine may, too, unless there is an anonymous agent."`
 	AllowedHosts   []host                  `key:"allowed_hosts" doc:"Host names by which the gateway may be reached, besides those it listens on."`
 	ForceAnonymous flag                    `key:"force_anonymous" doc:"Allow an anonymous agent although a listener is not loopback: anybody who reaches it may call."`
@@ -150,6 +151,7 @@ type agent struct {
 	Anonymous flag    `key:"anonymous" doc:"Who calls without a credential is this agent."`
 	Disabled  flag    `key:"disabled" doc:"Refuse all its calls."`
 	Limits    bounds  `key:"limits" doc:"How much the agent may use."`
+	Runaway   runaway `key:"runaway" doc:"How it is watched, where that differs from the others."`
 	Compat    word    `key:"compat" words:"strict|tolerant" doc:"Whether mistakes of its client in the protocol are overlooked where they leave no doubt of what is meant."`
 }
 
@@ -258,6 +260,10 @@ func defaults() file {
 			DrainTimeout:  duration(30 * second),
 			Sessions:      20_000,
 			SessionIdle:   duration(12 * 3600 * second),
+		},
+		Runaway: runaway{
+			Mode: "record", Window: duration(60 * second), SameCall: 30, Errors: 15, PingPong: 20, FanOut: 50,
+			Novel: duration(4 * 3600 * second), Slow: duration(5 * second),
 		},
 		Log: logging{Level: "info", Format: "text"},
 	}

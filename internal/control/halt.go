@@ -112,6 +112,9 @@ func (c *Control) Release(ctx context.Context, by durward.Actor, r Release) (dur
 	noted := false
 	err := c.change(ctx, by, func(m *moment) ([]durward.Change, error) {
 		i := slices.IndexFunc(m.state.Halts, func(h durward.Halt) bool { return h.ID() == r.Name || h.Name == r.Name && r.Name != "" })
+		if i < 0 { // an agent whose key or session is stopped
+			i = slices.IndexFunc(m.state.Halts, func(h durward.Halt) bool { return h.Agent == r.Name && r.Name != "" })
+		}
 		if i < 0 {
 			return nil, &durward.Error{Code: durward.NotFound, Reason: durward.ReasonNotFound, Message: fmt.Sprintf("Nothing named %q is stopped.", r.Name)}
 		}

@@ -53,7 +53,7 @@ const (
 // Compile checks and compiles the limits for some agents. It returns nil when
 // there are none. match reads a pattern of tools.
 func Compile(l durward.Limits, agents []durward.Agent, match func(pattern string) (Matcher, error)) (*Program, error) {
-	if len(l.Rules) == 0 {
+	if len(l.Rules) == 0 && len(l.Prices) == 0 {
 		return nil, nil
 	}
 	if len(l.Rules) > maxRules {
@@ -143,6 +143,9 @@ func (p *Program) Applies(a *durward.Agent) bool { return p != nil && len(p.byAg
 
 // Cost is what a call of the operation costs.
 func (p *Program) Cost(op *durward.Operation) int64 {
+	if p == nil {
+		return 1
+	}
 	for i := range p.prices {
 		if p.prices[i].matches(op) {
 			return p.prices[i].units

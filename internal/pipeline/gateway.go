@@ -23,6 +23,7 @@ import (
 	"durward/internal/guard"
 	"durward/internal/limit"
 	"durward/internal/once"
+	"durward/internal/runaway"
 	"durward/internal/session"
 	"durward/internal/upstream"
 )
@@ -56,6 +57,8 @@ type Options struct {
 	Server []byte // raw JSON Implementation: our name and version
 	// Counter keeps what limits count; nil means in memory.
 	Counter limit.Counter
+	// Halt stops for good what the gateway itself has stopped; nil cannot.
+	Halt func(ctx context.Context, h durward.Halt) error
 	// Keep stores the pins of what was trusted at first sight; nil leaves them
 	// in memory.
 	Keep func(ctx context.Context, pins []durward.Pin) error
@@ -73,6 +76,7 @@ type Gateway struct {
 	judges  *judges
 	desk    *limit.Desk
 	running *running
+	watcher *runaway.Watcher
 	parking *parking
 	pins    *pins
 
@@ -99,7 +103,7 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Options: o, pins: newPins(engine), guard: guard.NewMemory(o.Now), judges: newJudges(), sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), running: newRunning(), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
+	g := &Gateway{Options: o, pins: newPins(engine), guard: guard.NewMemory(o.Now), judges: newJudges(), sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), running: newRunning(), watcher: runaway.NewWatcher(), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
 	g.pins.reader, _ = o.Upstreams.(Rereader)
 	empty, err := Compile(o.Pepper, &durward.Snapshot{})
 	if err != nil {
@@ -120,11 +124,13 @@ func (g *Gateway) Load(s *durward.Snapshot) error {
 		g.Approvals.Rule(s.Approvals)
 	}
 	g.mu.Lock()
+	before := g.plan.Load()
 	g.Upstreams.Apply(s.Upstreams)
 	g.put(g.offering(plan))
 	g.desk.Adopt(plan.limits)
 	g.mu.Unlock()
 	g.halt(plan)
+	g.forgive(before, plan)
 	g.endSessions()
 	g.wake()
 	g.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 
@@ -275,6 +276,17 @@ func (g *Gateway) halt(p *Plan) {
 	for id := range p.halts.sessions {
 		if s, ok := g.Sessions.Find(id); ok && g.Sessions.Close(id, s.Agent) == nil {
 			g.sessionClosed(s)
+		}
+	}
+}
+
+// forgive lets what was released begin anew: what it did before is not held
+// against it.
+func (g *Gateway) forgive(before, now *Plan) {
+	for i := range before.snapshot.Halts {
+		h := &before.snapshot.Halts[i]
+		if !slices.ContainsFunc(now.snapshot.Halts, func(o durward.Halt) bool { return o.ID() == h.ID() }) {
+			g.watcher.Forget(h.Agent)
 		}
 	}
 }

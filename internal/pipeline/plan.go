@@ -30,6 +30,7 @@ type Plan struct {
 	guard     *guard.Policy
 	limits    *limit.Program // nil without limits
 	halts     *halts         // nil when nothing is stopped
+	runaway   runawayWays
 	upstreams map[string]*durward.Upstream
 	book      *notary.Book
 	catalog   *catalog.Catalog
@@ -58,6 +59,7 @@ func Compile(pepper []byte, s *durward.Snapshot) (*Plan, error) {
 		guard:     inspection,
 		limits:    limits,
 		halts:     compileHalts(s.Halts),
+		runaway:   compileRunaway(&s.Runaway),
 		Revision:  s.Revision,
 		snapshot:  s,
 		identity:  identity.Compile(pepper, s.Agents, s.Keys),

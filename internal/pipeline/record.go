@@ -14,6 +14,7 @@ import (
 	"durward/internal/limit"
 	"durward/internal/mcpwire"
 	"durward/internal/once"
+	"durward/internal/runaway"
 )
 
 // transit is one call on its way, with what was found out about it.
@@ -34,6 +35,7 @@ type transit struct {
 	waits      bool              // the answer is a question to the caller
 	booking    *limit.Booking    // in limits; nil when none speaks of the call
 	standing   *durward.Standing // of the target, when it is in use and not as approved
+	sign       runaway.Sign      // of an agent that goes in circles
 	broke      bool              // a bug of ours ended it
 	cancel     context.CancelCauseFunc
 	crew       *crew // while it is under way, with its neighbours
@@ -63,6 +65,7 @@ func (g *Gateway) end(ctx context.Context, t *transit, reply durward.Reply, err 
 	}
 	rec := g.record(t, reply, err)
 	g.settleApproval(ctx, t, rec)
+	g.paced(t, rec)
 	// The record outlives a caller who went away; the log does not wait for ever for a disk that hangs.
 	if failed := g.Records.Append(context.WithoutCancel(ctx), rec, mode); failed != nil {
 		g.Log.Error("call could not be recorded", "call", rec.ID, "agent", rec.Agent, "err", failed)

@@ -26,6 +26,7 @@ func (g *Gateway) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (d
 	}
 	g.conclude(ctx, t, reply, err)
 	reply, err = g.release(ctx, t, reply, err)
+	reply = t.warn(reply)
 	return g.end(ctx, t, reply, err)
 }
 
@@ -75,6 +76,9 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 		return reply, err
 	}
 	if reply, err := g.guardCall(t.at("judge")); err != nil || reply.Result != nil { // may it leave?
+		return reply, err
+	}
+	if reply, err := g.pace(ctx, t.at("pace")); err != nil || reply.Result != nil { // does it go in circles?
 		return reply, err
 	}
 	if reply, err := g.once(ctx, t.at("once")); err != nil || reply.Result != nil || reply.Error != nil { // was it made before?
