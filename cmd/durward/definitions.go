@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -279,4 +280,41 @@ func cutDigest(word string) (name, digest string, ok bool) {
 		return word, "", false
 	}
 	return word[:i], word[i+1:], true
+}
+
+// withheldOf names the definitions of an upstream that are withheld. What was
+// read a moment ago may take another to be judged.
+func withheldOf(ctx context.Context, op operator, upstream string, tools int) (names []string) {
+	for range 20 {
+		defs, err := op.Definitions(ctx, upstream)
+		listed := 0
+		names = nil
+		for i := range defs {
+			d := &defs[i]
+			if d.Kind == durward.PinTool && d.Digest != "" {
+				listed++
+			}
+			if d.State == durward.DefinitionWithheld {
+				names = append(names, strings.TrimSuffix(strings.TrimPrefix(d.Kind+" "+d.Name, durward.PinTool+" "), " "))
+			}
+		}
+		if err == nil && listed >= tools || tools == 0 {
+			return names
+		}
+		select {
+		case <-ctx.Done():
+			return names
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return names
+}
+
+func withheldLine(upstream string, names []string) string {
+	const most = 5
+	more := ""
+	if len(names) > most {
+		names, more = names[:most], fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return "withheld from agents: " + oneLine(strings.Join(names, ", ")) + more + "; durward diff " + upstream + " shows why"
 }

@@ -23,6 +23,13 @@ func upstreamInspectCommand(a *app) *cobra.Command {
 					return printJSON(a.out, d)
 				}
 				a.printDetail(d)
+				if defs, err := op.Definitions(c.Context(), words[0]); err == nil {
+					counts := map[string]int{}
+					for _, def := range defs {
+						counts[def.State]++
+					}
+					a.out.line("  %-14s %s; see durward diff %s", "definitions", inWords(counts), words[0])
+				}
 				return nil
 			})
 		},

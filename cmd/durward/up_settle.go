@@ -55,6 +55,7 @@ type upUpstream struct {
 	Tools    int      `json:"tools"`
 	Error    string   `json:"error,omitempty"`
 	Findings []string `json:"findings,omitempty"` // tools that a scan would hold or block, and why
+	Withheld []string `json:"withheld,omitempty"` // definitions that no agent gets to see
 	own      bool     // the built-in example
 }
 
@@ -158,7 +159,7 @@ func (s *upState) reach(ctx context.Context, op *admin.Client) map[string]admin.
 	for _, u := range all {
 		t := offers[u.Name]
 		s.report.Upstreams = append(s.report.Upstreams, upUpstream{
-			Name: u.Name, Tools: len(t.Tools), Error: t.Status.Error, Findings: scanned(u.Name, t.Tools), own: isExample(u.Upstream, own),
+			Name: u.Name, Tools: len(t.Tools), Error: t.Status.Error, Findings: scanned(u.Name, t.Tools), Withheld: withheldOf(ctx, op, u.Name, len(t.Tools)), own: isExample(u.Upstream, own),
 		})
 	}
 	return offers

@@ -48,6 +48,9 @@ func (s *upState) showSetup() {
 		for _, line := range suspicions(u.Name, u.Findings) {
 			o.line("  %s %s", label("", true), o.yellow(line))
 		}
+		if len(u.Withheld) > 0 {
+			o.line("  %s %s", label("", true), o.yellow(withheldLine(u.Name, u.Withheld)))
+		}
 	}
 	kept := "its key as before"
 	if r.Minted {

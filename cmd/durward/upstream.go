@@ -164,6 +164,9 @@ func (a *app) testUpstream(ctx context.Context, op operator, name string) error 
 		err = printJSON(a.out, t)
 	} else {
 		a.printTested(t)
+		if held := withheldOf(ctx, op, name, len(t.Tools)); len(held) > 0 {
+			a.out.line("%s", a.out.yellow("! "+withheldLine(name, held)))
+		}
 	}
 	if err == nil && t.Status.Error != "" {
 		err = said{exitFailed}

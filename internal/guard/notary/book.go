@@ -7,12 +7,14 @@ type Book struct {
 	pins   map[durward.PinKey]*durward.Pin
 	locked map[string]bool // upstreams whose pins are a file's
 	over   map[durward.PinKey]durward.Pin
+	count  map[string]int // pins of each upstream
 }
 
 // NewBook indexes pins.
 func NewBook(pins []durward.Pin) *Book {
-	b := &Book{pins: make(map[durward.PinKey]*durward.Pin, len(pins)), locked: map[string]bool{}}
+	b := &Book{pins: make(map[durward.PinKey]*durward.Pin, len(pins)), locked: map[string]bool{}, count: map[string]int{}}
 	for i := range pins {
+		b.count[pins[i].Upstream]++
 		b.pins[pins[i].Key()] = &pins[i]
 		if pins[i].Origin == durward.FromFile {
 			b.locked[pins[i].Upstream] = true
@@ -26,7 +28,7 @@ func (b *Book) With(trusted map[durward.PinKey]durward.Pin) *Book {
 	if len(trusted) == 0 {
 		return b
 	}
-	return &Book{pins: b.pins, locked: b.locked, over: trusted}
+	return &Book{pins: b.pins, locked: b.locked, over: trusted, count: b.count}
 }
 
 // Of returns the pin of a definition; nil when there is none.

@@ -221,7 +221,16 @@ func (c *session) item(kind, name string, raw []byte) {
 	}
 }
 
-func (c *session) trust(o *Opinion) { c.out.Trusted = append(c.out.Trusted, o.Seen) }
+// pinsMost bounds the pins of one upstream, whatever names it thinks of.
+const pinsMost = 10_000
+
+func (c *session) trust(o *Opinion) {
+	if c.book.count[c.offer.Upstream]+len(c.out.Trusted) >= pinsMost && o.Seen.Kind != durward.PinServer {
+		o.Standing = c.stop(durward.ReasonDefinitionUnapproved, finding("pin.bound", "medium", 0.5, "the upstream has more definitions than are taken at first sight"))
+		return
+	}
+	c.out.Trusted = append(c.out.Trusted, o.Seen)
+}
 
 // stop is a standing that withholds, or flags where the policy only looks on.
 func (c *session) stop(why durward.Reason, found ...durward.Finding) *durward.Standing {

@@ -29,14 +29,15 @@ func selfDescribed() []string { return []string{"name", "version", "key"} }
 
 // Server describes an upstream as it is declared and as it says it is. What
 // may be a secret in its address is left out, so that a rotated token makes no
-// other server of it and nothing of it gets into a lock file.
+// other server of it and nothing of it gets into a lock file; and so is the
+// folder of its program, which differs between the machines that share one.
 func Server(up *durward.Upstream, info []byte, key string) []byte {
 	s := server{Transport: up.Transport, Key: key}
 	s.Name, _ = mcpwire.FieldText(info, "name")
 	s.Version, _ = mcpwire.FieldText(info, "version")
 	if up.Command != "" {
 		s.Transport = "stdio"
-		s.Command = withoutSecrets(append([]string{up.Command}, up.Args...))
+		s.Command = withoutSecrets(append([]string{path.Base(up.Command)}, up.Args...))
 		s.Package = packageOf(up.Command, up.Args)
 	} else {
 		if s.Transport == "" {
