@@ -38,6 +38,7 @@ var floorOf = map[string]int{
 	"internal/approval":    part,
 	"internal/once":        part,
 	"internal/upstream":    part,
+	"internal/oauth":       part,
 	"internal/example":     part,
 	"internal/snapshot":    part,
 	"internal/inventory":   part,

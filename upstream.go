@@ -21,6 +21,9 @@ type Upstream struct {
 	// URL and Headers describe an HTTP server.
 	URL     string            `json:"url,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
+	// OAuth is how the gateway signs in there when the server asks for it; nil
+	// registers the gateway as a client by itself.
+	OAuth *OAuth `json:"oauth,omitempty"`
 
 	// Transport pins the transport: "" (derive), "stdio", "http" or "sse".
 	Transport string `json:"transport,omitempty"`

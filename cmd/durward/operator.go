@@ -30,6 +30,7 @@ type operator interface {
 	Upstreams(ctx context.Context) ([]admin.Upstream, error)
 	InspectUpstream(ctx context.Context, name string) (durward.UpstreamDetail, error)
 	TestUpstream(ctx context.Context, name string) (admin.UpstreamTest, error)
+	SignIn(ctx context.Context, upstream string, first bool) (durward.SignIn, error)
 	Definitions(ctx context.Context, upstream string) ([]durward.Definition, error)
 	Approve(ctx context.Context, upstream string, wanted []admin.Approval) ([]admin.Approved, error)
 	AddUpstream(ctx context.Context, u durward.Upstream) error

@@ -15,7 +15,7 @@ import (
 
 func upstreamCommand(a *app) *cobra.Command {
 	return parent("upstream", "List, add, test, inspect and remove the servers behind the gateway", groupGovern,
-		upstreamListCommand(a), upstreamAddCommand(a), upstreamTestCommand(a), upstreamInspectCommand(a), upstreamRemoveCommand(a))
+		upstreamListCommand(a), upstreamAddCommand(a), upstreamTestCommand(a), upstreamInspectCommand(a), upstreamLoginCommand(a), upstreamRemoveCommand(a))
 }
 
 func upstreamListCommand(a *app) *cobra.Command {

@@ -34,6 +34,9 @@ type Options struct {
 	Status func(context.Context) Status
 	// Test reaches an upstream now and tells what it offers.
 	Test func(ctx context.Context, upstream string) (UpstreamTest, error)
+	// Returned takes what a browser brings back from an upstream's authorization
+	// server, and tells of which upstream; its error is for the person.
+	Returned func(state, code, issuer, failure string) (upstream string, err error)
 	// Inspect tells all that is known of an upstream's connections.
 	Inspect func(upstream string) (durward.UpstreamDetail, bool)
 	// Overlooked counts the mistakes of an agent that were overlooked, by name.

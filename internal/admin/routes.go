@@ -44,6 +44,8 @@ func (a *api) routes() []route {
 		{"PATCH /api/v1/upstreams/{name}", a.editUpstream, false},
 		{"DELETE /api/v1/upstreams/{name}", a.removeUpstream, false},
 		{"POST /api/v1/upstreams/{name}/test", a.testUpstream, false},
+		{"POST /api/v1/upstreams/{name}/login", a.signIn, false},
+		{"GET " + SignInPath, a.signedIn, true}, // the state that it brings vouches for it
 		{"GET /api/v1/upstreams/{name}/inspect", a.inspectUpstream, false},
 		{"GET /api/v1/upstreams/{name}/definitions", a.listDefinitions, false},
 		{"POST /api/v1/upstreams/{name}/definitions/approve", a.approveDefinitions, false},

@@ -25,6 +25,7 @@ import (
 	"durward/internal/edge/mcpedge"
 	"durward/internal/identity"
 	"durward/internal/limit"
+	"durward/internal/oauth"
 	"durward/internal/once"
 	"durward/internal/pipeline"
 	"durward/internal/session"
@@ -54,6 +55,7 @@ type Gateway struct {
 	keeping   *recordKeeper
 	counters  *limit.Memory
 	upstreams *upstream.Set
+	desk      *oauth.Desk // where the gateway signs in at upstreams
 	approvals *approval.Desk
 	notifier  *approval.Notifier
 	ledger    *once.Ledger
@@ -140,8 +142,9 @@ func (g *Gateway) openApprovals(ctx context.Context) error {
 
 // connect makes the upstreams' side; nothing is contacted yet.
 func (g *Gateway) connect(context.Context) error {
+	g.openDesk()
 	g.upstreams = upstream.New(upstream.Options{
-		Log: g.opts.Log, Eras: g.store, Version: g.opts.Version, Instance: g.instance, Watchdog: watchdog(),
+		Account: g.account, Log: g.opts.Log, Eras: g.store, Version: g.opts.Version, Instance: g.instance, Watchdog: watchdog(),
 	})
 	g.onStop(g.upstreams.Close)
 	return nil
@@ -180,7 +183,7 @@ func (g *Gateway) take(ctx context.Context) error {
 		Definitions: g.pipeline.Definitions,
 		File:        func() (*durward.Snapshot, string) { return g.keeper.File(), g.cfg.Path },
 		Check:       func(s *durward.Snapshot) error { _, err := pipeline.Compile(pepper, s); return err },
-		Session:     g.pipeline.Session, Note: g.note,
+		Session:     g.pipeline.Session, Note: g.note, SignIn: g.signIn,
 	})
 	return g.keeper.SetFile(ctx, g.cfg.Path, g.declared(g.cfg))
 }

@@ -81,7 +81,7 @@ func (g *Gateway) serveData(l net.Listener) {
 func (g *Gateway) serveAdmin(l net.Listener, run admin.Run) {
 	s := httpwire.NewServer(admin.Handler(admin.Options{
 		Control: g.control, Audit: g.keeping.do, Token: run.Token, Names: g.cfg.AllowedHosts, Log: g.opts.Log,
-		Config: func() ([]byte, error) { return g.applied.Load().Print() }, Checks: g.checks, Test: g.test, Inspect: g.upstreams.Inspect,
+		Config: func() ([]byte, error) { return g.applied.Load().Print() }, Checks: g.checks, Test: g.test, Inspect: g.upstreams.Inspect, Returned: g.desk.Returned,
 		Explain: g.explain, Guard: g.pipeline, Limits: g.limits, ResetLimit: g.resetLimit, Overlooked: g.face.Overlooked,
 		Status: func(context.Context) admin.Status { return g.status(run) },
 	}), httpwire.ServerOptions{Log: g.opts.Log})

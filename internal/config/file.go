@@ -88,6 +88,7 @@ type server struct {
 	Dir       path             `key:"dir" doc:"The same as cwd."`
 	URL       link             `key:"url" doc:"The address of a remote server."`
 	Headers   map[string]loose `key:"headers" names:"header" doc:"HTTP headers for it, such as credentials."`
+	OAuth     signIn           `key:"oauth" doc:"What the gateway is to the server's authorization server; without it, it registers itself. Sign in with durward upstream login."`
 	Type      word             `key:"type" words:"stdio|http|sse|streamable-http|streamableHttp" doc:"The transport, as VS Code writes it."`
 	Transport word             `key:"transport" words:"stdio|http|sse" doc:"The transport; derived from command or url when absent."`
 	Era       word             `key:"era" words:"auto|legacy|modern" doc:"The protocol era; found out when auto."`
@@ -110,14 +111,29 @@ type server struct {
 	IncludeTools     clientOnly `key:"includeTools" doc:"Roles decide what may be called."`
 	ExcludeTools     clientOnly `key:"excludeTools" doc:"Roles decide what may be called: use deny."`
 	DisabledTools    clientOnly `key:"disabledTools" doc:"Roles decide what may be called: use deny."`
-	OAuth            clientOnly `key:"oauth" doc:"Signing in to upstreams is not available yet; use headers."`
-	AuthProviderType clientOnly `key:"authProviderType" doc:"Signing in to upstreams is not available yet; use headers."`
+	AuthProviderType clientOnly `key:"authProviderType" doc:"Of Gemini; the gateway signs in with durward upstream login."`
 	Description      clientOnly `key:"description" doc:"For people."`
 	Gallery          clientOnly `key:"gallery" doc:"Of VS Code."`
 	Version          clientOnly `key:"version" doc:"Of VS Code."`
 	Dev              clientOnly `key:"dev" doc:"Of VS Code."`
 	Sandbox          clientOnly `key:"sandbox" doc:"Of VS Code."`
 	SandboxEnabled   clientOnly `key:"sandboxEnabled" doc:"Of VS Code."`
+}
+
+// signIn is how an upstream's authorization server knows the gateway. Clients
+// write clientId and clientSecret.
+type signIn struct {
+	ClientID       text  `key:"client_id" doc:"Of a client that was registered there before."`
+	ClientSecret   loose `key:"client_secret" doc:"Its secret; use ${env:NAME}."`
+	ClientMetadata link  `key:"client_metadata" doc:"The https address of a client ID metadata document."`
+
+	ID      text       `key:"clientId" doc:"The same as client_id, as clients write it."`
+	Secret  loose      `key:"clientSecret" doc:"The same as client_secret, as clients write it."`
+	Enabled clientOnly `key:"enabled" doc:"The gateway signs in where a server asks for it."`
+	Scopes  clientOnly `key:"scopes" doc:"The server says which scopes it wants."`
+	Port    clientOnly `key:"callbackPort" doc:"The browser comes back to the admin listener."`
+	URI     clientOnly `key:"redirectUri" doc:"The browser comes back to the admin listener."`
+	Dynamic clientOnly `key:"dynamicRegistration" doc:"The gateway registers itself unless it has a client_id."`
 }
 
 type upstream struct {

@@ -69,6 +69,7 @@ func (b *builder) upstream(at, name string, in *server, timeout time.Duration) d
 		Dir:        b.absolute(first(string(in.CWD), string(in.Dir))),
 		URL:        string(in.URL),
 		Headers:    textMap(in.Headers),
+		OAuth:      signInOf(&in.OAuth),
 		Transport:  b.transport(at, in),
 		Era:        string(in.Era),
 		Prefix:     string(in.Prefix),
@@ -80,6 +81,18 @@ func (b *builder) upstream(at, name string, in *server, timeout time.Duration) d
 		Disabled:   bool(in.Disabled),
 		Origin:     durward.FromFile,
 	}
+}
+
+func signInOf(in *signIn) *durward.OAuth {
+	o := durward.OAuth{
+		ClientID:       first(string(in.ClientID), string(in.ID)),
+		ClientSecret:   first(string(in.ClientSecret), string(in.Secret)),
+		ClientMetadata: string(in.ClientMetadata),
+	}
+	if o == (durward.OAuth{}) {
+		return nil
+	}
+	return &o
 }
 
 // program leaves names to PATH; ./server is beside the file, wherever it runs.

@@ -46,6 +46,8 @@ type Options struct {
 	// Own are the addresses (host:port) at which agents and operators reach this
 	// gateway, so that it is not put behind itself; nil knows none.
 	Own func() []string
+	// SignIn goes on with signing in at an upstream; nil when no data plane runs.
+	SignIn func(ctx context.Context, upstream string, first bool) (durward.SignIn, error)
 	// Session tells whose live session an id is; nil when no data plane runs.
 	Session func(id string) (agent string, ok bool)
 	// Note leaves a record of what an operator did; nil keeps none but the journal.

@@ -111,6 +111,9 @@ func checkUpstream(u *durward.Upstream) error {
 // mentionsReference finds references that would reach the upstream as they are.
 func mentionsReference(u *durward.Upstream) bool {
 	texts := append([]string{u.Command, u.URL, u.Dir}, u.Args...)
+	if u.OAuth != nil {
+		texts = append(texts, u.OAuth.ClientID, u.OAuth.ClientSecret, u.OAuth.ClientMetadata)
+	}
 	for _, m := range []map[string]string{u.Env, u.Headers} {
 		for _, v := range m {
 			texts = append(texts, v)
@@ -163,6 +166,11 @@ func (m *moment) storedUpstream(name string) (durward.Upstream, error) {
 
 func withoutSecrets(u durward.Upstream) durward.Upstream {
 	u.Env, u.Headers = redacted(u.Env), redacted(u.Headers)
+	if u.OAuth != nil && u.OAuth.ClientSecret != "" {
+		known := *u.OAuth
+		known.ClientSecret = "[redacted]"
+		u.OAuth = &known
+	}
 	parsed, err := url.Parse(u.URL)
 	if err != nil {
 		u.URL = "[redacted]"

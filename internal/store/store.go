@@ -69,6 +69,7 @@ const (
 	inPins      = "pins"
 	inJournal   = "journal"
 	inEras      = "eras"
+	inGrants    = "grants"
 	inCounters  = "counters"
 	inHalts     = "halts"
 )

@@ -105,6 +105,9 @@ func (s *server) prepare() error {
 		Client: s.set.client, URL: u, Header: h, Agent: "durward/" + s.set.o.Version, Via: s.set.o.Instance,
 		Limits: s.set.o.Limits, Counters: &s.counters, Log: s.log,
 	}
+	if s.set.o.Account != nil {
+		s.endpoint.Account = s.set.o.Account(s.up)
+	}
 	return nil
 }
 

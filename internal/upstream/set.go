@@ -5,6 +5,7 @@ import (
 	"durward"
 	"durward/internal/httpwire"
 	"durward/internal/upstream/link"
+	"durward/internal/upstream/mcphttp"
 	"durward/internal/upstream/stdio"
 	"encoding/json"
 	"log/slog"
@@ -22,9 +23,12 @@ type EraCache interface {
 
 // Options are what a set needs; zero values are the defaults that are named.
 type Options struct {
-	Log     *slog.Logger // discards
-	Eras    EraCache     // remembers nothing beyond this run
-	Version string       // of the gateway, told to servers
+	Log  *slog.Logger // discards
+	Eras EraCache     // remembers nothing beyond this run
+	// Account gives the credentials of upstreams over HTTP that ask for a
+	// sign-in, nil for one that does not; nobody signs in when it is nil.
+	Account func(durward.Upstream) mcphttp.Account
+	Version string // of the gateway, told to servers
 	// Instance is the id of this process, told to servers as Durward-Via over
 	// HTTP and as DURWARD_VIA to processes, so that a gateway among them knows a
 	// call that comes back; none tells nothing.

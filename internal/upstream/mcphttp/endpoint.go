@@ -42,6 +42,18 @@ type Endpoint struct {
 	Limits   link.Limits
 	Counters *link.Counters
 	Log      *slog.Logger
+	Account  Account // nil where nobody signs in
+}
+
+// Account is where the credential of an endpoint comes from.
+type Account interface {
+	// Credential returns the value of the Authorization header, "" for none.
+	Credential(ctx context.Context) string
+	// Asks reports whether a response is one that another credential may mend.
+	Asks(status int, h http.Header) bool
+	// Renew gets another credential than the one that was used; the request may
+	// then be sent again.
+	Renew(ctx context.Context, used string, u *url.URL, status int, h http.Header) error
 }
 
 // prepared returns the endpoint with limits filled in and credentials moved
@@ -77,8 +89,40 @@ func (e *Endpoint) header(pairs ...string) http.Header {
 	return h
 }
 
-// send performs one exchange up to the head of the response.
+// send performs one exchange up to the head of the response. Where the server
+// refuses a credential that can be renewed, it is sent once more: a request
+// that was refused for its credential had no effect.
 func (e *Endpoint) send(ctx context.Context, method string, u *url.URL, h http.Header, body [][]byte) (*httpwire.Response, error) {
+	if e.Account == nil {
+		return e.post(ctx, method, u, h, body)
+	}
+	used := e.Account.Credential(ctx)
+	res, err := e.post(ctx, method, u, withCredential(h, used), body)
+	if err != nil || !e.Account.Asks(res.Status, res.Header) {
+		return res, err
+	}
+	res.Discard()
+	if err := e.Account.Renew(ctx, used, u, res.Status, res.Header); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, &link.Fault{Kind: link.Refused, Status: res.Status, Err: err}
+	}
+	return e.post(ctx, method, u, withCredential(h, e.Account.Credential(ctx)), body)
+}
+
+// withCredential returns h with an Authorization header; h itself is not changed.
+func withCredential(h http.Header, value string) http.Header {
+	if value == "" {
+		return h
+	}
+	h = maps.Clone(h)
+	h["Authorization"] = []string{value}
+	return h
+}
+
+// post performs one exchange with the credential that the header has.
+func (e *Endpoint) post(ctx context.Context, method string, u *url.URL, h http.Header, body [][]byte) (*httpwire.Response, error) {
 	res, err := e.Client.Do(ctx, &httpwire.Request{Method: method, URL: u, Header: h, Body: body})
 	if err == nil {
 		return res, nil
