@@ -53,7 +53,9 @@ type section struct {
 	Source
 	tools, prompts, resources []*durward.Operation
 	templates                 []template
-	tasks                     bool // calls of its tools may become tasks, in the way of its era
+	apps                      map[string]string // pages under ui://, as they are called here and by the upstream
+	moved                     map[string]string // of them those that are called otherwise here: the upstream's name to ours
+	tasks                     bool              // calls of its tools may become tasks, in the way of its era
 }
 
 type template struct {
@@ -86,6 +88,7 @@ func Compile(sources []Source) *Catalog {
 		c.sections = append(c.sections, s)
 		c.byAlias[src.Upstream] = s
 	}
+	settleApps(c.sections)
 	return c
 }
 

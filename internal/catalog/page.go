@@ -153,11 +153,12 @@ func (v *View) listed(it item, enc Encoding) []byte {
 	if named && !v.bare && it.op.Public != it.op.Name {
 		def = mcpwire.SetField(def, "name", mcpwire.Quote(it.op.Public))
 	}
+	def = it.settled(def)
 	switch {
 	case enc.Modern && !it.modern:
 		return mcpwire.ToModernItem(listMethod[it.op.Kind], def)
 	case !enc.Modern && it.op.Kind == durward.KindTool && !it.modern:
-		return mcpwire.ToTaskItem(enc.Revision, it.tasks, def)
+		return mcpwire.ToTaskItem(enc.Revision, it.at.tasks, def)
 	case !enc.Modern && it.modern:
 		return mcpwire.ToLegacyItem(listMethod[it.op.Kind], enc.Revision, def)
 	}
@@ -210,7 +211,7 @@ func (v *View) Version(kind durward.Kind) string {
 		for _, it := range v.visible[kind] {
 			h.Write([]byte(it.op.PolicyName))
 			h.Write([]byte{0})
-			h.Write(it.op.Definition)
+			h.Write(it.settled(it.op.Definition))
 			h.Write([]byte{0})
 		}
 		v.versions[kind].sum = string(h.Sum(nil)[:versionBytes])

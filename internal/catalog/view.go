@@ -46,7 +46,7 @@ type entry struct {
 type item struct {
 	op     *durward.Operation
 	modern bool
-	tasks  bool // of its upstream
+	at     *section
 }
 
 // View builds what the asker may see through an endpoint ("" for all, else an
@@ -70,6 +70,7 @@ func (c *Catalog) View(endpoint string, ask Asker) *View {
 		v.addResources(s)
 	}
 	for _, s := range scope {
+		v.addApps(s)
 		v.addBare(durward.KindTool, s.tools)
 		v.addBare(durward.KindPrompt, s.prompts)
 	}
@@ -85,7 +86,7 @@ func (v *View) addNamed(kind durward.Kind, s *section, ops []*durward.Operation)
 
 func (v *View) show(kind durward.Kind, s *section, op *durward.Operation) {
 	if (op.Standing == nil || !op.Standing.Withheld) && !v.ask.Decide(op).Denies() {
-		v.visible[kind] = append(v.visible[kind], item{op: op, modern: s.Modern, tasks: s.tasks})
+		v.visible[kind] = append(v.visible[kind], item{op: op, modern: s.Modern, at: s})
 	}
 }
 
@@ -115,11 +116,11 @@ func (v *View) addBare(kind durward.Kind, ops []*durward.Operation) {
 
 func (v *View) addResources(s *section) {
 	for _, op := range s.resources {
-		earlier := v.byURI[op.Name]
+		earlier := v.byURI[op.Public]
 		if v.ask.Decide(op).Denies() || (earlier != nil && (earlier.Standing == nil || !earlier.Standing.Withheld)) {
 			continue // hidden, or the same URI of an earlier alias that may be read
 		}
-		v.byURI[op.Name] = op
+		v.byURI[op.Public] = op
 		v.show(durward.KindResource, s, op)
 	}
 	for _, t := range s.templates {

@@ -392,6 +392,9 @@ func (g *Gateway) ask(ctx context.Context, t *transit, p durward.Peer) (durward.
 	if reply, err = g.nameTasks(t, reply); err != nil {
 		return durward.Reply{}, err
 	}
+	if reply.Result != nil {
+		reply.Result = t.view.Settle(t.call.Target.Upstream, reply.Result)
+	}
 	return g.sealUpstream(t, reply), nil
 }
 
