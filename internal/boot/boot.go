@@ -54,6 +54,7 @@ type Gateway struct {
 	records   *audit.Log
 	keeping   *recordKeeper
 	counters  *limit.Memory
+	memory    *memory
 	upstreams *upstream.Set
 	desk      *oauth.Desk // where the gateway signs in at upstreams
 	approvals *approval.Desk
@@ -80,7 +81,7 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{cfg: cfg, opts: o, instance: rand.Text()}
+	g := &Gateway{cfg: cfg, opts: o, memory: newMemory(cfg.Limits.Memory), instance: rand.Text()}
 	g.applied.Store(cfg)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	g.jobs, run = errgroup.WithContext(run)
@@ -95,6 +96,7 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 	g.jobs.Go(func() error { return g.pipeline.Run(run) })
 	g.jobs.Go(func() error { return g.keeper.Run(run) })
 	g.jobs.Go(func() error { return g.saveCounters(run) })
+	g.jobs.Go(func() error { return g.memory.run(run) })
 	g.jobs.Go(func() error { return g.notifier.Run(run) })
 	g.jobs.Go(func() error { return g.ledger.Run(run) })
 	if cfg.Path != "" {
@@ -156,7 +158,7 @@ func (g *Gateway) decide(context.Context) error {
 	g.pipeline, err = pipeline.New(pipeline.Options{
 		Log: g.opts.Log, Pepper: g.store.Pepper(), Upstreams: g.upstreams, Records: g.records,
 		Sessions: session.NewTable(session.Options{PerAgent: g.cfg.Limits.Sessions, Idle: g.cfg.Limits.SessionIdle}),
-		Server:   serverInfo(g.opts.Version), Counter: g.counters, Halt: g.stop, Keep: g.keepPins,
+		Server:   serverInfo(g.opts.Version), Counter: g.counters, Halt: g.stop, Pressed: g.memory.pressed.Load, Keep: g.keepPins,
 		Approvals: g.approvals,
 		Ledger:    g.ledger,
 	})

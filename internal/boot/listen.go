@@ -106,7 +106,11 @@ func (g *Gateway) checks(context.Context) []admin.Check {
 	if s := g.keeper.Status(); s.FileError != "" || s.StateError != "" {
 		conf.State, conf.Text = admin.CheckWarn, "the newest configuration is not in use; the one before it is"
 	}
-	return append([]admin.Check{record, conf}, g.keeping.checks()...)
+	room := admin.Check{Name: "memory", State: admin.CheckOK}
+	if g.memory.pressed.Load() {
+		room.State, room.Text = admin.CheckWarn, "memory is short; new calls are refused until there is room"
+	}
+	return append([]admin.Check{record, conf, room}, g.keeping.checks()...)
 }
 
 func (g *Gateway) status(run admin.Run) admin.Status {

@@ -50,6 +50,7 @@ func (b *builder) build() *Config {
 			DrainTimeout:  in.Limits.DrainTimeout.value(),
 			Sessions:      int(in.Limits.Sessions),
 			SessionIdle:   in.Limits.SessionIdle.value(),
+			Memory:        int64(in.Limits.Memory),
 		},
 		AllowedOrigins: texts(in.AllowedOrigins),
 		AllowedHosts:   texts(in.AllowedHosts),

@@ -83,6 +83,7 @@ type Limits struct {
 	DrainTimeout  time.Duration
 	Sessions      int
 	SessionIdle   time.Duration
+	Memory        int64 // 0: as the environment or the container says
 }
 
 // Log is how the log is written.

@@ -241,6 +241,8 @@ type limits struct {
 	Sessions      count    `key:"sessions" doc:"Live sessions of one agent."`
 	SessionIdle   duration `key:"session_idle" doc:"A session that is unused for so long ends."`
 
+	Memory size `key:"memory" doc:"How much memory the gateway may use; as GOMEMLIMIT or the container says when absent. When three quarters of it are in use, new calls are refused."`
+
 	Rules  []limitRule     `key:"rules" doc:"Limits of calls, bytes and cost, and what they are counted by."`
 	Prices map[string]cost `key:"prices" names:"pattern" doc:"What a call costs, by pattern of <upstream>__<name>; the most specific pattern counts, and what none matches costs 1."`
 	Zone   zone            `key:"zone" doc:"The time zone in which days and months begin; UTC when absent."`

@@ -57,6 +57,8 @@ type Options struct {
 	Server []byte // raw JSON Implementation: our name and version
 	// Counter keeps what limits count; nil means in memory.
 	Counter limit.Counter
+	// Pressed tells that memory is short, so that no call is begun; nil never.
+	Pressed func() bool
 	// Halt stops for good what the gateway itself has stopped; nil cannot.
 	Halt func(ctx context.Context, h durward.Halt) error
 	// Keep stores the pins of what was trusted at first sight; nil leaves them

@@ -98,6 +98,16 @@ func haltError(h *durward.Halt) *durward.Error {
 	return e
 }
 
+// shed refuses calls before memory runs out: those under way are to end, and
+// to free what they hold.
+func (g *Gateway) shed() error {
+	if g.Pressed == nil || !g.Pressed() {
+		return nil
+	}
+	return &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonShedding, Retry: 2 * time.Second,
+		Message: "The gateway is short of memory at the moment; try again in 2 s."}
+}
+
 // stopped is the same for what is no call: lists, greetings, subscriptions.
 func (t *transit) stopped() error {
 	if h := t.plan.halts.ofCall(t.call); h != nil {

@@ -54,6 +54,9 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 	if reply, err := t.at("halted").halted(); err != nil || reply.Result != nil { // was it stopped?
 		return reply, err
 	}
+	if err := g.shed(); err != nil { // is there room for it?
+		return durward.Reply{}, err
+	}
 	if err := g.resolve(t.at("resolve")); err != nil { // what is meant? from here the target cannot change
 		return durward.Reply{}, err
 	}
