@@ -86,6 +86,7 @@ const (
 	ReasonCancelled           Reason = "cancelled"
 	ReasonShutdown            Reason = "shutting_down"
 	ReasonInternal            Reason = "internal"
+	ReasonCutOff              Reason = "cut_off" // the gateway ended while the call was made; how it ended is not known
 
 	// Reasons of held calls.
 	ReasonRuleHolds        Reason = "rule_holds" // a hold rule matches

@@ -41,22 +41,15 @@ func appendBody(dst []byte, r *durward.Record) []byte {
 	dst = appendTime(dst, r.Time)
 	dst = append(dst, '"')
 	dst = appendField(dst, `,"id":`, r.ID)
-	dst = appendField(dst, `,"lane":`, string(r.Lane))
-	dst = appendOptional(dst, `,"agent":`, r.Agent)
-	dst = appendOptional(dst, `,"key":`, r.Key)
-	dst = appendOptional(dst, `,"user":`, r.User)
-	dst = appendOptional(dst, `,"session":`, r.Session)
-	dst = appendOptional(dst, `,"remote":`, r.Remote)
-	dst = appendOptional(dst, `,"transport":`, r.Transport)
-	dst = appendOptional(dst, `,"protocol":`, r.Protocol)
-	dst = appendField(dst, `,"method":`, r.Method)
-	dst = appendOptional(dst, `,"upstream":`, r.Upstream)
-	dst = appendOptional(dst, `,"tool":`, r.Tool)
-	dst = appendOptional(dst, `,"asked":`, r.Asked)
-	dst = appendOptional(dst, `,"args_sha256":`, r.ArgsSHA256)
+	dst = appendWho(dst, r)
 	if len(r.Args) > 0 {
 		dst = appendArgs(append(dst, `,"args":`...), r.Args)
 	}
+	dst = appendOptional(dst, `,"result_sha256":`, r.ResultSHA256)
+	if len(r.Result) > 0 {
+		dst = appendArgs(append(dst, `,"result":`...), r.Result)
+	}
+	dst = appendOptional(dst, `,"class":`, r.Class)
 	dst = appendField(dst, `,"verdict":`, r.Verdict)
 	dst = appendOptional(dst, `,"reason":`, string(r.Reason))
 	dst = appendOptional(dst, `,"rule":`, r.Rule)
@@ -67,6 +60,9 @@ func appendBody(dst []byte, r *durward.Record) []byte {
 	dst = strconv.AppendInt(append(dst, `,"latency_us":`...), r.LatencyUS, 10)
 	if r.UpstreamUS != 0 {
 		dst = strconv.AppendInt(append(dst, `,"upstream_us":`...), r.UpstreamUS, 10)
+	}
+	if r.Intent != 0 {
+		dst = strconv.AppendUint(append(dst, `,"intent":`...), r.Intent, 10)
 	}
 	return strconv.AppendUint(append(dst, `,"revision":`...), uint64(r.Revision), 10)
 }

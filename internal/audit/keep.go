@@ -40,23 +40,28 @@ func (k Keep) Valid() error {
 // without one, such as a number beyond any double, are digested as they came,
 // and the error that is returned says so. Without arguments there is nothing to
 // keep. An unknown policy keeps the digest only.
-func (k Keep) Fill(r *durward.Record, args []byte, canonical func(dst, value []byte) ([]byte, error)) error {
-	r.ArgsSHA256, r.Args = "", nil
-	if k == KeepOff || len(args) == 0 {
-		return nil
+func (k Keep) Fill(r *durward.Record, args []byte, canonical func(dst, value []byte) ([]byte, error)) (err error) {
+	r.ArgsSHA256, r.Args, err = k.Of(args, canonical)
+	return err
+}
+
+// Of is what k keeps of a value: its digest in hex, and the value itself, whole
+// or redacted. It is to a result what Fill is to arguments.
+func (k Keep) Of(value []byte, canonical func(dst, value []byte) ([]byte, error)) (sha256hex string, kept []byte, err error) {
+	if k == KeepOff || len(value) == 0 {
+		return "", nil, nil
 	}
-	sum, err := digest(args, canonical)
+	sum, err := digest(value, canonical)
 	if err != nil {
-		sum, err = sha256.Sum256(args), fmt.Errorf("the digest is of the bytes as they came: %w", err)
+		sum, err = sha256.Sum256(value), fmt.Errorf("the digest is of the bytes as they came: %w", err)
 	}
-	r.ArgsSHA256 = hex.EncodeToString(sum[:])
 	switch k {
 	case KeepRedacted:
-		r.Args = Redact(args)
+		kept = Redact(value)
 	case KeepFull:
-		r.Args = appendArgs(nil, args)
+		kept = appendArgs(nil, value)
 	}
-	return err
+	return hex.EncodeToString(sum[:]), kept, err
 }
 
 // forms holds buffers for canonical forms, which live as long as it takes to

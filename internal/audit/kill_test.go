@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"durward"
 	"durward/internal/audit"
 )
 
@@ -46,6 +47,14 @@ func appendUntilKilled(dir string) int {
 			for i := 0; ; i++ {
 				r := numbered(i)
 				r.ID = fmt.Sprintf("%d-%d-%d", os.Getpid(), g, i)
+				if g%2 == 0 && mode == audit.Durable { // a call that is announced, and made
+					if err := l.Begin(context.Background(), r); err != nil {
+						failed <- err
+					}
+					if _, err := fmt.Printf("made %s\n", r.ID); err != nil {
+						failed <- err
+					}
+				}
 				if err := l.Append(context.Background(), r, mode); err != nil {
 					failed <- err
 				}
@@ -66,21 +75,22 @@ func appendUntilKilled(dir string) int {
 // TestKilledProcessLosesNothingAcknowledged kills a gateway at random moments
 // and looks for everything that it had acknowledged.
 func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
-	n, acked, torn := rounds(t, 30, killRounds), 0, 0
+	n, acked, made, unknown, torn := rounds(t, 30, killRounds), 0, 0, 0, 0
 	var dir string
 	for round := range n {
 		if round%5 == 0 {
 			dir = t.TempDir()
 		}
 		before := len(tornFiles(t, dir))
-		acks := killOnce(t, dir)
-		acked += len(acks)
+		acks, calls := killOnce(t, dir)
+		acked, made = acked+len(acks), made+len(calls)
 		shut(t, open(t, dir, audit.Options{}))
 		verify(t, dir)
 		missing(t, dir, acks)
+		unknown += unrecorded(t, dir, calls)
 		torn += len(tornFiles(t, dir)) - before
 	}
-	t.Logf("%d rounds, %d acknowledged records, %d torn ends", n, acked, torn)
+	t.Logf("%d rounds, %d acknowledged records, %d announced calls, %d of them of unknown outcome, %d torn ends", n, acked, made, unknown, torn)
 }
 
 // rounds is the usual number, or what the environment asks for.
@@ -98,8 +108,8 @@ func rounds(t *testing.T, usual int, variable string) int {
 }
 
 // killOnce runs a gateway, kills it and returns what it acknowledged: ids by
-// sequence number.
-func killOnce(t *testing.T, dir string) map[uint64]string {
+// sequence number, and the ids of calls that it made.
+func killOnce(t *testing.T, dir string) (map[uint64]string, map[string]bool) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childDir+"="+dir)
@@ -120,27 +130,56 @@ func killOnce(t *testing.T, dir string) map[uint64]string {
 	time.AfterFunc(time.Duration(rand.IntN(int(150*time.Millisecond))), func() {
 		_ = cmd.Process.Signal(syscall.SIGKILL)
 	})
-	acks := readAcks(t, in)
+	acks, made := readAcks(t, in)
 	_ = cmd.Wait() // it was killed
 	if stderr.Len() > 0 {
 		t.Fatalf("the child failed: %s", &stderr)
 	}
-	return acks
+	return acks, made
 }
 
-func readAcks(t *testing.T, in io.Reader) map[uint64]string {
+func readAcks(t *testing.T, in io.Reader) (map[uint64]string, map[string]bool) {
 	t.Helper()
-	acks := map[uint64]string{}
+	acks, made := map[uint64]string{}, map[string]bool{}
 	s := bufio.NewScanner(in)
 	for s.Scan() {
 		id, seq, _ := strings.Cut(s.Text(), " ")
+		if id == "made" {
+			made[seq] = true
+			continue
+		}
 		n, err := strconv.ParseUint(seq, 10, 64)
 		if err != nil || acks[n] != "" {
 			t.Fatalf("bad acknowledgement %q", s.Text())
 		}
 		acks[n] = id
 	}
-	return acks
+	return acks, made
+}
+
+// unrecorded looks for the one record that each call must have, and counts
+// those whose outcome nobody saw.
+func unrecorded(t *testing.T, dir string, made map[string]bool) (unknown int) {
+	t.Helper()
+	seen := map[string]int{}
+	for e, err := range audit.Read(t.Context(), dir, audit.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := e.Record()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[r.ID]++; made[r.ID] && r.Outcome == durward.OutcomeUnknown {
+			unknown++
+		}
+	}
+	for id := range made {
+		if seen[id] != 1 {
+			t.Errorf("call %s was made and has %d records", id, seen[id])
+		}
+	}
+	return unknown
 }
 
 func missing(t *testing.T, dir string, acks map[uint64]string) {

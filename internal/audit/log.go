@@ -108,6 +108,7 @@ type Log struct {
 	blocked int   // how many wait for room
 	sick    error // why nothing can be written at present
 	closing bool
+	calls   map[string]*openCall // announced, by id
 }
 
 // Head is the end of the log: remember it elsewhere and [Verify] can tell
@@ -140,11 +141,16 @@ func open(dir string, o Options, on files) (*Log, error) {
 		opts: o, lock: held, opened: time.Now(), queue: newGroup(nil),
 		wake: make(chan struct{}, 1), done: make(chan struct{}), room: make(chan struct{}), moved: make(chan struct{}, 1),
 		scratch: sync.Pool{New: func() any { return new([]byte) }},
+		calls:   map[string]*openCall{},
 		limits:  sync.Pool{New: func() any { return time.NewTimer(time.Hour) }},
 	}
 	l.head.Store(&Head{w.seq, string(w.prev[:])})
 	l.safe.Store(l.head.Load()) // openWriter synced it
-	go l.run(w)                 // ended by Close, which waits for it
+	w.repeated = l.repeated
+	go l.run(w) // ended by Close, which waits for it
+	if err := l.closeIntents(dir); err != nil {
+		return nil, errors.Join(err, l.Close(context.Background()))
+	}
 	return l, nil
 }
 
@@ -157,7 +163,7 @@ func open(dir string, o Options, on files) (*Log, error) {
 func (l *Log) Append(ctx context.Context, r *durward.Record, mode Mode) error {
 	body := l.scratch.Get().(*[]byte)
 	*body = appendBody((*body)[:0], r)
-	g, place, err := l.enqueue(ctx, *body, mode)
+	g, place, err := l.enqueue(ctx, *body, mode, r.ID)
 	if cap(*body) <= maxArgs {
 		l.scratch.Put(body)
 	}
@@ -191,10 +197,20 @@ func (l *Log) await(ctx context.Context, g *group) error {
 	}
 }
 
-// enqueue adds a record to the queue as soon as there is room for it.
-func (l *Log) enqueue(ctx context.Context, body []byte, mode Mode) (*group, int, error) {
+// enqueue adds a record to the queue as soon as there is room for it; id is
+// that of a call which it closes if that was announced.
+func (l *Log) enqueue(ctx context.Context, body []byte, mode Mode, id string) (_ *group, _ int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.calls) == 0 || l.calls[id] == nil {
+		id = ""
+	} else {
+		defer func() {
+			if err != nil {
+				l.keepLate(id, body)
+			}
+		}()
+	}
 	for {
 		if l.closing {
 			return nil, 0, &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonShutdown, Message: "The gateway is shutting down."}
@@ -213,7 +229,7 @@ func (l *Log) enqueue(ctx context.Context, body []byte, mode Mode) (*group, int,
 			return nil, 0, unavailable(err)
 		}
 	}
-	place, rouse := l.queue.add(body, mode)
+	place, rouse := l.queue.add(body, mode, id)
 	if rouse {
 		l.rouse()
 	}

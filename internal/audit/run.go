@@ -124,7 +124,6 @@ func (r *runner) flush() {
 	g := r.take()
 	r.flushAt = time.Time{}
 	rested := !r.w.unsynced()
-	first := r.w.seq + 1
 	began := time.Now()
 	err := r.disk(func() error { return r.w.commit(g) })
 	if err != nil {
@@ -140,7 +139,8 @@ func (r *runner) flush() {
 	if !r.w.unsynced() {
 		r.settled()
 	}
-	g.finish(first, nil)
+	r.closed(g)
+	g.finish(r.w.first, nil)
 	r.spare = g
 	r.landed()
 }
@@ -224,6 +224,7 @@ func (r *runner) recover() bool {
 	r.settled()
 	r.mu.Lock()
 	r.sick = nil
+	r.late()
 	r.stir()
 	r.mu.Unlock()
 	r.opts.Log.Warn("record can be written again",

@@ -32,6 +32,9 @@ type writer struct {
 	out   []byte // memory for the next write
 
 	noRotation time.Time // until then: the last rotation failed
+
+	repeated func() [][]byte // intents that a new segment begins with
+	first    uint64          // sequence number of the first record of the last group
 }
 
 const (
@@ -49,7 +52,14 @@ func (w *writer) commit(g *group) error {
 		return err
 	}
 	t := take{seq: w.seq, prev: w.prev, size: w.size, young: len(w.young)}
-	err := w.put(g, &t)
+	var err error
+	if w.size == 0 && w.seq > 0 {
+		err = w.repeat(&t)
+	}
+	first := t.seq + 1
+	if err == nil {
+		err = w.put(g, &t)
+	}
 	if err == nil && g.must {
 		err = w.sync()
 	}
@@ -57,8 +67,20 @@ func (w *writer) commit(g *group) error {
 		w.young = w.young[:min(t.young, len(w.young))]
 		return errors.Join(err, w.f.Truncate(w.size))
 	}
-	w.seq, w.prev, w.size = t.seq, t.prev, t.size
+	w.seq, w.prev, w.size, w.first = t.seq, t.prev, t.size, first
 	return nil
+}
+
+// repeat begins a segment with the intents that are open.
+func (w *writer) repeat(t *take) error {
+	open := newGroup(nil)
+	for _, body := range w.repeated() {
+		open.add(body, Durable, "")
+	}
+	if open.empty() {
+		return nil
+	}
+	return w.put(open, t)
 }
 
 // take is a state of the log that is not acknowledged yet.

@@ -55,6 +55,8 @@ type Options struct {
 	// Ledger remembers calls with side effects; nil remembers none.
 	Ledger *once.Ledger
 	Server []byte // raw JSON Implementation: our name and version
+	// Vault seals what the record keeps in full; without one it is kept as it is.
+	Vault Vault
 	// Counter keeps what limits count; nil means in memory.
 	Counter limit.Counter
 	// Pressed tells that memory is short, so that no call is begun; nil never.

@@ -31,6 +31,7 @@ type Plan struct {
 	limits    *limit.Program // nil without limits
 	halts     *halts         // nil when nothing is stopped
 	runaway   runawayWays
+	keeps     []recordRule
 	upstreams map[string]*durward.Upstream
 	book      *notary.Book
 	catalog   *catalog.Catalog
@@ -51,6 +52,10 @@ func Compile(pepper []byte, s *durward.Snapshot) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile the limits: %w", err)
 	}
+	keeps, err := compileRecordRules(s.RecordRules)
+	if err != nil {
+		return nil, err
+	}
 	inspection, err := guard.CompilePolicy(s.Guard, tokenKey(pepper))
 	if err != nil {
 		return nil, err
@@ -58,6 +63,7 @@ func Compile(pepper []byte, s *durward.Snapshot) (*Plan, error) {
 	p := &Plan{
 		guard:     inspection,
 		limits:    limits,
+		keeps:     keeps,
 		halts:     compileHalts(s.Halts),
 		runaway:   compileRunaway(&s.Runaway),
 		Revision:  s.Revision,

@@ -42,6 +42,7 @@ type transit struct {
 	next, prev *transit
 	guarded    // what the guard knows of it
 	upstreamUS int64
+	heading    *durward.Record      // of a call that was announced
 	approval   string               // that the call waits for, was let through by, or goes on under
 	rounds     int                  // that it went on for, after it was let through
 	claims     []*once.Claim        // of a call that is made once
@@ -60,7 +61,7 @@ func (g *Gateway) begin(c *durward.Call) *transit {
 // when the record is safe; if it cannot be, the caller hears that instead.
 func (g *Gateway) end(ctx context.Context, t *transit, reply durward.Reply, err error) (durward.Reply, error) {
 	mode := audit.Durable
-	if t.onlyReads() && t.plan.snapshot.Reads != "durable" {
+	if t.plan.snapshot.RecordMode == recordBatched || t.onlyReads() && t.plan.snapshot.Reads != "durable" {
 		mode = audit.Batched
 	}
 	rec := g.record(t, reply, err)
@@ -87,12 +88,15 @@ func named(err error, rec *durward.Record) error {
 
 // onlyReads tells whether a call changed nothing: it never got to an
 // upstream, or what it called is a read.
-func (t *transit) onlyReads() bool {
+func (t *transit) onlyReads() bool { return t.reads() || !t.asked && t.heading == nil }
+
+// reads tells whether what is called is a read.
+func (t *transit) reads() bool {
 	switch t.call.Method {
 	case mcpwire.MethodTasksGet, mcpwire.MethodTasksResult:
 		return true
 	}
-	return t.call.Target == nil || t.call.Target.ReadOnly || !t.asked
+	return t.call.Target == nil || t.call.Target.ReadOnly
 }
 
 func unrecordable(cause error) error {
@@ -101,25 +105,10 @@ func unrecordable(cause error) error {
 }
 
 func (g *Gateway) record(t *transit, reply durward.Reply, err error) *durward.Record {
-	c := t.call
-	r := &durward.Record{
-		Time: c.Received, ID: c.ID, Lane: durward.LaneMCP, Agent: t.holder, Key: c.KeyID, Session: c.SessionID,
-		Remote: c.Wire.Remote, Transport: c.Wire.Transport, Protocol: c.Wire.Revision,
-		Method: c.Method, Asked: c.Asked, Task: t.task,
-		Reason: t.reason, Rule: t.rule, Findings: slices.Concat(c.Findings, t.kept()),
-		LatencyUS: g.Now().Sub(c.Received).Microseconds(), UpstreamUS: t.upstreamUS, Revision: t.plan.Revision,
-	}
-	if c.Agent != nil {
-		r.Agent = c.Agent.Name
-	}
-	if op := c.Target; op != nil {
-		r.Upstream, r.Tool = op.Upstream, op.Name
-	}
-	if raw := c.Input.Arguments.Of(c.Input.Raw); raw != nil {
-		if err := t.recordMode().Fill(r, raw, mcpwire.AppendCanonical); err != nil {
-			r.Findings = append(r.Findings, durward.Finding{Rule: "record.arguments", Vector: "audit", Severity: "info", Evidence: err.Error()})
-		}
-	}
+	r := g.heading(t)
+	r.Task, r.Reason, r.Rule, r.Findings = t.task, t.reason, t.rule, slices.Concat(t.call.Findings, t.kept())
+	r.LatencyUS, r.UpstreamUS = g.Now().Sub(t.call.Received).Microseconds(), t.upstreamUS
+	g.keepValues(t, r, reply)
 	r.Outcome, r.Verdict = t.outcome(reply, err), t.verdict.Effect.String()
 	if t.waits && t.asked {
 		r.Reason = durward.ReasonInputRequired
@@ -186,15 +175,4 @@ func (t *transit) argumentsMode() string {
 		mode = up.Arguments
 	}
 	return mode // "" enforces
-}
-
-func (t *transit) recordMode() audit.Keep {
-	mode := t.plan.snapshot.Record
-	if t.call.Target == nil {
-		return audit.Keep(mode)
-	}
-	if up := t.plan.upstreams[t.call.Target.Upstream]; up != nil && up.Record != "" {
-		mode = up.Record
-	}
-	return audit.Keep(mode)
 }

@@ -97,8 +97,8 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 	if t.dry() { // what follows acts
 		return durward.Reply{}, nil
 	}
-	if err := g.Records.Ready(); err != nil { // no record, no call
-		return durward.Reply{}, unrecordable(err)
+	if err := g.announce(ctx, t.at("record")); err != nil { // no record, no call
+		return durward.Reply{}, err
 	}
 	if ctx, err = g.commit(ctx, t.at("commit")); err != nil { // what is made once is noted before it is made
 		return durward.Reply{}, err
