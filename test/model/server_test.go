@@ -175,6 +175,13 @@ type rpcError struct {
 	Data    json.RawMessage `json:"data"`
 }
 
+func (e *rpcError) String() string {
+	if e == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%d %s %s", e.Code, e.Message, e.Data)
+}
+
 // called is the params of a call.
 type called struct {
 	Name           string                     `json:"name"`
