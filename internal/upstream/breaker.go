@@ -263,12 +263,15 @@ func (s *server) leftAlone(who string, retry time.Duration) *durward.Error {
 // judge tells both breakers how a call ended. What says that the server cannot
 // be talked to is the upstream's; a call that took too long or broke inside is
 // the tool's, so that one bad tool does not take the others with it.
-func (s *server) judge(r *Request, own, tool pass, reply *durward.Reply, err error) {
+func (s *server) judge(r *Request, own, tool pass, reply *durward.Reply, err error, turnedDown bool) {
 	if s.breakers.own == nil {
 		return
 	}
 	now := time.Now()
 	of, v := blame(reply, err)
+	if of == theTool && err == nil && (turnedDown || gatewaysOwn(reply.Error)) {
+		v = neutral // a client that answers nothing must not close the tool for others
+	}
 	switch {
 	case v == bad && of == theTool && tool.b == nil:
 		tool.b = s.breakers.made(r.Name)
@@ -314,6 +317,17 @@ func blame(reply *durward.Reply, err error) (culprit, verdict) {
 		return theServer, bad
 	}
 	return theServer, neutral
+}
+
+// gatewaysOwn tells that the error is the refusal of a gateway behind us, which
+// has judged it already.
+func gatewaysOwn(e *durward.RPCError) bool {
+	if e == nil {
+		return false
+	}
+	_, reason := mcpwire.FieldText(e.Data, "reason")
+	_, call := mcpwire.FieldText(e.Data, "call")
+	return reason && call
 }
 
 // thrift keeps retries a small part of all calls, so that a server that fails

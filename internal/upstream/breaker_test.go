@@ -5,6 +5,7 @@ import (
 	"durward/internal/mcpwire"
 	"durward/internal/upstream"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -128,6 +129,33 @@ func TestNoBreakerWhenTheOperatorSaysSo(t *testing.T) {
 	for range 12 {
 		if _, err := ask(t, s, "bad"); err != nil {
 			t.Fatalf("bad: %v", err)
+		}
+	}
+}
+
+// A client that answers nothing, or cannot be asked, makes a tool fail for
+// itself, and for nobody else.
+func TestWhoAnswersNothingOpensNoBreaker(t *testing.T) {
+	up := durward.Upstream{Name: "up", Command: lanes.Command, Args: []string{"server", "asker"}, Era: "legacy"}
+	up.Breaker = durward.Breaker{Calls: 4, Percent: 50}
+	for _, caps := range []string{elicits, "{}"} {
+		s := newSet(t, nil, up)
+		for n := range 12 {
+			reply, err := s.Do(brief(t), older(caps).request(t, "up", mcpwire.MethodToolsCall, `{"name":"x","arguments":{}}`), &peer{})
+			if err != nil || reply.Error == nil || reply.Error.Code != mcpwire.CodeInternal {
+				t.Fatalf("call %d with %s = %s %v, %v, want the server's own error", n, caps, reply.Result, reply.Error, err)
+			}
+		}
+	}
+	r := &rounds{turns: []string{strings.Replace(askForm, "elicitation/create", "sampling/createMessage", 1)}}
+	r.turns[0] = fmt.Sprintf(r.turns[0], "")
+	modern := script{modern: true, caps: `{"tools":{}}`, answer: r.answer}.up(t)
+	modern.Breaker = up.Breaker
+	s := newSet(t, nil, modern)
+	for n := range 12 {
+		reply, err := s.Do(brief(t), older(ableToAll).request(t, "up", mcpwire.MethodToolsCall, `{"name":"x","arguments":{}}`), &peer{})
+		if err != nil || reply.Error == nil || !strings.Contains(reply.Error.Message, "rejected") {
+			t.Fatalf("call %d = %s %v, %v, want that the client rejected it", n, reply.Result, reply.Error, err)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func (s *Set) Do(ctx context.Context, r *Request, p durward.Peer) (durward.Reply
 	if err != nil {
 		err = srv.explain(ctx, y, err)
 	}
-	srv.judge(r, own, tool, &reply, err)
+	srv.judge(r, own, tool, &reply, err, y.turnedDown.Load())
 	if err != nil {
 		return durward.Reply{}, err
 	}
@@ -40,7 +40,7 @@ func (s *Set) Do(ctx context.Context, r *Request, p durward.Peer) (durward.Reply
 }
 
 // serve makes one attempt, and further ones where that is safe.
-func (s *server) serve(ctx context.Context, r *Request, p durward.Peer) (durward.Reply, error) {
+func (s *server) serve(ctx context.Context, r *Request, p *patience) (durward.Reply, error) {
 	s.thrift.earn()
 	for tries := 1; ; tries++ {
 		reply, f, err := s.attempt(ctx, r, p)
@@ -84,7 +84,7 @@ func (f *flaw) misjudged() bool {
 
 // attempt sends a request once. A flaw tells of a failure that a second
 // attempt may mend.
-func (s *server) attempt(ctx context.Context, r *Request, p durward.Peer) (durward.Reply, *flaw, error) {
+func (s *server) attempt(ctx context.Context, r *Request, p *patience) (durward.Reply, *flaw, error) {
 	if !s.isStdio() { // a process that cannot be started says nothing of those that run
 		if err := s.gate.admit(); err != nil {
 			return durward.Reply{}, nil, err
@@ -118,7 +118,7 @@ func ownerOf(r *Request) string {
 }
 
 // exchange sends a request on a line.
-func (s *server) exchange(ctx context.Context, r *Request, l *line, profile string, p durward.Peer) (durward.Reply, *flaw, error) {
+func (s *server) exchange(ctx context.Context, r *Request, l *line, profile string, p *patience) (durward.Reply, *flaw, error) {
 	if r.Client.LogLevel != "" {
 		l.hearFrom(ctx, s, r.Client.LogLevel)
 	}

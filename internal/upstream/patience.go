@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,9 @@ type patience struct {
 	peer  durward.Peer
 	stop  context.CancelCauseFunc
 	until time.Time // the latest that it can end
+	// turnedDown tells that the server asked and got no answer: what it then
+	// fails at is not its own.
+	turnedDown atomic.Bool
 
 	mu      sync.Mutex // guards the rest
 	timer   *time.Timer
@@ -85,6 +89,9 @@ func (y *patience) Ask(ctx context.Context, method string, params []byte) ([]byt
 	defer cancel()
 	defer y.resume()
 	answer, err := y.peer.Ask(ctx, method, params)
+	if err != nil {
+		y.turnedDown.Store(true)
+	}
 	if err != nil && errors.Is(context.Cause(ctx), errUnanswered) {
 		return nil, &durward.Error{Code: durward.Timeout, Reason: durward.ReasonCancelled, Message: "The client did not answer in time.", Err: errUnanswered}
 	}

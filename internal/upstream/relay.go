@@ -10,7 +10,7 @@ import (
 // relay stands between a server and the caller while a call runs: it lets
 // through what the caller asked for and can answer.
 type relay struct {
-	peer     durward.Peer
+	peer     *patience
 	modern   bool   // the caller speaks 2026-07-28
 	foreign  bool   // and the server an older revision
 	crossing bool   // and nobody bridges between the two
@@ -25,7 +25,7 @@ type relay struct {
 const quiet = 100
 
 // newRelay returns the relay of a call on a line.
-func (s *server) newRelay(r *Request, l *line, declared string, p durward.Peer) *relay {
+func (s *server) newRelay(r *Request, l *line, declared string, p *patience) *relay {
 	y := &relay{
 		peer: p, asker: s.asker(), modern: r.Modern, crossing: r.Modern && !l.modern && !r.Answers, profile: declared,
 		foreign: r.Modern && !l.modern, revision: l.welcome.Revision, level: mcpwire.LogRank(r.Client.LogLevel),
@@ -54,9 +54,7 @@ func (y *relay) Notify(method string, params []byte) {
 	if method == mcpwire.NotifyElicitationComplete && y.foreign {
 		return // 2026-07-28 has no such word: its clients look for themselves
 	}
-	if y.peer != nil {
-		y.peer.Notify(method, params)
-	}
+	y.peer.Notify(method, params)
 }
 
 // Ask implements durward.Peer. A request that would have to cross from one era
@@ -64,6 +62,7 @@ func (y *relay) Notify(method string, params []byte) {
 func (y *relay) Ask(ctx context.Context, method string, params []byte) ([]byte, error) {
 	if y.crossing || !y.declares(method, params) {
 		y.refused.Store(&method)
+		y.peer.turnedDown.Store(true)
 		return nil, durward.ErrCannotAsk
 	}
 	if !y.foreign {
@@ -78,9 +77,6 @@ func (y *relay) Ask(ctx context.Context, method string, params []byte) ([]byte, 
 
 // put puts a question to the caller.
 func (y *relay) put(ctx context.Context, method string, params []byte) ([]byte, error) {
-	if y.peer == nil {
-		return nil, durward.ErrCannotAsk
-	}
 	if y.asker != "" {
 		params = mcpwire.NameAsker(method, params, y.asker)
 	}
