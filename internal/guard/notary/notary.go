@@ -268,7 +268,7 @@ func (c *session) unapproved(o *Opinion, r *reading, why string) {
 func (c *session) attacks(o *Opinion, r *reading) (found []durward.Finding, partial bool) {
 	e := c.notary.engine
 	if r.report == nil {
-		r.report = e.Definition(o.Raw)
+		r.report = inspect(e, o)
 	}
 	all := r.report.Findings
 	if o.Seen.Kind == durward.PinTool {
@@ -280,6 +280,29 @@ func (c *session) attacks(o *Opinion, r *reading) (found []durward.Finding, part
 		}
 	}
 	return found, r.report.Partial
+}
+
+// inspect scans a definition. A name that is an identifier of a few words gives
+// no orders, whatever the words: then the rest is judged without it.
+func inspect(e *guard.Engine, o *Opinion) *guard.Report {
+	r := e.Definition(o.Raw)
+	named := func(f durward.Finding) bool { return f.Rule == "definition.instruction" && f.Where == "/name" }
+	if !slices.ContainsFunc(r.Findings, named) || !identifier(o.Seen.Name) {
+		return r
+	}
+	rest := e.Definition(mcpwire.SetField(o.Raw, "name", []byte(`"tool"`)))
+	rest.Findings = append(rest.Findings, slices.DeleteFunc(r.Findings, func(f durward.Finding) bool {
+		return f.Rule == "definition.instruction" || slices.Contains(rest.Findings, f)
+	})...)
+	rest.Partial = rest.Partial || r.Partial
+	return rest
+}
+
+// identifier reports a name of at most five words in the characters that MCP
+// has for names.
+func identifier(name string) bool {
+	words := strings.FieldsFunc(name, func(r rune) bool { return r == '_' || r == '-' || r == '.' })
+	return len(words) <= 5 && len(name) <= 48 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == ""
 }
 
 // collision reports the same name over the same description: two instances of

@@ -288,3 +288,13 @@ func TestPinsAreBounded(t *testing.T) {
 		t.Error("what is beyond the bound is in use")
 	}
 }
+
+// A name of a few words gives no orders, whatever the model makes of it.
+func TestNamesGiveNoOrders(t *testing.T) {
+	for _, name := range []string{"flood", "flood_notifications", "ignore", "send_all_secrets"} {
+		tool := fmt.Sprintf(`{"name":%q,"description":"does what it says","inputSchema":{"type":"object"}}`, name)
+		if j := newNotary(t).Judge(&notary.Offer{Upstream: "x", Tools: raw(tool)}, notary.NewBook(nil), &notary.Policy{}); reasons(j) != "" {
+			t.Errorf("%s: %q", name, reasons(j))
+		}
+	}
+}
