@@ -22,12 +22,19 @@ import (
 
 // The test binary is also the program, and a server for it to import.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "moody-server": moodyServer, "turncoat": turncoat, "villain": villain})
+	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "moody-server": moodyServer, "turncoat": turncoat, "villain": villain, "gullible": gullible})
 }
 
 // notesServer is the example under a name that is not ours.
 func notesServer() {
 	if err := boot.RunExample(context.Background(), boot.Example{Version: "1"}); err != nil {
+		os.Exit(1)
+	}
+}
+
+// gullible is an agent that falls for everything: gullible TOOL.
+func gullible() {
+	if err := durwardtest.Gullible(context.Background(), os.Getenv("URL"), os.Getenv("DURWARD_KEY"), os.Args[1], os.Stdout); err != nil {
 		os.Exit(1)
 	}
 }

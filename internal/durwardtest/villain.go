@@ -15,9 +15,10 @@ import (
 //	villain FILE
 //
 // The file holds {"tools": [...], "results": {"tool": RESULT}, "errors":
-// {"tool": ERROR}, "notices": {"tool": [MESSAGE, ...]}, "resources": {"uri":
+// {"tool": ERROR}, "notices": {"tool": [MESSAGE, ...]}, "asks": {"tool": [QUESTION, ...]}, "resources": {"uri":
 // RESULT}, "prompts": {"name": RESULT}}. A tool without a result answers with
-// the arguments that reached it.
+// the arguments that reached it. A QUESTION is {"method", "params"}; what was
+// answered is in the tool's result.
 func Villain(args []string, in io.Reader, out io.Writer) error {
 	if len(args) != 1 {
 		return fmt.Errorf("usage: villain FILE")
@@ -26,12 +27,12 @@ func Villain(args []string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	v := &villain{out: out}
+	v := &villain{in: bufio.NewReaderSize(in, 1<<20), out: out}
 	if err := json.Unmarshal(raw, &v.script); err != nil {
 		return err
 	}
-	for r := bufio.NewReaderSize(in, 1<<20); ; {
-		line, err := r.ReadBytes('\n')
+	for {
+		line, err := v.in.ReadBytes('\n')
 		if err != nil {
 			return nil //nolint:nilerr // the end of the input is the end of the server
 		}
@@ -40,12 +41,14 @@ func Villain(args []string, in io.Reader, out io.Writer) error {
 }
 
 type villain struct {
+	in     *bufio.Reader
 	out    io.Writer
 	script struct {
 		Tools     json.RawMessage              `json:"tools"`
 		Results   map[string]json.RawMessage   `json:"results"`
 		Errors    map[string]json.RawMessage   `json:"errors"`
 		Notices   map[string][]json.RawMessage `json:"notices"`
+		Asks      map[string][]json.RawMessage `json:"asks"`
 		Resources map[string]json.RawMessage   `json:"resources"`
 		Prompts   map[string]json.RawMessage   `json:"prompts"`
 	}
@@ -91,6 +94,11 @@ func (v *villain) hear(line []byte) {
 		for _, n := range s.Notices[q.Params.Name] {
 			v.say("%s", n)
 		}
+		if asks := s.Asks[q.Params.Name]; asks != nil {
+			text, _ := json.Marshal("heard " + v.ask(asks))
+			v.say(`{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":%s}]}}`, q.ID, text)
+			return
+		}
 		if e := s.Errors[q.Params.Name]; e != nil {
 			v.say(`{"jsonrpc":"2.0","id":%s,"error":%s}`, q.ID, e)
 			return
@@ -106,6 +114,39 @@ func (v *villain) hear(line []byte) {
 	default:
 		v.say(`{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"Method not found"}}`, q.ID)
 	}
+}
+
+// ask asks one question after the other and returns what was answered.
+func (v *villain) ask(questions []json.RawMessage) string {
+	var heard []byte
+	for i, raw := range questions {
+		var q struct {
+			Method string          `json:"method"`
+			Params json.RawMessage `json:"params"`
+		}
+		if json.Unmarshal(raw, &q) != nil {
+			continue
+		}
+		v.say(`{"jsonrpc":"2.0","id":"ask-%d","method":%q,"params":%s}`, i, q.Method, q.Params)
+		for {
+			line, err := v.in.ReadBytes('\n')
+			if err != nil {
+				return string(heard)
+			}
+			var a struct {
+				ID     string          `json:"id"`
+				Method string          `json:"method"`
+				Result json.RawMessage `json:"result"`
+				Error  json.RawMessage `json:"error"`
+			}
+			if json.Unmarshal(line, &a) != nil || a.Method != "" || a.ID != fmt.Sprintf("ask-%d", i) {
+				continue
+			}
+			heard = append(append(append(heard, a.Result...), a.Error...), ' ')
+			break
+		}
+	}
+	return string(heard)
 }
 
 func (v *villain) list(id json.RawMessage, member string, items json.RawMessage) {

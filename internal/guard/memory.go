@@ -194,6 +194,9 @@ func (c *Conversation) Heard(s *Scope, reply []byte, seen *Seen, orders float64)
 			holds = flow.Secret
 		}
 	}
+	if s.role.Sink && holds < flow.Secret && !s.declared {
+		holds, c.role.Private = flow.Public, flow.Public // it says again what was sent
+	}
 	for _, text := range spoken(reply) {
 		if !c.knows(s, text, orders) {
 			c.flow.Learn(s.op.Upstream, s.op.Name, withoutTokens(text), orders, holds)

@@ -19,6 +19,9 @@ func spoken(reply []byte) [][]byte {
 			out = spokenItem(out, item, 0)
 		}
 	}
+	if inner, ok := mcpwire.Field(reply, "result"); ok && mcpwire.IsObject(inner) { // of a task that is done
+		return append(out, spoken(inner)...)
+	}
 	said := 0
 	for _, text := range out {
 		said += len(text)

@@ -88,7 +88,7 @@ func (t *transit) decide(v durward.Verdict) {
 // refuse answers in the way that the model of this caller can act on: a tool
 // result, or an error where there is no tool.
 func (t *transit) refuse(reason durward.Reason, text string) (durward.Reply, error) {
-	if t.call.Method == mcpwire.MethodToolsCall {
+	if t.readsToolResults() {
 		return durward.Reply{Result: toolError(text), Modern: true}, nil
 	}
 	return durward.Reply{}, &durward.Error{Code: durward.BadRequest, Reason: reason, Message: text}
