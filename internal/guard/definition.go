@@ -185,5 +185,7 @@ func (e *Engine) partial(r *Report, whole bool) {
 		return
 	}
 	r.Partial = true
+	before := r.Score
 	e.add(r, rule("guard.partial"), 0.5, "", "not_fully_inspected")
+	r.Score = max(before, lost) // what was not seen is no attack by itself, and no pass
 }

@@ -92,13 +92,15 @@ type span struct{ start, end int }
 
 // add records a finding of a rule with its score.
 func (e *Engine) add(r *Report, rule Rule, score float64, where, evidence string) durward.Effect {
-	effect := e.mode(rule).effect()
-	if floor := rule.least(score); floor > effect { // weak evidence acts mildly
-		effect = floor
-	}
 	r.Findings = append(r.Findings, durward.Finding{
 		Rule: rule.ID, Vector: rule.Vector, Severity: rule.severity(score), Score: round(score), Where: where, Evidence: evidence,
 	})
+	return e.weigh(r, rule, score)
+}
+
+// weigh lets a finding count, and returns what it does.
+func (e *Engine) weigh(r *Report, rule Rule, score float64) durward.Effect {
+	effect := max(e.mode(rule).effect(), rule.least(score)) // weak evidence acts mildly
 	r.Score = max(r.Score, score)
 	r.Would = min(r.Would, max(rule.Mode.effect(), rule.least(score)))
 	if e.mode(rule) != Observe {

@@ -54,10 +54,12 @@ func within(r *Report, strings []text.Span) {
 	}
 	var out []span
 	for _, s := range r.spans {
-		for _, in := range strings {
-			if a, b := max(s.start, in.Start), min(s.end, in.End); a < b {
-				out = append(out, span{a, b})
+		k := sort.Search(len(strings), func(i int) bool { return strings[i].End > s.start })
+		for _, in := range strings[k:] {
+			if in.Start >= s.end {
+				break
 			}
+			out = append(out, span{max(s.start, in.Start), min(s.end, in.End)})
 		}
 	}
 	r.spans = out
@@ -164,7 +166,13 @@ func (e *Engine) secrets(r *Report, raw []byte) {
 			score += 0.08
 		}
 		before := r.Score
-		if e.add(r, rule(id), score, where(text.Span{Start: f.Start, End: f.End}), f.Kind) <= durward.Redact {
+		effect := durward.Allow
+		if len(r.Findings) < mostFindings {
+			effect = e.add(r, rule(id), score, where(text.Span{Start: f.Start, End: f.End}), f.Kind)
+		} else {
+			effect = e.weigh(r, rule(id), score)
+		}
+		if effect <= durward.Redact {
 			r.spans = append(r.spans, span{f.Start, f.End})
 		}
 		r.Score = max(before, lost) // a secret is no attack by itself
@@ -201,15 +209,14 @@ func (e *Engine) cut(r *Report, raw []byte) {
 
 // stand is what takes the place of a cut.
 func (e *Engine) stand(r *Report, raw []byte, s span) string {
-	for _, f := range r.finds {
-		if f.Start == s.start && f.End == s.end {
-			if f.Quote {
-				return `"` + e.redactor.Token(f, raw) + `"`
-			}
-			return e.redactor.Token(f, raw)
-		}
+	k := sort.Search(len(r.finds), func(i int) bool { return r.finds[i].Start >= s.start })
+	if k == len(r.finds) || r.finds[k].Start != s.start || r.finds[k].End != s.end {
+		return notice
 	}
-	return notice
+	if f := r.finds[k]; f.Quote {
+		return `"` + e.redactor.Token(f, raw) + `"`
+	}
+	return e.redactor.Token(r.finds[k], raw)
 }
 
 const notice = "[removed: instructions in a result]"

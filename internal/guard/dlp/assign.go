@@ -61,7 +61,7 @@ func valueEnd(b []byte, start int, quote byte) int {
 		if quote != 0 && c == quote || c == '\n' || c == '\r' {
 			break
 		}
-		if quote == 0 && (c <= ' ' || c == '&' || bytes.IndexByte([]byte(`"';,)}]<>`), c) >= 0) {
+		if quote == 0 && closes[c] {
 			break
 		}
 		if c == '\\' && end+1 < len(b) && (b[end+1] == 'n' || b[end+1] == '"' || b[end+1] == 'r') {
@@ -71,6 +71,17 @@ func valueEnd(b []byte, start int, quote byte) int {
 	}
 	return end
 }
+
+// closes are the bytes that end a value without quotes.
+var closes = func() (t [256]bool) {
+	for c := range ' ' + 1 {
+		t[c] = true
+	}
+	for _, c := range "&\"';,)}]<>" {
+		t[c] = true
+	}
+	return t
+}()
 
 // believable accepts values of eight characters or more that were generated,
 // not written: code, templates, words and placeholders are none.

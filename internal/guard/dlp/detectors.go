@@ -10,40 +10,28 @@ type detector struct {
 	match  func(b []byte, i int) (Find, bool)
 }
 
-// beginnings are the detectors of one first byte, and the second bytes that
-// any of them may have.
-type beginnings struct {
-	list   []detector
-	second [4]uint64
-	any    int
-}
-
-func (s *beginnings) add(d detector, second ...byte) {
-	s.list = append(s.list, d)
-	s.any++
-	for _, c := range second {
-		s.second[c>>6] |= 1 << (c & 63)
+// starts lists the detectors by their first byte, pairs the first two bytes
+// that any of them may have.
+var starts, pairs = func() (t [256][]detector, p [256][4]uint64) {
+	add := func(c byte, d detector, seconds []byte) {
+		t[c] = append(t[c], d)
+		for _, s := range seconds {
+			p[c][s>>6] |= 1 << (s & 63)
+		}
 	}
-}
-
-// starts lists the detectors by their first byte.
-var starts = func() (t [256]beginnings) {
 	for _, d := range table() {
 		c := d.prefix[0]
-		firsts := []byte{c}
+		add(c, d, seconds(d))
 		if d.fold && 'a' <= c && c <= 'z' {
-			firsts = append(firsts, c&^0x20)
-		}
-		for _, f := range firsts {
-			t[f].add(d, seconds(d)...)
+			add(c&^0x20, d, seconds(d))
 		}
 	}
-	for c := '0'; c <= '9'; c++ {
+	for c := byte('0'); c <= '9'; c++ {
 		for _, d := range numbers {
-			t[c].add(d, []byte("0123456789")...)
+			add(c, d, []byte("0123456789"))
 		}
 	}
-	return t
+	return t, p
 }()
 
 // seconds are the bytes that may follow the first of a prefix.

@@ -41,18 +41,26 @@ type Find struct {
 // Append appends the finds in b to dst, in order and without overlap.
 func Append(dst []Find, b []byte) []Find {
 	from := len(dst)
-	for i := 0; i < len(b); {
-		c := b[i]
-		if f, ok := at(b, i, c); ok {
-			dst = append(dst, f)
-			i = max(i+1, f.End)
-			continue
+	for i := 0; i+1 < len(b); {
+		c, next := b[i], b[i+1]
+		if pairs[c][next>>6]&(1<<(next&63)) != 0 {
+			if f, ok := at(b, i, c); ok {
+				dst = append(dst, f)
+				i = max(i+1, f.End)
+				continue
+			}
 		}
 		i++
-		if !letterDigit[c] {
+		was := kindOf[c]
+		if was == 0 {
 			continue
 		}
-		for i < len(b) && letterDigit[b[i]] && !(upperCase[b[i]] && 'a' <= b[i-1] && b[i-1] <= 'z') { // on to the next word
+		for i < len(b) { // on to the next word
+			now := kindOf[b[i]]
+			if now == 0 || now == kindUpper && was == kindLower {
+				break
+			}
+			was = now
 			i++
 		}
 	}
@@ -61,12 +69,9 @@ func Append(dst []Find, b []byte) []Find {
 
 // at tries the detectors that may begin at i.
 func at(b []byte, i int, c byte) (Find, bool) {
-	set := &starts[c]
-	if set.any == 0 || i+1 < len(b) && set.second[b[i+1]>>6]&(1<<(b[i+1]&63)) == 0 {
-		return Find{}, false
-	}
-	for k := range set.list {
-		d := &set.list[k]
+	list := starts[c]
+	for k := range list {
+		d := &list[k]
 		if !hasPrefix(b, i, d) {
 			continue
 		}
@@ -106,12 +111,32 @@ func pick(a, b string) string {
 
 func alnum(c byte) bool { return letterDigit[c] }
 
-var letterDigit, upperCase = func() (ld, up [256]bool) {
+var letterDigit = func() (t [256]bool) {
 	for c := range 256 {
-		ld[c] = 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-		up[c] = 'A' <= c && c <= 'Z'
+		t[c] = kindOf[c] != 0
 	}
-	return ld, up
+	return t
+}()
+
+const (
+	kindLower = 1
+	kindUpper = 2
+	kindDigit = 3
+)
+
+// kindOf are the bytes of words; 0 parts them.
+var kindOf = func() (t [256]uint8) {
+	for c := range 256 {
+		switch {
+		case 'a' <= c && c <= 'z':
+			t[c] = kindLower
+		case 'A' <= c && c <= 'Z':
+			t[c] = kindUpper
+		case '0' <= c && c <= '9':
+			t[c] = kindDigit
+		}
+	}
+	return t
 }()
 
 func hasPrefix(b []byte, i int, d *detector) bool {

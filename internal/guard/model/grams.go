@@ -18,9 +18,11 @@ func bucket(h uint32) uint32 {
 }
 
 // appendGrams appends the buckets of the words, word pairs and word triples of
-// b, and of the beginnings of words. Digits count alike, long tokens too.
-func appendGrams(dst []uint32, b []byte) []uint32 {
+// b, and of the beginnings of words, and tells whether b is not English.
+// Digits count alike, long tokens too.
+func appendGrams(dst []uint32, b []byte) (grams []uint32, alien bool) {
 	var w1, w2, s1 uint32 // the words before, and the stem before
+	words, english := 0, 0
 	for i := 0; i < len(b); {
 		if b[i] == '\\' && match.Escaped(b, i) {
 			i += 2
@@ -32,6 +34,12 @@ func appendGrams(dst []uint32, b []byte) []uint32 {
 			continue
 		}
 		i += n
+		if n > 1 && n <= 16 {
+			words++
+			if frame[h%uint32(len(frame))] {
+				english++
+			}
+		}
 		dst = append(dst, bucket(h))
 		if w1 != 0 {
 			dst = append(dst, bucket(h*31+w1*prime))
@@ -42,8 +50,11 @@ func appendGrams(dst []uint32, b []byte) []uint32 {
 		}
 		w2, w1, s1 = w1, h, stem
 	}
-	return dst
+	return dst, words >= leastAlien && english*12 < words
 }
+
+// leastAlien are the words that it takes to call a sentence not English.
+const leastAlien = 6
 
 const stemLen = 5
 

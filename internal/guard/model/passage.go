@@ -138,10 +138,11 @@ func (r *Reader) read(b []byte, s *sentence) {
 	}
 	s.read = true
 	s.from = len(r.grams)
-	r.grams = appendGrams(r.grams, b[s.start:s.end])
+	var alien bool
+	r.grams, alien = appendGrams(r.grams, b[s.start:s.end])
 	s.to = len(r.grams)
 	s.concepts = s.concepts.Or(r.shape.of(b[s.start:s.end]))
-	if alien(b[s.start:s.end]) {
+	if alien {
 		s.concepts = r.shape.set(s.concepts, ShapeAlien)
 	}
 }

@@ -22,7 +22,7 @@ type Views struct {
 const (
 	viewDepth  = 2
 	viewFloor  = 4096 // least output bound, for short texts
-	maxViews   = 64
+	maxViews   = 256
 	minEncoded = 16
 )
 
@@ -145,7 +145,11 @@ func (v *Views) open(b []byte, m mark, at Span, depth int) {
 		if m&d.mark == 0 {
 			continue
 		}
-		for pos := 0; pos < len(b) && len(v.list) < maxViews; {
+		for pos := 0; pos < len(b); {
+			if len(v.list) == maxViews {
+				v.Cut = true
+				return
+			}
 			span, out := d.next(b, pos, v.budget)
 			if span.End <= pos {
 				break

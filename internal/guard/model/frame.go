@@ -15,24 +15,3 @@ var frame = func() (t [1 << 13]bool) {
 	}
 	return t
 }()
-
-// alien reports a sentence of words that are not English.
-func alien(b []byte) bool {
-	words, english := 0, 0
-	for i := 0; i < len(b); {
-		h, _, n := word(b[i:])
-		if n == 0 {
-			i++
-			continue
-		}
-		i += n
-		if n < 2 || n > 16 {
-			continue
-		}
-		words++
-		if frame[h%uint32(len(frame))] {
-			english++
-		}
-	}
-	return words >= 6 && english*12 < words
-}
