@@ -325,9 +325,12 @@ func gatewaysOwn(e *durward.RPCError) bool {
 	if e == nil {
 		return false
 	}
-	_, reason := mcpwire.FieldText(e.Data, "reason")
-	_, call := mcpwire.FieldText(e.Data, "call")
-	return reason && call
+	switch reason, _ := mcpwire.FieldText(e.Data, "reason"); durward.Reason(reason) {
+	case durward.ReasonCapabilityMissing, durward.ReasonCancelled, durward.ReasonUpstreamProtocol,
+		durward.ReasonUpstreamUnavailable, durward.ReasonUpstreamTimeout, durward.ReasonBreakerOpen:
+		return true
+	}
+	return false
 }
 
 // thrift keeps retries a small part of all calls, so that a server that fails
