@@ -140,7 +140,7 @@ func (w *watch) follow(plan *Plan, view *catalog.View, uris []string) (added, re
 		at := plan.upstreams[ops[0].Upstream]
 		f, known := w.follows[uri]
 		if !known || !reflect.DeepEqual(f.at, at) { // another server has the name now
-			cancel, err := w.gateway.Upstreams.Watch(at.Name, w.agent, []string{uri}, w.send)
+			cancel, err := w.gateway.Upstreams.Watch(at.Name, w.agent, []string{ops[0].Name}, w.sendAs(ops[0].Name, uri))
 			if err != nil {
 				refused, why = uri, err
 				continue
@@ -197,6 +197,19 @@ func (w *watch) send(e durward.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.push(e)
+}
+
+// sendAs sends what concerns a resource under the URI that it was asked for by.
+func (w *watch) sendAs(own, asked string) func(durward.Event) {
+	if own == asked {
+		return w.send
+	}
+	return func(e durward.Event) {
+		if uri, ok := mcpwire.FieldText(e.Params, "uri"); ok && uri == own {
+			e.Params = mcpwire.SetField(e.Params, "uri", mcpwire.Quote(asked))
+		}
+		w.send(e)
+	}
 }
 
 // push is called with mu held.
