@@ -17,6 +17,8 @@ type Snapshot struct {
 	// Approvals are how held calls are answered; the zero value stands for
 	// [ApprovalDefaults].
 	Approvals ApprovalRules
+	// Policy are rules over the attributes of calls, in their order.
+	Policy []PolicyRule
 	// Once is how calls with side effects are kept from being made twice.
 	Once Once
 	// Reads is how reads are recorded: "" or "batched", "durable".

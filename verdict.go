@@ -88,6 +88,12 @@ const (
 	ReasonInternal            Reason = "internal"
 	ReasonCutOff              Reason = "cut_off" // the gateway ended while the call was made; how it ended is not known
 
+	// Reasons of attribute rules.
+	ReasonPolicyDenies Reason = "policy_denies"
+	ReasonPolicyHolds  Reason = "policy_holds"
+	ReasonPolicyFlags  Reason = "policy_flags"
+	ReasonPolicyFailed Reason = "policy_failed" // a condition could not be evaluated: it denies
+
 	// Reasons of held calls.
 	ReasonRuleHolds        Reason = "rule_holds" // a hold rule matches
 	ReasonApprovalRequired Reason = "approval_required"

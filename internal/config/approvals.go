@@ -68,3 +68,26 @@ func (b *builder) once() {
 	}
 	b.out.Once = out
 }
+
+// policy reads the attribute rules; whether their conditions can be compiled
+// is found out with the plan.
+func (b *builder) policy() {
+	seen := map[string]bool{}
+	for i, r := range b.in.Policy {
+		at := fmt.Sprintf("policy[%d]", i)
+		switch {
+		case r.Name == "":
+			b.failAt(at, "has no name", "write name: a-name; the record uses it")
+		case seen[string(r.Name)]:
+			b.failAt(at, "has the name of another rule, "+string(r.Name), "")
+		}
+		if r.Effect == "" {
+			b.failAt(at, "has no effect", "write effect: deny, hold, flag or allow")
+		}
+		seen[string(r.Name)] = true
+		b.out.Policy = append(b.out.Policy, durward.PolicyRule{
+			Name: string(r.Name), When: string(r.When), Effect: string(r.Effect),
+			Tools: texts(r.Tools), Roles: texts(r.Roles), Agents: texts(r.Agents), Message: string(r.Message),
+		})
+	}
+}

@@ -62,6 +62,7 @@ func (b *builder) build() *Config {
 	b.agents()
 	b.approvals()
 	b.once()
+	b.policy()
 	b.anonymous()
 	b.keys()
 	b.guard()

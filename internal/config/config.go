@@ -46,6 +46,7 @@ type Config struct {
 	Audit       Audit
 	Approvals   durward.ApprovalRules
 	Once        durward.Once
+	Policy      []durward.PolicyRule
 	Guard       durward.Guard
 	Guarding    durward.Guarding
 	Lock        string        // path of the lock file; "" for none
@@ -188,6 +189,7 @@ func (c *Config) Declared(hash func(secret string) [32]byte) *durward.Snapshot {
 		Results:     c.Results,
 		RecordRules: c.RecordRules,
 		Once:        c.Once,
+		Policy:      c.Policy,
 	}
 	for _, k := range c.Keys {
 		secret := k.Secret.Reveal()

@@ -18,6 +18,7 @@ type file struct {
 	Inputs         clientOnly              `key:"inputs" doc:"Of VS Code, which asks for these values; use ${env:NAME} in their place."`
 	Agents         map[string]agent        `key:"agents" names:"agent" doc:"Who may call, by name."`
 	Roles          map[string]role         `key:"roles" names:"role" doc:"What may be called; an agent has the rules of its roles."`
+	Policy         []policyRule            `key:"policy" doc:"Rules over the attributes of calls, in their order, after roles: see docs/policy.md."`
 	Once           onceRules               `key:"once" doc:"How calls with side effects are kept from being made twice."`
 	Approvals      approvals               `key:"approvals" doc:"How calls that are held for an approval are answered."`
 	Guard          guard                   `key:"guard" doc:"How calls and replies are inspected, and what findings do."`
@@ -41,6 +42,16 @@ type admin struct {
 
 type person struct {
 	Key secrets `key:"key" doc:"One key or several, 24 visible characters or more."`
+}
+
+type policyRule struct {
+	Name    name      `key:"name" doc:"Of its own; records and explanations use it."`
+	When    text      `key:"when" doc:"A CEL condition over agent.name, agent.roles, agent.owner, user, key, tool.name, tool.upstream, tool.kind, tool.read_only, tool.destructive, tool.idempotent, tool.open_world, args, labels, now, source, session and method; true when absent."`
+	Effect  word      `key:"effect" words:"deny|hold|flag|allow" doc:"deny wins over all; of hold and allow the first that holds counts, and allow lifts a hold; what cannot be evaluated denies."`
+	Tools   []pattern `key:"tools" doc:"Patterns of <upstream>__<name> that the rule is about; all when absent."`
+	Roles   []name    `key:"roles" doc:"Agents with one of these roles; all when absent."`
+	Agents  []name    `key:"agents" doc:"These agents; all when absent."`
+	Message text      `key:"message" doc:"What the agent hears when the rule denies."`
 }
 
 type onceRules struct {

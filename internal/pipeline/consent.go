@@ -168,7 +168,7 @@ func (g *Gateway) stillMay(t *transit, digest string) error {
 	if c.Credential.IsZero() && c.Local == "" {
 		c.Local = t.call.Agent.Name // it was admitted without one
 	}
-	for _, step := range []func() error{func() error { return g.identify(again) }, again.stopped, func() error { return g.resolve(again) }, again.pinned, again.permit} {
+	for _, step := range []func() error{func() error { return g.identify(again) }, again.stopped, func() error { return g.resolve(again) }, again.pinned, again.permit, func() error { return g.reweigh(again) }} {
 		if err := step(); err != nil {
 			t.reason, t.rule = again.reason, again.rule
 			return err
@@ -204,7 +204,8 @@ func (t *transit) heldBack(r durward.Reason, text string) (durward.Reply, error)
 	if !t.readsToolResults() {
 		return durward.Reply{}, &durward.Error{Code: durward.Forbidden, Reason: r, Message: text}
 	}
-	return durward.Reply{Result: toolError(text), Modern: true}, nil
+	e := &durward.Error{Reason: r, Message: text}
+	return durward.Reply{Result: withMeta(toolError(text), metaRefusal, t.refusalMeta(e)), Modern: true}, nil
 }
 
 // settleApproval notes how a call ended that a permission was used for.

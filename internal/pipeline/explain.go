@@ -13,12 +13,14 @@ import (
 // Explain runs the checks of a call without making it and tells what each of
 // them found. It is the code that serves calls, [Gateway.run], with a place to
 // write to: there is no second set of rules. It leaves no record and takes
-// nothing from any limit.
-func (g *Gateway) Explain(ctx context.Context, c *durward.Call) durward.Explanation {
+// nothing from any limit. labels are what the conversation is to have seen.
+func (g *Gateway) Explain(ctx context.Context, c *durward.Call, labels ...string) durward.Explanation {
 	t := g.rehearse(c)
+	t.known = labels
 	reply, err := g.run(ctx, t, nil)
 	if g.tooSoon(ctx, t, err) {
 		t = g.rehearse(c)
+		t.known = labels
 		reply, err = g.run(ctx, t, nil)
 	}
 	return t.explanation(reply, err)

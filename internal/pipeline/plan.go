@@ -24,21 +24,22 @@ import (
 type Plan struct {
 	Revision durward.Revision
 
-	snapshot  *durward.Snapshot
-	identity  *identity.Index
-	policy    *policy.Program
-	guard     *guard.Policy
-	limits    *limit.Program // nil without limits
-	halts     *halts         // nil when nothing is stopped
-	runaway   runawayWays
-	keeps     []recordRule
-	upstreams map[string]*durward.Upstream
-	book      *notary.Book
-	catalog   *catalog.Catalog
-	views     map[*durward.Agent]*views // agents with the same roles share theirs
-	read      map[string]uint64         // generations of the upstreams' lists
-	unread    map[string]time.Time      // upstreams not read yet, and until when to wait for them
-	replaced  chan struct{}             // closed when another plan is in force
+	snapshot   *durward.Snapshot
+	identity   *identity.Index
+	policy     *policy.Program
+	attributes *policy.Conditions // nil without attribute rules
+	guard      *guard.Policy
+	limits     *limit.Program // nil without limits
+	halts      *halts         // nil when nothing is stopped
+	runaway    runawayWays
+	keeps      []recordRule
+	upstreams  map[string]*durward.Upstream
+	book       *notary.Book
+	catalog    *catalog.Catalog
+	views      map[*durward.Agent]*views // agents with the same roles share theirs
+	read       map[string]uint64         // generations of the upstreams' lists
+	unread     map[string]time.Time      // upstreams not read yet, and until when to wait for them
+	replaced   chan struct{}             // closed when another plan is in force
 }
 
 // Compile checks a snapshot and compiles it, without a catalogue: nothing is
@@ -47,6 +48,10 @@ func Compile(pepper []byte, s *durward.Snapshot) (*Plan, error) {
 	program, err := policy.Compile(s.Roles)
 	if err != nil {
 		return nil, fmt.Errorf("compile the roles: %w", err)
+	}
+	attributes, err := policy.CompileConditions(s.Policy)
+	if err != nil {
+		return nil, err
 	}
 	limits, err := compileLimits(s)
 	if err != nil {
@@ -61,17 +66,18 @@ func Compile(pepper []byte, s *durward.Snapshot) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{
-		guard:     inspection,
-		limits:    limits,
-		keeps:     keeps,
-		halts:     compileHalts(s.Halts),
-		runaway:   compileRunaway(&s.Runaway),
-		Revision:  s.Revision,
-		snapshot:  s,
-		identity:  identity.Compile(pepper, s.Agents, s.Keys),
-		policy:    program,
-		upstreams: make(map[string]*durward.Upstream, len(s.Upstreams)),
-		book:      notary.NewBook(s.Pins),
+		guard:      inspection,
+		limits:     limits,
+		keeps:      keeps,
+		halts:      compileHalts(s.Halts),
+		runaway:    compileRunaway(&s.Runaway),
+		Revision:   s.Revision,
+		snapshot:   s,
+		identity:   identity.Compile(pepper, s.Agents, s.Keys),
+		policy:     program,
+		attributes: attributes,
+		upstreams:  make(map[string]*durward.Upstream, len(s.Upstreams)),
+		book:       notary.NewBook(s.Pins),
 	}
 	for i := range s.Upstreams {
 		p.upstreams[s.Upstreams[i].Name] = &s.Upstreams[i]

@@ -45,6 +45,7 @@ type transit struct {
 	heading    *durward.Record      // of a call that was announced
 	approval   string               // that the call waits for, was let through by, or goes on under
 	rounds     int                  // that it went on for, after it was let through
+	known      []string             // labels, of a rehearsal
 	claims     []*once.Claim        // of a call that is made once
 	onceKeys   []string             // that they are for
 	step       string               // that the call is in

@@ -66,6 +66,9 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 	if err := t.at("permit").permit(); err != nil { // may it?
 		return durward.Reply{}, err
 	}
+	if reply, err := g.attributes(t.at("policy")); err != nil || reply.Result != nil { // do its attributes allow it?
+		return reply, err
+	}
 	if err := t.at("agree").agree(); err != nil { // do headers and body say the same, and can a task be had?
 		return durward.Reply{}, err
 	}
@@ -357,6 +360,9 @@ func (g *Gateway) do(ctx context.Context, t *transit, p durward.Peer) (durward.R
 		}
 		if err := t.permit(); err != nil {
 			return durward.Reply{}, err
+		}
+		if reply, err := g.attributes(t); err != nil || reply.Result != nil {
+			return reply, err
 		}
 		if t.verdict.Effect == durward.Hold { // it was not what was asked about
 			return durward.Reply{}, held("The resource could be another server's, which needs an approval that this call does not have.")
