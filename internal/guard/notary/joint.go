@@ -30,7 +30,7 @@ func (c *session) together() {
 		if i < w.from || i >= w.to {
 			continue
 		}
-		o.Standing = c.stop(durward.ReasonDefinitionPoisoned, w.findings...)
+		o.Standing = c.stop(o, durward.ReasonDefinitionPoisoned, w.findings...)
 	}
 }
 
@@ -92,7 +92,7 @@ func (c *session) varied() {
 			}
 			f := finding("pin.varies", "high", 0.9, "it is another definition for "+v.Who)
 			if o.Standing == nil {
-				o.Standing = c.stop(durward.ReasonDefinitionChanged, f)
+				o.Standing = c.stop(o, durward.ReasonDefinitionChanged, f)
 				continue
 			}
 			o.Standing.Findings = append(o.Standing.Findings, f)

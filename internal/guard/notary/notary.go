@@ -194,9 +194,9 @@ func (c *session) item(kind, name string, raw []byte) {
 	approved := o.Approved != nil && o.Approved.Digest != ""
 	switch {
 	case r.err != nil:
-		o.Standing = c.stop(durward.ReasonDefinitionUnapproved, unpinnable(r.err))
+		o.Standing = c.stop(o, durward.ReasonDefinitionUnapproved, unpinnable(r.err))
 	case c.lapsed && c.policy.Identity == "withhold", c.lapsed && c.first == durward.Quarantine:
-		o.Standing = c.stop(durward.ReasonServerChanged, finding("pin.server", "high", 0.9, "the upstream is another server than the one that was approved"))
+		o.Standing = c.stop(o, durward.ReasonServerChanged, finding("pin.server", "high", 0.9, "the upstream is another server than the one that was approved"))
 	case kind == durward.PinResource && c.policy.Resources != "pin" && !approved:
 		c.scanned(o, r)
 	case approved && o.Approved.Digest == r.pin.Digest:
@@ -226,17 +226,17 @@ const pinsMost = 10_000
 
 func (c *session) trust(o *Opinion) {
 	if c.book.count[c.offer.Upstream]+len(c.out.Trusted) >= pinsMost && o.Seen.Kind != durward.PinServer {
-		o.Standing = c.stop(durward.ReasonDefinitionUnapproved, finding("pin.bound", "medium", 0.5, "the upstream has more definitions than are taken at first sight"))
+		o.Standing = c.stop(o, durward.ReasonDefinitionUnapproved, finding("pin.bound", "medium", 0.5, "the upstream has more definitions than are taken at first sight"))
 		return
 	}
 	c.out.Trusted = append(c.out.Trusted, o.Seen)
 }
 
 // stop is a standing that withholds, or flags where the policy only looks on.
-func (c *session) stop(why durward.Reason, found ...durward.Finding) *durward.Standing {
+func (c *session) stop(o *Opinion, why durward.Reason, found ...durward.Finding) *durward.Standing {
 	s := &durward.Standing{Reason: why, Findings: found}
 	for _, f := range found {
-		if c.stops(f) {
+		if c.stops(f, &o.Seen) {
 			s.Withheld = true
 		}
 	}
@@ -248,9 +248,9 @@ func (c *session) scanned(o *Opinion, r *reading) {
 	found, partial := c.attacks(o, r)
 	switch {
 	case len(found) > 0:
-		o.Standing = c.stop(durward.ReasonDefinitionPoisoned, found...)
+		o.Standing = c.stop(o, durward.ReasonDefinitionPoisoned, found...)
 	case partial:
-		o.Standing = c.stop(durward.ReasonDefinitionUnapproved, finding("guard.partial", "medium", 0.5, "not_fully_inspected"))
+		o.Standing = c.stop(o, durward.ReasonDefinitionUnapproved, finding("guard.partial", "medium", 0.5, "not_fully_inspected"))
 	}
 }
 
@@ -261,7 +261,7 @@ func (c *session) unapproved(o *Opinion, r *reading, why string) {
 	if len(found) > 0 {
 		reason = durward.ReasonDefinitionPoisoned
 	}
-	o.Standing = c.stop(reason, append(found, finding("pin.unapproved", "low", 0.1, why))...)
+	o.Standing = c.stop(o, reason, append(found, finding("pin.unapproved", "low", 0.1, why))...)
 }
 
 // attacks are the findings for which a definition is not to be used unseen.
@@ -322,7 +322,7 @@ func (c *session) drifted(o *Opinion, r *reading) {
 			reason = durward.ReasonDefinitionPoisoned
 		}
 	}
-	o.Standing = c.stop(reason, r.drift.Findings...)
+	o.Standing = c.stop(o, reason, r.drift.Findings...)
 }
 
 func (c *session) compare(o *Opinion) *guard.Report {
@@ -362,7 +362,7 @@ func (c *session) server() {
 	o.Standing = &durward.Standing{Reason: durward.ReasonServerChanged, Findings: []durward.Finding{finding("pin.server", "medium", 0.5, "changed in "+groups)}}
 	held := c.policy.Identity == "withhold" || c.first == durward.Quarantine
 	if c.lapsed && held {
-		o.Standing.Withheld = c.stops(o.Standing.Findings[0])
+		o.Standing.Withheld = c.stops(o.Standing.Findings[0], &o.Seen)
 		return
 	}
 	if !locked {

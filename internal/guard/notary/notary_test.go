@@ -105,6 +105,8 @@ func TestModes(t *testing.T) {
 		{"flag", durward.Guard{GuardScope: scope("flag")}, "tool add definition_changed, tool sync definition_poisoned"},
 		{"a vector", durward.Guard{GuardScope: durward.GuardScope{Mode: "block", Vectors: map[string]string{"rug_pull": "flag"}}}, "tool add definition_changed, tool sync definition_poisoned withheld"},
 		{"an upstream", durward.Guard{GuardScope: scope("block"), Upstreams: map[string]durward.GuardScope{"crm": scope("observe")}}, "tool add definition_changed, tool sync definition_poisoned"},
+		{"a tool", durward.Guard{GuardScope: scope("block"), Tools: map[string]durward.GuardScope{"crm__*": scope("flag"), "crm__s*": scope("block")}}, "tool add definition_changed, tool sync definition_poisoned withheld"},
+		{"a rule", durward.Guard{GuardScope: durward.GuardScope{Rules: map[string]string{"redefinition.changed": "observe"}}}, "tool add definition_changed, tool sync definition_poisoned withheld"},
 		{"another upstream", durward.Guard{GuardScope: scope("block"), Upstreams: map[string]durward.GuardScope{"x": scope("observe")}}, "tool add definition_changed withheld, tool sync definition_poisoned withheld"},
 	} {
 		if j := n.Judge(offer, book, &notary.Policy{Guard: &c.g}); reasons(j) != c.want || len(j.Trusted) != 0 {

@@ -87,6 +87,6 @@ func (c *session) overtaken(o *Opinion, r *reading) {
 		}
 	}
 	if len(found) > 0 {
-		o.Standing = c.stop(durward.ReasonDefinitionPoisoned, found...)
+		o.Standing = c.stop(o, durward.ReasonDefinitionPoisoned, found...)
 	}
 }
