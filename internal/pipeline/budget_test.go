@@ -78,3 +78,68 @@ func manyAgents(b *testing.B, h *house, n int) []*durward.Call {
 	}
 	return calls
 }
+
+// TestControlDoesNotAllocate: what is not configured costs nothing but a look,
+// and what is configured allocates nothing as long as nobody is refused.
+func TestControlDoesNotAllocate(t *testing.T) {
+	for name, s := range map[string]func(*durward.Snapshot){
+		"nothing configured": func(*durward.Snapshot) {},
+		"three limits":       withLimits,
+		"a watch":            func(s *durward.Snapshot) { s.Runaway = watched },
+	} {
+		h := newHouse(t)
+		snap := snapshotOf(h)
+		s(snap)
+		if err := h.Load(snap); err != nil {
+			t.Fatal(err)
+		}
+		c := h.call(t, "tools/call", `{"name":"crm__add","arguments":{"text":"x"}}`)
+		if n := testing.AllocsPerRun(1000, func() {
+			c.Agent, c.Target = nil, nil
+			if err := h.Govern(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+		}); n > 0 {
+			t.Errorf("%s: a call allocates %v times, want 0", name, n)
+		}
+	}
+}
+
+var watched = durward.Runaways{All: durward.Runaway{Mode: durward.RunawayRecord, Window: time.Minute, SameCall: 1 << 30, Errors: 15, PingPong: 20, FanOut: 50, Novel: 4 * time.Hour}}
+
+func withLimits(s *durward.Snapshot) {
+	s.Limits.Rules = []durward.Limit{
+		{Name: "rate", Unit: durward.UnitCalls, Most: 1 << 40, Every: time.Second, Per: []durward.Dimension{durward.PerAgent, durward.PerTool}},
+		{Name: "quota", Unit: durward.UnitCalls, Most: 1 << 50, Calendar: durward.PerMonth, Per: []durward.Dimension{durward.PerAgent}},
+		{Name: "at once", Unit: durward.UnitConcurrency, Most: 1000, Per: []durward.Dimension{durward.PerUpstream}},
+	}
+}
+
+// BenchmarkGovern is the decision about a call with control and without.
+func BenchmarkGovern(b *testing.B) {
+	for _, tc := range []struct {
+		name string
+		with func(*durward.Snapshot)
+	}{
+		{"nothing", func(*durward.Snapshot) {}},
+		{"limits", withLimits},
+		{"limits and watch", func(s *durward.Snapshot) { withLimits(s); s.Runaway = watched }},
+	} {
+		b.Run(tc.name, func(b *testing.B) {
+			h := newHouse(b)
+			s := snapshotOf(h)
+			tc.with(s)
+			if err := h.Load(s); err != nil {
+				b.Fatal(err)
+			}
+			c := h.call(b, "tools/call", `{"name":"crm__add","arguments":{"text":"x"}}`)
+			b.ReportAllocs()
+			for b.Loop() {
+				c.Agent, c.Target = nil, nil
+				if err := h.Govern(b.Context(), c); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

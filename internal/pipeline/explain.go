@@ -54,7 +54,15 @@ func (t *transit) at(step string) *transit {
 		t.before = t.verdict
 	}
 	t.step = step
+	t.fault(step)
 	return t
+}
+
+// fault lets a test put a fault here.
+func (t *transit) fault(step string) {
+	if t.probe != nil {
+		t.probe(step)
+	}
 }
 
 // tell notes what a step saw. A step asks first whether anybody wants to know,

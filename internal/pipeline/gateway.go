@@ -81,6 +81,7 @@ type Gateway struct {
 	desk    *limit.Desk
 	running *running
 	watcher *runaway.Watcher
+	probe   func(step string) // of tests
 	parking *parking
 	pins    *pins
 

@@ -100,7 +100,7 @@ func haltError(h *durward.Halt) *durward.Error {
 
 // shed refuses calls before memory runs out: those under way are to end, and
 // to free what they hold.
-func (g *Gateway) shed() error {
+func (g *Gateway) shed(*transit) error {
 	if g.Pressed == nil || !g.Pressed() {
 		return nil
 	}

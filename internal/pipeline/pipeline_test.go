@@ -30,6 +30,7 @@ type behind struct {
 	asked    []upstream.Request
 	params   []string
 	answer   func(r *upstream.Request) (durward.Reply, error)
+	does     func(ctx context.Context) (durward.Reply, error) // the same, outside of the lock
 	watched  map[string]func(durward.Event)
 	owner    map[string]int     // which subscription a resource's is
 	opened   int                // subscriptions, in all
@@ -51,7 +52,13 @@ func (b *behind) Reread(context.Context, string) error {
 	return b.reread()
 }
 
-func (b *behind) Do(_ context.Context, r *upstream.Request, p durward.Peer) (durward.Reply, error) {
+func (b *behind) Do(ctx context.Context, r *upstream.Request, p durward.Peer) (durward.Reply, error) {
+	if b.does != nil {
+		b.mu.Lock()
+		b.asked = append(b.asked, *r)
+		b.mu.Unlock()
+		return b.does(ctx)
+	}
 	if b.during != nil {
 		b.during(p)
 	}

@@ -36,6 +36,7 @@ type transit struct {
 	booking    *limit.Booking    // in limits; nil when none speaks of the call
 	standing   *durward.Standing // of the target, when it is in use and not as approved
 	sign       runaway.Sign      // of an agent that goes in circles
+	probe      func(step string) // of tests: what goes wrong, and where; nil
 	broke      bool              // a bug of ours ended it
 	cancel     context.CancelCauseFunc
 	crew       *crew // while it is under way, with its neighbours
@@ -55,7 +56,7 @@ type transit struct {
 
 // begin opens the record of a call: whatever happens next, end closes it.
 func (g *Gateway) begin(c *durward.Call) *transit {
-	return &transit{plan: g.plan.Load(), call: c}
+	return &transit{plan: g.plan.Load(), call: c, probe: g.probe}
 }
 
 // end closes the record. The answer to a call with a side effect leaves only

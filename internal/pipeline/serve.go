@@ -24,10 +24,27 @@ func (g *Gateway) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (d
 		t = g.begin(c)
 		reply, err = g.run(ctx, t, p)
 	}
-	g.conclude(ctx, t, reply, err)
-	reply, err = g.release(ctx, t, reply, err)
-	reply = t.warn(reply)
-	return g.end(ctx, t, reply, err)
+	reply, err = g.wrapUp(ctx, t, reply, err)
+	if t.booking != nil { // wrapping up broke off
+		reply, err = g.release(ctx, t, reply, err)
+	}
+	return g.finish(ctx, t, reply, err)
+}
+
+// wrapUp settles what the call began, however it ended.
+func (g *Gateway) wrapUp(ctx context.Context, t *transit, in durward.Reply, was error) (reply durward.Reply, err error) {
+	defer g.rescue(t, &reply, &err)
+	t.fault("conclude")
+	g.conclude(ctx, t, in, was)
+	reply, err = g.release(ctx, t, in, was)
+	return t.warn(reply), err
+}
+
+// finish closes the record. A bug there leaves the call without one, and then
+// without its answer, too.
+func (g *Gateway) finish(ctx context.Context, t *transit, in durward.Reply, was error) (reply durward.Reply, err error) {
+	defer g.rescue(t, &reply, &err)
+	return g.end(ctx, t, in, was)
 }
 
 // rescue is deferred around the steps of a call: a bug of ours ends that call,
@@ -54,7 +71,7 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 	if reply, err := t.at("halted").halted(); err != nil || reply.Result != nil { // was it stopped?
 		return reply, err
 	}
-	if err := g.shed(); err != nil { // is there room for it?
+	if err := g.shed(t.at("shed")); err != nil { // is there room for it?
 		return durward.Reply{}, err
 	}
 	if err := g.resolve(t.at("resolve")); err != nil { // what is meant? from here the target cannot change
@@ -84,15 +101,15 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 	if reply, err := g.guardCall(t.at("judge")); err != nil || reply.Result != nil { // may it leave?
 		return reply, err
 	}
-	if reply, err := g.pace(ctx, t.at("pace")); err != nil || reply.Result != nil { // does it go in circles?
-		return reply, err
-	}
-	if reply, err := g.once(ctx, t.at("once")); err != nil || reply.Result != nil || reply.Error != nil { // was it made before?
-		return reply, err
-	}
 	defer g.leave(t)
 	if ctx, err = g.enter(ctx, t.at("enter")); err != nil { // from here it can be stopped
 		return durward.Reply{}, err
+	}
+	if reply, err := g.pace(ctx, t.at("pace")); err != nil || reply.Result != nil { // does it go in circles?
+		return g.cut(ctx, t, reply, err)
+	}
+	if reply, err := g.once(ctx, t.at("once")); err != nil || reply.Result != nil || reply.Error != nil { // was it made before?
+		return g.cut(ctx, t, reply, err)
 	}
 	if reply, err := g.consent(ctx, t.at("consent"), p); err != nil || reply.Result != nil { // held: has a person approved?
 		return g.cut(ctx, t, reply, err)
