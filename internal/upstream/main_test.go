@@ -148,6 +148,7 @@ type peer struct {
 	notes  []note
 	answer func(method string, params []byte) ([]byte, error)
 	asked  []string
+	serial bool // answers one question at a time
 }
 
 type note struct{ method, params string }
@@ -162,7 +163,11 @@ func (p *peer) Ask(_ context.Context, method string, params []byte) ([]byte, err
 	p.mu.Lock()
 	p.asked = append(p.asked, method)
 	answer := p.answer
-	p.mu.Unlock()
+	if p.serial {
+		defer p.mu.Unlock()
+	} else {
+		p.mu.Unlock()
+	}
 	if answer == nil {
 		return nil, durward.ErrCannotAsk
 	}
