@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"durward"
+	"durward/internal/guard/args"
 	"durward/internal/guard/dlp"
 	"durward/internal/guard/flow"
 	"durward/internal/mcpwire"
@@ -19,6 +20,11 @@ func (s *Scope) Arguments(raw []byte) *Seen {
 		return v
 	}
 	rep := s.engine.Call(s.op.Name, raw, s.formats)
+	if s.reads {
+		for _, f := range args.ReadOnly(s.op.Name, raw, s.formats) {
+			s.engine.add(rep, rule("arguments."+f.Rule), f.Score, f.Where, f.What)
+		}
+	}
 	if len(rep.Findings) == 0 {
 		return v
 	}

@@ -214,6 +214,7 @@ type Scope struct {
 	policy   *Policy
 	role     flow.Role
 	declared bool // the role was said, not guessed
+	reads    bool // and that it only reads
 	trust    string
 	to       []string
 	restore  bool
@@ -282,7 +283,8 @@ func (s *Scope) say(q durward.GuardScope) {
 		s.role.Private, s.declared = class, true
 	}
 	if q.Effect != "" {
-		s.role.Acts = q.Effect != "reads"
+		s.reads = q.Effect == "reads"
+		s.role.Acts = !s.reads
 		s.role.Sink = q.Effect == "sends"
 		s.role.Grave = q.Effect == "irreversible"
 		s.declared = true
