@@ -143,7 +143,10 @@ func listing(name string, tools ...string) *upstream.Listing {
 	return l
 }
 
-func newHouse(t testing.TB) *house {
+func newHouse(t testing.TB) *house { return newHouseWith(t, nil) }
+
+// newHouseWith is a house that keeps pins.
+func newHouseWith(t testing.TB, keep func(context.Context, []durward.Pin) error) *house {
 	t.Helper()
 	h := &house{
 		up:     &behind{changed: make(chan struct{}, 1), watched: map[string]func(durward.Event){}, owner: map[string]int{}, listings: []*upstream.Listing{listing("crm", "get", "add", "delete"), listing("files", "get")}},
@@ -152,7 +155,7 @@ func newHouse(t testing.TB) *house {
 	var err error
 	h.Gateway, err = pipeline.New(pipeline.Options{
 		Log: slog.New(slog.DiscardHandler), Pepper: pepper, Upstreams: h.up, Records: h.ledger,
-		Sessions: session.NewTable(session.Options{}), Server: []byte(`{"name":"durward","version":"test"}`),
+		Sessions: session.NewTable(session.Options{}), Server: []byte(`{"name":"durward","version":"test"}`), Keep: keep,
 	})
 	if err != nil {
 		t.Fatal(err)
