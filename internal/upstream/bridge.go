@@ -63,7 +63,10 @@ func (s *server) cross(ctx context.Context, r *Request, l *line, y *relay, resul
 			reply, _, err := s.refusal(r, l, y, a)
 			return reply, err
 		}
-		if mcpwire.ResultType(a.Result) != "input_required" {
+		switch kind := mcpwire.ResultType(a.Result); {
+		case kind == "task" && y.tasks:
+			return s.await(ctx, r, l, y, a.Result)
+		case kind != "input_required":
 			return s.settle(r, l, a)
 		}
 		result = a.Result
@@ -105,7 +108,13 @@ func (b *bridge) respond(ctx context.Context, result []byte) (answers, state []b
 	if err := b.askAll(ctx, questions); err != nil {
 		return nil, nil, err
 	}
-	answers = []byte("{")
+	answers, err = b.join(questions)
+	return answers, state, err
+}
+
+// join writes the answers of a round.
+func (b *bridge) join(questions []*inquiry) ([]byte, error) {
+	answers := []byte("{")
 	for i, q := range questions {
 		if i > 0 {
 			answers = append(answers, ',')
@@ -113,9 +122,9 @@ func (b *bridge) respond(ctx context.Context, result []byte) (answers, state []b
 		answers = append(append(mcpwire.AppendQuote(answers, q.key), ':'), q.answer...)
 	}
 	if len(answers) > answersMost {
-		return nil, nil, b.server.protocol("asked for more than the gateway carries.", nil)
+		return nil, b.server.protocol("asked for more than the gateway carries.", nil)
 	}
-	return append(answers, '}'), state, nil
+	return append(answers, '}'), nil
 }
 
 // comeAgain waits where a server asks nothing but to be called again later.

@@ -26,7 +26,7 @@ func (s *server) prepareCall(r *Request, l *line, y *relay) *link.Call {
 		c.Params = mcpwire.LegacyParams(r.Payload, rewrite)
 	case !r.Modern:
 		c.Params = mcpwire.ModernParams(r.Payload, rewrite, mcpwire.RequestMeta{
-			Capabilities: []byte(or(y.profile, "{}")), Info: r.Client.Info, LogLevel: or(r.Client.LogLevel, logLevelUnsaid),
+			Capabilities: y.declared(), Info: r.Client.Info, LogLevel: or(r.Client.LogLevel, logLevelUnsaid),
 		})
 		if r.Payload != nil && (r.Payload.InputResponses.Present() || r.Payload.RequestState.Present() || r.Payload.Task.Present()) {
 			// Words that one of the two revisions does not have.

@@ -132,6 +132,10 @@ func (s *server) exchange(ctx context.Context, r *Request, l *line, profile stri
 		s.become("ready", nil)
 		s.keeper.refresh()
 	}
+	if a.Error != nil && l.modern && !r.Modern && wantsTasks(r, a.Error) {
+		reply, err := s.asTask(ctx, r, l, y)
+		return reply, nil, err
+	}
 	if a.Error != nil {
 		return s.refusal(r, l, y, a)
 	}

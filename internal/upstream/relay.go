@@ -17,6 +17,7 @@ type relay struct {
 	revision string // of the server
 	profile  string // what the server was told of what the caller can do
 	level    int    // least rank of log messages; -1 all, quiet none
+	tasks    bool   // the server was told that tasks are understood, by us
 	asker    string // who the client is told that asks; "" for nobody
 	refused  atomic.Pointer[string]
 }
