@@ -41,6 +41,7 @@ type operator interface {
 	Release(ctx context.Context, r admin.Release) (durward.Halt, error)
 	Limits(ctx context.Context) ([]admin.LimitUse, error)
 	ResetLimit(ctx context.Context, name, of string) (int, error)
+	FullDefinitions(ctx context.Context, upstream string) ([]durward.Definition, error)
 	Approvals(ctx context.Context, state durward.ApprovalState) ([]durward.Approval, error)
 	Approval(ctx context.Context, id string) (durward.Approval, error)
 	Answer(ctx context.Context, id string, in admin.ApprovalAnswer) (durward.Approval, error)

@@ -7,7 +7,7 @@ func verbs() []func(*app) *cobra.Command {
 	return []func(*app) *cobra.Command{
 		upCommand, serveCommand,
 		callCommand, toolsCommand, connectCommand, stdioCommand,
-		agentCommand, roleCommand, upstreamCommand, approvalsCommand, operatorCommand, whyCommand, limitsCommand, killCommand, releaseCommand, haltsCommand, auditCommand, scanCommand,
+		agentCommand, roleCommand, upstreamCommand, approvalsCommand, operatorCommand, policyCommand, simulateCommand, whyCommand, limitsCommand, killCommand, releaseCommand, haltsCommand, auditCommand, scanCommand,
 		guardCommand,
 		diffCommand, approveCommand, lockCommand,
 		doctorCommand, inventoryCommand, configCommand, versionCommand,

@@ -53,6 +53,17 @@ func (c *Client) Definitions(ctx context.Context, upstream string) ([]durward.De
 	return l.Items, err
 }
 
+// FullDefinitions tells what an upstream defines, texts included.
+func (c *Client) FullDefinitions(ctx context.Context, upstream string) ([]durward.Definition, error) {
+	l, err := ask[list[durward.Definition]](ctx, c, "GET", "upstreams/"+url.PathEscape(upstream)+"/definitions", nil)
+	return l.Items, err
+}
+
+// FullDefinitions is beyond a data directory: it takes a running gateway.
+func (d *Direct) FullDefinitions(context.Context, string) ([]durward.Definition, error) {
+	return nil, ErrNotRunning
+}
+
 // approveMost is how many are approved with one request, whose size is bounded.
 const approveMost = 1000
 

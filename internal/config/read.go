@@ -64,6 +64,10 @@ func (r *reader) read(n *yaml.Node, v reflect.Value, words, path string) {
 	}
 	switch into := v.Addr().Interface().(type) {
 	case *ignored:
+	case *anything:
+		if err := n.Decode(&into.value); err != nil {
+			r.fail(n, path, "cannot be read", "")
+		}
 	case *clientOnly, *later:
 		panic("read by its mapping") // it needs the doc of its field
 	case *secrets:

@@ -24,11 +24,7 @@ func Schema() []byte {
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	root["title"] = "durward.yaml"
 	root["description"] = "Configuration of the Durward gateway."
-	root["$defs"] = object{"reference": object{
-		"description": "A text with ${env:NAME} or ${file:path} in it.",
-		"type":        "string",
-		"allOf":       []any{object{"pattern": referencePattern}, object{"pattern": aReference}},
-	}}
+	root["$defs"] = object{"reference": reference()}
 	out, err := json.MarshalIndent(root, "", "  ")
 	if err != nil { // plain data always marshals
 		panic(err)
@@ -36,10 +32,18 @@ func Schema() []byte {
 	return append(out, '\n')
 }
 
+func reference() object {
+	return object{
+		"description": "A text with ${env:NAME} or ${file:path} in it.",
+		"type":        "string",
+		"allOf":       []any{object{"pattern": referencePattern}, object{"pattern": aReference}},
+	}
+}
+
 // describe is a type as JSON Schema; v holds its default.
 func describe(v reflect.Value, f reflect.StructField) object {
 	switch v.Interface().(type) {
-	case ignored, clientOnly:
+	case ignored, clientOnly, anything:
 		return object{}
 	case later:
 		return object{"not": object{}}

@@ -30,13 +30,13 @@ func (g *Gateway) consent(ctx context.Context, t *transit, p durward.Peer) (durw
 	if t.ticket != "" { // it was let through when it began, and only goes on
 		return durward.Reply{}, nil
 	}
-	if g.Approvals == nil || t.call.Method == mcpwire.MethodComplete {
-		return durward.Reply{}, held("This needs an approval, and there is no way to ask for one here.")
-	}
 	terms := t.plan.terms(t.call.Target)
 	if t.dry() {
 		t.tellTerms(terms)
 		return durward.Reply{}, nil
+	}
+	if g.Approvals == nil || t.call.Method == mcpwire.MethodComplete {
+		return durward.Reply{}, held("This needs an approval, and there is no way to ask for one here.")
 	}
 	digest, args, err := t.digest()
 	if err != nil {
