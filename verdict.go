@@ -86,7 +86,8 @@ const (
 	ReasonCancelled           Reason = "cancelled"
 	ReasonShutdown            Reason = "shutting_down"
 	ReasonInternal            Reason = "internal"
-	ReasonCutOff              Reason = "cut_off" // the gateway ended while the call was made; how it ended is not known
+	ReasonHeld                Reason = "legal_hold" // of the record
+	ReasonCutOff              Reason = "cut_off"    // the gateway ended while the call was made; how it ended is not known
 
 	// Reasons of attribute rules.
 	ReasonPolicyDenies Reason = "policy_denies"

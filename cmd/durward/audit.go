@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +21,7 @@ import (
 func auditCommand(a *app) *cobra.Command {
 	return parent("audit", "Read, search, export, verify and prove the record of calls", groupGovern,
 		auditTailCommand(a), auditSearchCommand(a), auditIndexCommand(a), auditExportCommand(a), auditVerifyCommand(a),
-		auditProveCommand(a), auditCheckpointsCommand(a), auditKeyCommand(a))
+		auditProveCommand(a), auditCheckpointsCommand(a), auditKeyCommand(a), auditEraseCommand(a), auditHoldCommand(a), auditAgeCommand(a))
 }
 
 // recordFlags choose records.
@@ -187,13 +189,16 @@ func auditExportCommand(a *app) *cobra.Command {
 	var (
 		r      recordFlags
 		format string
+		sealed bool
 	)
 	c := &cobra.Command{
-		Use: "export", Short: "Write the record as JSON lines, oldest first", Args: args(0, 0),
-		Long: "Writes the record as JSON lines, oldest first, complete, also while the gateway runs.",
+		Use: "export", Short: "Write the record as lines, oldest first", Args: args(0, 0),
+		Long: "Writes the record, oldest first, complete, also while the gateway runs: as JSON lines, as OCSF (API Activity), or as\n" +
+			"CEF. Values that are kept in full are opened, unless --sealed leaves each line as it stands in the log.\n" +
+			"`audit: {export: [...]}` in durward.yaml sends records on as they come.",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if format != "jsonl" {
-				return usagef("--format %s: this version writes jsonl", format)
+			if !slices.Contains(boot.RecordFormats(), format) {
+				return usagef("--format %s: use %s", format, strings.Join(boot.RecordFormats(), ", "))
 			}
 			f, err := r.filter(time.Now())
 			if err != nil {
@@ -203,10 +208,15 @@ func auditExportCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return boot.ExportRecord(c.Context(), dir, f, a.out)
+			var open func([]byte) []byte
+			if !sealed {
+				open = boot.Unsealed(filepath.Dir(dir))
+			}
+			return boot.ExportRecord(c.Context(), dir, f, format, open, a.out)
 		},
 	}
 	r.add(c, a)
-	c.Flags().StringVar(&format, "format", "jsonl", "form of the lines")
+	c.Flags().StringVar(&format, "format", "jsonl", "form of the lines: jsonl, ocsf or cef")
+	c.Flags().BoolVar(&sealed, "sealed", false, "leave what is sealed as it is")
 	return c
 }

@@ -66,7 +66,13 @@ func readSegment(ctx context.Context, dir string, seg segment, s *sieve, yield f
 // in the log. Lines that cannot be read are left out, and the error says which
 // was the first of them.
 func Export(ctx context.Context, dir string, f Filter, w io.Writer) error {
+	return ExportAs(ctx, dir, f, w, nil)
+}
+
+// ExportAs is Export with each line as form appends it.
+func ExportAs(ctx context.Context, dir string, f Filter, w io.Writer, form func(dst []byte, e Entry) ([]byte, error)) error {
 	out := bufio.NewWriterSize(w, 64<<10)
+	var buf []byte
 	var first *Fault
 	skipped := 0
 	for e, err := range Read(ctx, dir, f) {
@@ -80,7 +86,14 @@ func Export(ctx context.Context, dir string, f Filter, w io.Writer) error {
 		case err != nil:
 			return errors.Join(err, out.Flush())
 		}
-		_, err = out.Write(e.JSON)
+		text := e.JSON
+		if form != nil {
+			if buf, err = form(buf[:0], e); err != nil {
+				return errors.Join(fmt.Errorf("export the record: %w", err), out.Flush())
+			}
+			text = buf
+		}
+		_, err = out.Write(text)
 		if err := errors.Join(err, out.WriteByte('\n')); err != nil {
 			return fmt.Errorf("export the record: %w", err)
 		}

@@ -95,6 +95,7 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 	}
 	g.jobs.Go(func() error { return g.pipeline.Run(run) })
 	g.jobs.Go(func() error { return g.keeper.Run(run) })
+	g.jobs.Go(func() error { return g.keeping.keepUp(run) })
 	g.jobs.Go(func() error { return g.saveCounters(run) })
 	g.jobs.Go(func() error { return g.memory.run(run) })
 	g.jobs.Go(func() error { return g.notifier.Run(run) })
@@ -156,7 +157,7 @@ func (g *Gateway) connect(context.Context) error {
 func (g *Gateway) decide(context.Context) error {
 	var err error
 	g.pipeline, err = pipeline.New(pipeline.Options{
-		Log: g.opts.Log, Pepper: g.store.Pepper(), Upstreams: g.upstreams, Records: g.records,
+		Log: g.opts.Log, Pepper: g.store.Pepper(), Upstreams: g.upstreams, Records: g.records, Vault: g.keeping.vault,
 		Sessions: session.NewTable(session.Options{PerAgent: g.cfg.Limits.Sessions, Idle: g.cfg.Limits.SessionIdle}),
 		Server:   serverInfo(g.opts.Version), Counter: g.counters, Halt: g.stop, Pressed: g.memory.pressed.Load, Keep: g.keepPins,
 		Approvals: g.approvals,

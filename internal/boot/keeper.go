@@ -17,28 +17,35 @@ import (
 	"durward/internal/admin"
 	"durward/internal/audit"
 	"durward/internal/audit/publish"
+	"durward/internal/audit/ship"
+	"durward/internal/audit/vault"
 	"durward/internal/config"
 )
 
 // recordKeeper is all that is done with the record beside writing it: it is
 // sealed, published, exported and aged.
 type recordKeeper struct {
-	dir  string
-	log  *audit.Log
-	seal *audit.Sealer
-	slog *slog.Logger
+	dir   string
+	log   *audit.Log
+	seal  *audit.Sealer
+	vault *vault.Vault
+	slog  *slog.Logger
 
-	mu  sync.Mutex // guards what follows
-	cfg config.Audit
-	pub *publish.Publisher
+	mu   sync.Mutex // guards what follows
+	cfg  config.Audit
+	pub  *publish.Publisher
+	ship *ship.Shipper
 }
 
 // KeyPath is where the key lies that signs the record of a data folder; not
 // with the record, which others may be given.
 func KeyPath(data string) string { return filepath.Join(data, "audit.key") }
 
+// VaultDir is where the keys lie of what the record keeps in full.
+func VaultDir(data string) string { return filepath.Join(data, "subjects") }
+
 func openKeeper(cfg *config.Config, log *slog.Logger) (*recordKeeper, error) {
-	k := &recordKeeper{dir: RecordDir(cfg.Data), slog: log}
+	k := &recordKeeper{dir: RecordDir(cfg.Data), slog: log, vault: vault.Open(VaultDir(cfg.Data)), cfg: cfg.Audit}
 	var err error
 	if k.log, err = audit.Open(k.dir, audit.Options{Log: log}); err != nil {
 		return nil, fmt.Errorf("open the record: %w", err)
@@ -56,9 +63,12 @@ func openKeeper(cfg *config.Config, log *slog.Logger) (*recordKeeper, error) {
 func (k *recordKeeper) close(ctx context.Context) error {
 	err := errors.Join(k.log.Close(ctx), k.seal.Close(ctx))
 	k.mu.Lock()
-	pub := k.pub
-	k.pub = nil
+	pub, exports := k.pub, k.ship
+	k.pub, k.ship = nil, nil
 	k.mu.Unlock()
+	if exports != nil {
+		exports.Stop(ctx)
+	}
 	if pub != nil {
 		pub.Stop(ctx)
 	}
@@ -74,8 +84,28 @@ func (k *recordKeeper) apply(cfg config.Audit) error {
 			return err
 		}
 	}
+	if k.ship == nil || !reflect.DeepEqual(k.cfg.Export, cfg.Export) {
+		if err := k.export(cfg); err != nil {
+			return err
+		}
+	}
 	k.cfg = cfg
 	return nil
+}
+
+// export begins to deliver records; the caller holds mu.
+func (k *recordKeeper) export(cfg config.Audit) error {
+	if k.ship != nil { // before the next begins: both have the same cursors
+		k.ship.Stop(expired())
+		k.ship = nil
+	}
+	var targets []ship.Target
+	for _, e := range cfg.Export {
+		targets = append(targets, ship.Target{Name: e.Name, URL: e.URL, Format: e.Format, Headers: e.Headers, CA: e.CA, Batch: e.Batch, Every: e.Every})
+	}
+	next, err := ship.Start(k.dir, k.slog, func() uint64 { return k.log.Safe().Seq }, targets)
+	k.ship = next
+	return err
 }
 
 // publish begins to deliver checkpoints; the caller holds mu.
@@ -131,6 +161,14 @@ func (k *recordKeeper) checks() []admin.Check {
 			out = append(out, admin.Check{Name: "publication", State: admin.CheckWarn, Text: "checkpoints do not reach " + s.Target + ": " + s.Error})
 		}
 	}
+	if k.ship == nil {
+		return out
+	}
+	for _, s := range k.ship.Status() {
+		if s.Error != "" {
+			out = append(out, admin.Check{Name: "export", State: admin.CheckWarn, Text: fmt.Sprintf("records from %d on do not reach %s: %s", s.Seq+1, s.Name, s.Error)})
+		}
+	}
 	return out
 }
 
@@ -155,6 +193,10 @@ func reasonOf(err error) string {
 const (
 	VerbRotate     = "rotate"
 	VerbCheckpoint = "checkpoint"
+	VerbErase      = "erase"
+	VerbHold       = "hold"
+	VerbRelease    = "release"
+	VerbAge        = "age"
 )
 
 // do is the door for operators.
@@ -164,6 +206,14 @@ func (k *recordKeeper) do(ctx context.Context, by durward.Actor, verb string, in
 	switch verb {
 	case VerbRotate:
 		return k.rotate(ctx, by)
+	case VerbErase:
+		return within(in, func(e Erasure) (Erasure, error) { return k.erase(ctx, by, e) })
+	case VerbHold:
+		return within(in, func(h RecordHold) (RecordHold, error) { return k.hold(ctx, by, h) })
+	case VerbRelease:
+		return within(in, func(h RecordHold) (RecordHold, error) { return k.release(ctx, by, h) })
+	case VerbAge:
+		return k.age(ctx, by.Name)
 	case VerbCheckpoint:
 		_, err := k.seal.Checkpoint(ctx)
 		if err != nil {

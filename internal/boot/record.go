@@ -7,6 +7,7 @@ import (
 
 	"durward/internal/audit"
 	"durward/internal/audit/merkle"
+	"durward/internal/audit/ship"
 )
 
 // What the CLI says about the record, in the words of audit. The record can be
@@ -22,9 +23,18 @@ type (
 	RecordFault = audit.Fault
 )
 
-// ExportRecord writes records as JSON lines, oldest first.
-func ExportRecord(ctx context.Context, dir string, f RecordFilter, w io.Writer) error {
-	return audit.Export(ctx, dir, f, w)
+// RecordFormats are the formats of an export.
+func RecordFormats() []string { return []string{ship.JSONL, ship.OCSF, ship.CEF} }
+
+// ExportRecord writes records as lines in a format, oldest first. open opens
+// what is sealed in a line; nil leaves the lines as they stand in the log.
+func ExportRecord(ctx context.Context, dir string, f RecordFilter, format string, open func([]byte) []byte, w io.Writer) error {
+	return audit.ExportAs(ctx, dir, f, w, func(dst []byte, e RecordEntry) ([]byte, error) {
+		if open != nil {
+			e.JSON = open(e.JSON)
+		}
+		return ship.Append(dst, format, e)
+	})
 }
 
 // TailRecord gives the last n records, and with follow each further one until ctx ends.
