@@ -61,6 +61,7 @@ type ear struct {
 	// the goroutine).
 	heard   bool
 	told    bool // by the process itself
+	soon    bool // a call waits for it
 	read    time.Time
 	overlay *lists
 	varies  []Variation
@@ -163,7 +164,7 @@ func (k *keeper) nap() time.Duration {
 	for _, e := range k.agents {
 		nap = min(nap, e.follow.retryIn(now))
 		if e.heard {
-			nap = min(nap, e.read.Add(overlayGap).Sub(now))
+			nap = min(nap, e.read.Add(e.gap()).Sub(now))
 		}
 		nap = min(nap, e.read.Add(overlayCheck).Sub(now))
 	}

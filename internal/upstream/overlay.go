@@ -16,7 +16,8 @@ const (
 	addedMost   = 100 // items of one list
 	addedBytes  = 1 << 20
 	overlayTime = 30 * time.Second
-	overlayGap  = time.Second // between two readings of one process
+	overlayGap  = time.Second           // between two readings of one process
+	overlaySoon = 50 * time.Millisecond // the same while a call waits for it
 	// overlayCheck is how often a process is read that does not say that its
 	// lists changed: it may show an agent something else than us.
 	overlayCheck = time.Minute
@@ -46,8 +47,8 @@ func (k *keeper) overlays() (agents []*ear, ended bool) {
 
 func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
 	k.mu.Lock()
-	due := e.heard && time.Since(e.read) >= overlayGap || time.Since(e.read) >= overlayCheck
-	e.heard = e.heard && !due
+	due := e.heard && time.Since(e.read) >= e.gap() || time.Since(e.read) >= overlayCheck
+	e.heard, e.soon = e.heard && !due, e.soon && !due
 	k.mu.Unlock()
 	if !due {
 		return false
@@ -75,6 +76,15 @@ func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
 		}
 	}
 	return news || was == nil || !sameLists(was, e.overlay)
+}
+
+// gap is how long a process is left alone after it was read; the caller holds
+// the keeper's mu.
+func (e *ear) gap() time.Duration {
+	if e.soon {
+		return overlaySoon
+	}
+	return overlayGap
 }
 
 func sameLists(a, b *lists) bool {

@@ -25,6 +25,9 @@ func (s *Set) Reread(ctx context.Context, name string) error {
 		k := srv.keeper
 		k.mu.Lock()
 		k.wanted = k.wanted || !k.changed.IsZero() // now, not when it has settled
+		for _, e := range k.agents {
+			e.soon = e.heard
+		}
 		k.mu.Unlock()
 		k.wake()
 		select {
