@@ -66,14 +66,14 @@ type Conversation struct {
 	flow *flow.Session
 	role flow.Role // of the operation that is judged
 	sent map[string]int64
-	read [recently]uint64 // texts of late: the same text says nothing new
+	read [recently]uint64 // replies of late: the same reply says nothing new
 	at   int
 }
 
-// recently is how many texts a conversation knows again.
+// recently is how many replies a conversation knows again.
 const recently = 32
 
-// knows reports whether a text of an operation was read before, and keeps it.
+// knows reports whether a reply of an operation was read before, and keeps it.
 func (c *Conversation) knows(s *Scope, text []byte, orders float64) bool {
 	var h maphash.Hash
 	h.SetSeed(seed)
@@ -90,9 +90,6 @@ func (c *Conversation) knows(s *Scope, text []byte, orders float64) bool {
 	c.at++
 	return false
 }
-
-// seed never changes.
-var seed = maphash.MakeSeed()
 
 // Conversation finds a conversation by its key, or begins it. One that was
 // idle for longer begins anew.
@@ -184,6 +181,9 @@ func (c *Conversation) Heard(s *Scope, reply []byte, seen *Seen, orders float64)
 	if s.trust == "trusted" {
 		orders = 0
 	}
+	if c.knows(s, reply, orders) {
+		return
+	}
 	c.role = s.role
 	holds := flow.Public
 	for _, f := range seen.Findings {
@@ -198,9 +198,7 @@ func (c *Conversation) Heard(s *Scope, reply []byte, seen *Seen, orders float64)
 		holds, c.role.Private = flow.Public, flow.Public // it says again what was sent
 	}
 	for _, text := range spoken(reply) {
-		if !c.knows(s, text, orders) {
-			c.flow.Learn(s.op.Upstream, s.op.Name, withoutTokens(text), orders, holds)
-		}
+		c.flow.Learn(s.op.Upstream, s.op.Name, withoutTokens(text), orders, holds)
 	}
 }
 

@@ -15,6 +15,18 @@ import (
 // or a URI. Hostile values are judged by what their field is for; credentials
 // may stand only in fields that the schema declares for them.
 func (s *Scope) Arguments(raw []byte) *Seen {
+	mark, known := s.routine.has(raw)
+	if known {
+		return nothing
+	}
+	v := s.arguments(raw)
+	if v == nothing {
+		s.routine.add(mark)
+	}
+	return v
+}
+
+func (s *Scope) arguments(raw []byte) *Seen {
 	v := s.outgoing(raw)
 	if s.op.Kind != durward.KindTool {
 		return v

@@ -17,6 +17,7 @@ type Policy struct {
 	settings durward.Guard
 	key      []byte
 	tools    []string // patterns, the most specific first
+	known    known    // texts in which nothing was found
 
 	mu      sync.RWMutex // guards both maps
 	engines map[string]*Engine
@@ -219,6 +220,7 @@ type Scope struct {
 	to       []string
 	restore  bool
 	formats  map[string]string
+	routine  routine // arguments in which nothing was found
 }
 
 // Scope returns what holds for the calls of an agent to an operation.

@@ -242,7 +242,12 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 		r.judgeOut(text, parts)
 		return
 	}
-	e := r.scope.engine
+	e, known := r.scope.engine, &r.scope.policy.known
+	mark, seen := known.has(text)
+	if seen && r.scope.policy.settings.Classifier.URL == "" {
+		r.mark(text, parts)
+		return
+	}
 	rep := e.Text(text)
 	hit := r.scope.honey(text)
 	if len(rep.Findings) == 0 && hit == "" {
@@ -250,6 +255,7 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 			v := r.note()
 			v.Score = max(v.Score, rep.Score)
 		}
+		known.add(mark)
 		r.mark(text, parts)
 		return
 	}
