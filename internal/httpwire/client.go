@@ -39,6 +39,7 @@ type ClientOptions struct {
 type Client struct {
 	transport *http.Transport // TLS, proxies
 	plain     *plain          // everything else; nil with a proxy
+	keys      *keys
 }
 
 // Request is one request. Its parts are not changed and must not be changed by
@@ -99,9 +100,9 @@ func NewClient(o ClientOptions) *Client {
 	}
 	if o.Proxy != nil {
 		t.Proxy = http.ProxyURL(o.Proxy)
-		return &Client{transport: t}
+		return &Client{transport: t, keys: &keys{}}
 	}
-	return &Client{transport: t, plain: newPlain(o)}
+	return &Client{transport: t, plain: newPlain(o), keys: &keys{}}
 }
 
 // Do sends a request and returns the head of the response. Redirects are not
@@ -136,6 +137,7 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.keys.note(r.URL.Hostname(), res.TLS)
 	return &Response{Status: res.StatusCode, Header: res.Header, Body: res.Body, ContentLength: res.ContentLength}, nil
 }
 

@@ -123,6 +123,9 @@ func (k *keeper) publish(err *durward.Error) {
 		w := k.own.line.welcome
 		next.Modern, next.Revision = k.own.line.modern, w.Revision
 		next.Capabilities, next.ServerInfo, next.Instructions = w.Capabilities, w.Info, w.Instructions
+		if u := s.endpoint.URL; u != nil && u.Scheme == "https" {
+			next.Key = s.set.client.Key(u.Hostname())
+		}
 	}
 	if k.base != nil {
 		k.compose(&next)
@@ -205,7 +208,7 @@ func lacking(base, others *lists) *lists {
 }
 
 func sameOffer(a, b *Listing) bool {
-	return a.Modern == b.Modern && a.Revision == b.Revision && a.Instructions == b.Instructions &&
+	return a.Modern == b.Modern && a.Key == b.Key && a.Revision == b.Revision && a.Instructions == b.Instructions &&
 		bytes.Equal(a.Capabilities, b.Capabilities) && bytes.Equal(a.ServerInfo, b.ServerInfo) &&
 		sameItems(a.Tools, b.Tools) && sameItems(a.Resources, b.Resources) &&
 		sameItems(a.Templates, b.Templates) && sameItems(a.Prompts, b.Prompts) && reflect.DeepEqual(a.Varies, b.Varies)
