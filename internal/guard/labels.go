@@ -2,6 +2,18 @@ package guard
 
 import "durward/internal/guard/flow"
 
+// LabelsOf are the labels of a conversation, when there is one of that key;
+// asking begins none and keeps none from being forgotten.
+func (m *Memory) LabelsOf(key string) []string {
+	m.mu.Lock()
+	e := m.conversations[key]
+	m.mu.Unlock()
+	if e == nil {
+		return nil
+	}
+	return e.Value.(*Conversation).Labels()
+}
+
 // Labels are words for what the conversation has seen: "untrusted" for texts
 // that strangers may have written; "internal", "personal" or "secret" for the
 // most private data.

@@ -19,8 +19,8 @@ func (g *Gateway) attributes(t *transit) (durward.Reply, error) {
 		Agent: c.Agent, Key: c.KeyID, User: c.User, Session: c.SessionID, Op: c.Target, Method: c.Method,
 		Args: c.Input.Arguments.Of(c.Input.Raw), Labels: t.known, Now: g.Now(), Source: c.Wire.Remote,
 	}
-	if t.plan.attributes.Labelled() && !t.dry() {
-		f.Labels = t.conversation(g).Labels()
+	if t.plan.attributes.Labelled() {
+		f.Labels = g.labels(t)
 	}
 	f.Blind = t.dry() && f.Args == nil && c.Method == mcpwire.MethodToolsCall
 	d := t.plan.attributes.Decide(&f, t.verdict)
@@ -46,6 +46,19 @@ func (g *Gateway) attributes(t *transit) (durward.Reply, error) {
 		return durward.Reply{}, nil
 	}
 	return t.refusal(&durward.Error{Code: durward.Forbidden, Reason: d.Verdict.Reason, Message: deniedBy(d)})
+}
+
+// labels are what the conversation has seen. A rehearsal looks without
+// beginning one, and may be told other labels.
+func (g *Gateway) labels(t *transit) []string {
+	if !t.dry() {
+		return t.conversation(g).Labels()
+	}
+	if len(t.known) == 0 {
+		t.known = g.guard.LabelsOf(t.conversationKey())
+	}
+	t.tell("labels of the conversation: %s", orNone(t.known))
+	return t.known
 }
 
 func deniedBy(d policy.Decision) string {

@@ -187,3 +187,29 @@ func orNone(words []string) string {
 	}
 	return strings.Join(words, ", ")
 }
+
+// Stated is what upstreams can do besides: tell how they are.
+type Stated interface {
+	Status() []durward.UpstreamStatus
+}
+
+// tellUpstream says how what would be called is: a breaker that is open would
+// refuse the call, and a server that is down would fail it.
+func (g *Gateway) tellUpstream(t *transit) {
+	s, ok := g.Upstreams.(Stated)
+	if !ok {
+		return
+	}
+	op := t.call.Target
+	for _, u := range s.Status() {
+		if u.Name != op.Upstream {
+			continue
+		}
+		t.tell("upstream %s is %s", u.Name, u.State)
+		for _, b := range u.Breakers {
+			if b.Tool == "" || b.Tool == op.Name {
+				t.tell("breaker %s until %s: the call would be refused meanwhile", b.State, b.Until.UTC().Format(time.RFC3339))
+			}
+		}
+	}
+}

@@ -21,7 +21,7 @@ import (
 // steps are the steps of a call that is let through, in their order. A step
 // that is new has to be written here, and then is tested with the others.
 var steps = []string{
-	"identify", "attach", "halted", "shed", "resolve", "pinned", "permit", "agree", "inspect", "unseal", "take", "judge",
+	"identify", "attach", "halted", "shed", "resolve", "pinned", "permit", "policy", "agree", "inspect", "unseal", "take", "judge",
 	"enter", "pace", "once", "consent", "record", "commit", "do", "conclude",
 }
 

@@ -240,6 +240,18 @@ func (g *Gateway) conclude(ctx context.Context, t *transit, reply durward.Reply,
 // recordWait bounds how long an answer waits for what is remembered of it.
 const recordWait = 30 * time.Second
 
+// abandon leaves no claim open, whatever broke: a call that may have been made is unknown.
+func (t *transit) abandon() {
+	for _, c := range t.claims {
+		if t.asked {
+			c.Done(context.Background(), durward.Reply{}, false)
+		} else {
+			c.Release()
+		}
+	}
+	t.claims = nil
+}
+
 // neverSent tells an error of which it is certain that the upstream did not
 // hear of the call.
 func neverSent(err error) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"durward"
 	"durward/internal/approval"
+	"durward/internal/mcpwire"
 	"durward/internal/once"
 	"durward/internal/upstream"
 )
@@ -274,3 +276,93 @@ func TestAnApprovalDoesNotOutliveWhatItWasFor(t *testing.T) {
 		}
 	}
 }
+
+// patient is a caller that hears progress.
+type patient struct {
+	mu    sync.Mutex
+	heard []string
+}
+
+func (l *patient) Notify(method string, params []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.heard = append(l.heard, method+" "+string(params))
+}
+
+func (l *patient) Ask(context.Context, string, []byte) ([]byte, error) {
+	return []byte(`{"action":"accept","content":{"approve":true}}`), nil
+}
+
+// Who asked for progress hears what it waits for, and cannot answer itself.
+func TestACallerThatWaitsHearsSo(t *testing.T) {
+	h := careful(t, &shelf{}, &shelf{}, durward.Role{Name: "holds", Hold: []string{"crm__pay"}})
+	l := &patient{}
+	c := h.call(t, "tools/call", `{"name":"crm__pay","arguments":{"amount":7},"_meta":{"progressToken":"t1"}}`)
+	if _, err := h.Serve(t.Context(), c, l); err != nil {
+		t.Fatal(err)
+	}
+	if len(l.heard) == 0 || !strings.HasPrefix(l.heard[0], `notifications/progress {"progressToken":"t1","progress":0.000001,"message":"Waits for approval a_`) {
+		t.Errorf("heard %q", l.heard)
+	}
+	if q := h.Approvals.List(t.Context(), durward.ApprovalPending); len(q) != 1 || len(h.up.asked) != 0 {
+		t.Errorf("a client that would say yes was asked: %+v", q)
+	}
+}
+
+// TestNoCallIsMadeTwiceWhateverDies issues keyed calls over and over while
+// callers leave, upstreams fail and the process dies at any store, and counts
+// what reached the upstream.
+func TestNoCallIsMadeTwiceWhateverDies(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 7))
+	disk := &shelf{}
+	made := map[string]int{}
+	for round := range 12 {
+		h := careful(t, disk, &shelf{})
+		dies := 1 + rng.IntN(8) // after so many calls of the upstream the power fails
+		var after map[string][]byte
+		h.up.answer = func(r *upstream.Request) (durward.Reply, error) {
+			key, _ := mcpwire.Text(must(mcpwire.Path(r.Payload.Raw, "arguments", "text")))
+			if after == nil {
+				made[key]++
+			}
+			if dies--; dies == 0 {
+				disk.mu.Lock()
+				after = maps.Clone(disk.all)
+				disk.mu.Unlock()
+			}
+			if rng.IntN(4) == 0 {
+				return durward.Reply{}, &durward.Error{Code: durward.Timeout, Reason: durward.ReasonUpstreamTimeout, Message: "late"}
+			}
+			return durward.Reply{Result: fmt.Appendf(nil, `{"resultType":"complete","content":[],"of":%q}`, key), Modern: true}, nil
+		}
+		for range 30 {
+			key := fmt.Sprintf("k%d", rng.IntN(20))
+			ctx, leave := context.WithCancel(t.Context())
+			if rng.IntN(3) == 0 {
+				leave()
+			}
+			c := h.call(t, "tools/call", fmt.Sprintf(`{"name":"crm__add","arguments":{"text":%q},"_meta":{"durward/idempotencyKey":%q}}`, key, key))
+			reply, err := h.Serve(ctx, c, nil)
+			leave()
+			if after != nil {
+				break
+			}
+			if err == nil && !strings.Contains(string(reply.Result), `"of":"`+key+`"`) && !strings.Contains(string(reply.Result), "may have been made") {
+				t.Fatalf("round %d: %s got %s", round, key, reply.Result)
+			}
+		}
+		if after != nil {
+			disk = &shelf{all: after}
+		}
+	}
+	for key, n := range made {
+		if n > 1 {
+			t.Errorf("%s was made %d times", key, n)
+		}
+	}
+	if len(made) < 15 {
+		t.Errorf("only %d calls were made at all", len(made))
+	}
+}
+
+func must(v []byte, _ bool) []byte { return v }

@@ -25,7 +25,8 @@ func (g *Gateway) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (d
 		reply, err = g.run(ctx, t, p)
 	}
 	reply, err = g.wrapUp(ctx, t, reply, err)
-	if t.booking != nil { // wrapping up broke off
+	t.abandon() // nothing, unless wrapping up broke off
+	if t.booking != nil {
 		reply, err = g.release(ctx, t, reply, err)
 	}
 	return g.finish(ctx, t, reply, err)
@@ -115,6 +116,7 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 		return g.cut(ctx, t, reply, err)
 	}
 	if t.dry() { // what follows acts
+		g.tellUpstream(t.at("upstream"))
 		return durward.Reply{}, nil
 	}
 	if err := g.announce(ctx, t.at("record")); err != nil { // no record, no call
