@@ -230,5 +230,8 @@ func (m *Memory) Reveal(agent, upstream, name string) (string, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t, ok := m.tokens[agent+"\x00"+upstream+"\x00"+name]
-	return t.value, ok && m.now().Before(t.until)
+	if !ok || !m.now().Before(t.until) {
+		return "", false
+	}
+	return t.value, true
 }
