@@ -25,15 +25,25 @@
 // remember a later hash ([VerifyOptions]).
 //
 // The file "lock" keeps two gateways apart, "*.torn" keeps the half-written
-// ends that a crash left. Anything else in the folder is ignored, so that a
-// Merkle tree over the lines (record seq is leaf seq-1), its tiles and its
-// signed checkpoints can be laid beside the segments without touching them.
+// ends that a crash left.
 //
-// The hash chain is not signed: who can write the folder can rewrite all of it
-// from some line on. Against that, keep the head elsewhere.
+// # Proof
+//
+// The line of the record seq is leaf seq-1 of a Merkle tree ([merkle]), whose
+// tiles and signed checkpoints lie beside the segments. A [Sealer] makes it,
+// behind the writer and only of what is safe; [Verify] holds the lines against
+// it, and [Prove] proves one of them. The hash chain alone is not signed: who
+// can write the folder can write all of it anew from some line on. Against
+// somebody who has the key, too, publish checkpoints elsewhere.
+//
+// # Intents
+//
+// [Log.Begin] announces a call by a line that has "intent" where a record has
+// "id". It is no record: readers leave it out unless [Filter.All] asks for it.
+// A call that was announced and has no record gets one at the next start.
 //
 // # What it does not do
 //
-// It does not decide what is recorded (pipeline does), does not search by
-// index, and removes nothing: retention is the operator's.
+// It does not decide what is recorded (pipeline does) nor when records are too
+// old: [Expired] says what may go, its caller whether it does.
 package audit

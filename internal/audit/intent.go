@@ -64,7 +64,7 @@ func appendIntent(dst []byte, r *durward.Record) []byte {
 	dst = appendTime(dst, r.Time)
 	dst = append(dst, '"')
 	dst = appendField(dst, `,"intent":`, r.ID)
-	return append(appendWho(dst, r), `,"revision":0`...)
+	return strconv.AppendUint(append(appendWho(dst, r), `,"revision":`...), uint64(r.Revision), 10)
 }
 
 // appendWho appends who calls what.

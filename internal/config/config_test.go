@@ -344,3 +344,47 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+func TestAuditIsReadStrictly(t *testing.T) {
+	c, err := config.Parse("durward.yaml", []byte(`
+record:
+  mode: must
+  results: redacted
+  rules: [{tools: ["crm__*"], arguments: full, class: patient}]
+audit:
+  origin: gw.example/audit
+  checkpoint: {every: 2s, records: 100}
+  publish: [{file: out/checkpoint}, {url: "https://notary.example/c", headers: {A: b}}]
+  witnesses: [{url: "https://w.example/x", key: w+1+2}]
+  export: [{name: siem, syslog: "tls://siem.example:6514"}, {name: lake, url: "https://lake.example", format: ocsf, batch: 10}]
+  retention: {default: 400d, patient: 10y}
+`), config.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := c.Audit
+	if c.RecordMode != "must" || c.Results != "redacted" || len(c.RecordRules) != 1 || c.RecordRules[0].Class != "patient" || a.Records != 100 ||
+		len(a.Publish) != 2 || len(a.Witnesses) != 1 || len(a.Export) != 2 || a.Export[0].Format != "cef" || a.Export[1].Format != "ocsf" ||
+		a.Retention["default"] != 400*24*time.Hour || a.Retention["patient"] != 10*365*24*time.Hour {
+		t.Errorf("read %+v", a)
+	}
+	for text, want := range map[string]string{
+		"record: {mode: never}":                                                       "mode",
+		"record: {rules: [{arguments: full}]}":                                        "tools",
+		"audit: {publish: [{}]}":                                                      "file and url",
+		"audit: {publish: [{file: a, url: 'https://b'}]}":                             "file and url",
+		"audit: {witnesses: [{url: 'https://b'}]}":                                    "key",
+		"audit: {export: [{name: a}]}":                                                "url and syslog",
+		"audit: {export: [{url: 'https://b'}]}":                                       "name",
+		"audit: {export: [{name: a, syslog: 'b:1'}]}":                                 "syslog",
+		"audit: {export: [{name: a, url: 'https://b', format: xml}]}":                 "format",
+		"audit: {export: [{name: a, url: 'https://b'}, {name: a, url: 'https://c'}]}": "twice",
+		"audit: {retention: {default: 10 days}}":                                      "period",
+		"audit: {origin: 'a b'}":                                                      "origin",
+		"audit: {checkpoints: {}}":                                                    "checkpoint",
+	} {
+		if _, err := config.Parse("durward.yaml", []byte(text), config.Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want to hear of %s", text, err, want)
+		}
+	}
+}

@@ -43,6 +43,7 @@ func (g *Gateway) announce(ctx context.Context, t *transit) error {
 		return unrecordable(fmt.Errorf("%T takes no intents", g.Records))
 	}
 	r := g.heading(t)
+	g.keepArguments(t, r, t.keeping())
 	if err := log.Begin(context.WithoutCancel(ctx), r); err != nil {
 		return unrecordable(err)
 	}
@@ -134,14 +135,8 @@ func (t *transit) recordMode() audit.Keep { return t.keeping().args }
 // keepValues puts into the record what it keeps of arguments and result.
 func (g *Gateway) keepValues(t *transit, r *durward.Record, reply durward.Reply) {
 	k := t.keeping()
-	r.Class = k.class
-	if raw := t.call.Input.Arguments.Of(t.call.Input.Raw); raw != nil {
-		if err := k.args.Fill(r, raw, mcpwire.AppendCanonical); err != nil {
-			r.Findings = append(r.Findings, durward.Finding{Rule: "record.arguments", Vector: "audit", Severity: "info", Evidence: err.Error()})
-		}
-		if k.args == audit.KeepFull {
-			g.sealValue(r, "args", &r.Args)
-		}
+	if t.heading == nil { // else it is done
+		g.keepArguments(t, r, k)
 	}
 	if k.result == audit.KeepDefault || k.result == audit.KeepOff || reply.Result == nil {
 		return
@@ -166,4 +161,18 @@ func (g *Gateway) sealValue(r *durward.Record, field string, value *json.RawMess
 		sealed = []byte(`"[could not be sealed]"`)
 	}
 	*value = sealed
+}
+
+func (g *Gateway) keepArguments(t *transit, r *durward.Record, k keeping) {
+	r.Class = k.class
+	raw := t.call.Input.Arguments.Of(t.call.Input.Raw)
+	if raw == nil {
+		return
+	}
+	if err := k.args.Fill(r, raw, mcpwire.AppendCanonical); err != nil {
+		r.Findings = append(r.Findings, durward.Finding{Rule: "record.arguments", Vector: "audit", Severity: "info", Evidence: err.Error()})
+	}
+	if k.args == audit.KeepFull {
+		g.sealValue(r, "args", &r.Args)
+	}
 }

@@ -108,7 +108,7 @@ func unrecordable(cause error) error {
 
 func (g *Gateway) record(t *transit, reply durward.Reply, err error) *durward.Record {
 	r := g.heading(t)
-	r.Task, r.Reason, r.Rule, r.Findings = t.task, t.reason, t.rule, slices.Concat(t.call.Findings, t.kept())
+	r.Task, r.Reason, r.Rule, r.Findings = t.task, t.reason, t.rule, slices.Concat(r.Findings, t.call.Findings, t.kept())
 	r.LatencyUS, r.UpstreamUS = g.Now().Sub(t.call.Received).Microseconds(), t.upstreamUS
 	g.keepValues(t, r, reply)
 	r.Outcome, r.Verdict = t.outcome(reply, err), t.verdict.Effect.String()
