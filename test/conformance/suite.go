@@ -38,6 +38,10 @@ type subject struct{ side, flag, at string }
 func server(url string) subject     { return subject{"server", "--url", url} }
 func client(command string) subject { return subject{"client", "--command", command} }
 
+// patience is how long the suite waits for a client, in milliseconds: scenarios
+// take turns, see test/fixtures/through.
+const patience = "180000"
+
 // outcome is what became of one scenario.
 type outcome struct {
 	succeeded, failed, skipped int
@@ -72,6 +76,9 @@ func (s suite) run(p durwardtest.Peers, of subject, dir string) (map[string]outc
 func (s suite) runOnce(p durwardtest.Peers, of subject, dir string, more ...string) (map[string]outcome, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
+	}
+	if of.side == "client" {
+		more = append(more, "--timeout", patience)
 	}
 	c := exec.Command(p.Node, append([]string{p.Package(".bin", "conformance"), of.side,
 		of.flag, of.at, s.by, s.revision, "--output-dir", dir}, more...)...)
