@@ -46,6 +46,9 @@ const (
 	maxResult   = 256 << 10
 	maxBytes    = 64 << 20        // of all results
 	grace       = 5 * time.Second // in which an answer may still turn out to be lost
+	// inDoubt is how long a like call waits to see whether the caller of the one
+	// under way is gone: a client asks again before we know that it left.
+	inDoubt = 500 * time.Millisecond
 )
 
 // Options of a [Ledger].
@@ -173,6 +176,7 @@ func (l *Ledger) drop(e *entry) {
 // or why neither. Both are nil when the call is to be made and is none of the
 // ledger's business: another like it is under way, on purpose.
 func (l *Ledger) Claim(ctx context.Context, a Ask) (*Claim, *durward.Reply, error) {
+	doubt := time.Now().Add(inDoubt)
 	for {
 		l.mu.Lock()
 		e := l.entries[a.Key]
@@ -191,17 +195,15 @@ func (l *Ledger) Claim(ctx context.Context, a Ask) (*Claim, *durward.Reply, erro
 				Message: "This idempotency key was used for other arguments; a new call needs a new key."}
 		}
 		if e.State == running {
-			if a.Mode == Broken && !e.gone() {
-				l.mu.Unlock()
+			there := a.Mode == Broken && !e.gone()
+			l.mu.Unlock()
+			if there && !time.Now().Before(doubt) {
 				return nil, nil, nil
 			}
-			l.mu.Unlock()
-			select {
-			case <-e.ended:
-				continue
-			case <-ctx.Done():
-				return nil, nil, &durward.Error{Code: durward.Cancelled, Reason: durward.ReasonCancelled, Message: "The caller went away.", Err: context.Cause(ctx)}
+			if err := e.wait(ctx, there); err != nil {
+				return nil, nil, err
 			}
+			continue
 		}
 		if a.Mode == Broken && e.delivered {
 			l.drop(e)
@@ -218,6 +220,23 @@ func (l *Ledger) Claim(ctx context.Context, a Ask) (*Claim, *durward.Reply, erro
 // place is the key in the store: what is forgotten late never takes the place
 // of what came after it.
 func (e *entry) place() string { return e.Key + "/" + e.Call }
+
+// wait waits for the end of a call, or for a moment when its caller seems to be there.
+func (e *entry) wait(ctx context.Context, there bool) error {
+	var look <-chan time.Time
+	if there {
+		timer := time.NewTimer(inDoubt / 20)
+		defer timer.Stop()
+		look = timer.C
+	}
+	select {
+	case <-e.ended:
+	case <-look:
+	case <-ctx.Done():
+		return &durward.Error{Code: durward.Cancelled, Reason: durward.ReasonCancelled, Message: "The caller went away.", Err: context.Cause(ctx)}
+	}
+	return nil
+}
 
 func (e *entry) gone() bool { return e.left != nil && e.left() }
 
