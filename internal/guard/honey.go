@@ -8,6 +8,9 @@ import (
 	"durward/internal/guard/text"
 )
 
+// RuleHoneytoken is the rule of planted values.
+const RuleHoneytoken = "secret.honeytoken"
+
 // honey returns which planted value a text holds; "" for none.
 func (s *Scope) honey(b []byte) string {
 	for _, h := range s.policy.settings.Honeytokens {
@@ -49,6 +52,6 @@ func backwards(b []byte) []byte {
 }
 
 func honeyFinding(where string) durward.Finding {
-	r := rule("secret.honeytoken")
+	r := rule(RuleHoneytoken)
 	return durward.Finding{Rule: r.ID, Vector: r.Vector, Severity: r.Severity, Score: 1, Where: where, Evidence: "a planted value"}
 }

@@ -264,8 +264,9 @@ func (p *Policy) scope(agent string, op *durward.Operation) *Scope {
 	}
 	s.engine = engine
 	s.role = flow.Suggest(op.Upstream, op.Name)
-	if op.Kind != durward.KindTool { // reading has no effect outside
-		s.role.Acts, s.role.Sink, s.role.Grave = false, false, false
+	if op.Kind != durward.KindTool { // reading has no effect outside, but an address on the web carries what it says there
+		s.role.Acts, s.role.Grave = false, false
+		s.role.Sink = strings.HasPrefix(op.Name, "http://") || strings.HasPrefix(op.Name, "https://")
 	}
 	for _, q := range slices.Backward(parts) { // the narrowest has the last word
 		s.say(q.scope)

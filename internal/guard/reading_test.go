@@ -255,3 +255,27 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+// FuzzSecretsDoNotPass holds that a credential does not get through, whatever
+// stands around it.
+func FuzzSecretsDoNotPass(f *testing.F) {
+	f.Add("cloned with", "yesterday", "text")
+	f.Add(`{"token": "`, `"}`, "value")
+	f.Add(order, order, "password")
+	f.Add("-----BEGIN PRIVATE KEY-----", "=", "x")
+	p, err := guard.CompilePolicy(durward.Guard{}, []byte("k"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	s := p.Scope("bot", operation("get_page"))
+	f.Fuzz(func(t *testing.T, before, after, key string) {
+		raw, err := json.Marshal(map[string]any{"structuredContent": map[string]string{key: before + " " + leaked + " " + after}})
+		if err != nil {
+			return
+		}
+		v := s.Read(raw, durward.Deny)
+		if !json.Valid(v.Body) || bytes.Contains(v.Body, []byte(leaked[4:12])) || bytes.Contains(v.Body, []byte(leaked[len(leaked)-8:])) {
+			t.Errorf("%s became %s", raw, v.Body)
+		}
+	})
+}

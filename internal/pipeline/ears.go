@@ -25,11 +25,8 @@ type ears struct {
 // mostOverheard bounds the findings that are kept of one call.
 const mostOverheard = 64
 
-// listen puts ears before a peer; nil stays nil.
+// listen puts ears before a peer.
 func (g *Gateway) listen(t *transit, p durward.Peer) *ears {
-	if p == nil {
-		return nil
-	}
 	e := &ears{peer: p, scope: t.scope(), count: g.guard.Count, seen: guard.Seen{Effect: durward.Allow}}
 	if t.plan.snapshot.Guard.Classifier.URL != "" {
 		of := transit{plan: t.plan, call: &durward.Call{Target: t.call.Target}} // what it needs of a call that may be over by then
@@ -42,7 +39,7 @@ func (g *Gateway) listen(t *transit, p durward.Peer) *ears {
 
 // as is the ears as a peer.
 func (e *ears) as() durward.Peer {
-	if e == nil {
+	if e.peer == nil { // nobody is there
 		return nil
 	}
 	return e

