@@ -239,6 +239,9 @@ func (t *transit) pinned() error {
 	if w == nil && op.Definition == nil {
 		w = t.plan.catalog.Covering(op)
 	}
+	if t.dry() {
+		t.tellStanding(w)
+	}
 	if w == nil || t.view.Decide(op).Denies() {
 		return nil
 	}
@@ -249,6 +252,20 @@ func (t *transit) pinned() error {
 	}
 	t.reason = w.Reason
 	return &durward.Error{Code: durward.Conflict, Reason: w.Reason, Message: withheldSentence(w.Reason, t.call.Asked)}
+}
+
+// tellStanding says in a rehearsal what is thought of the definition.
+func (t *transit) tellStanding(w *durward.Standing) {
+	switch {
+	case w == nil && t.call.Target.Definition == nil:
+		t.tell("nothing is listed that a pin could be of")
+	case w == nil:
+		t.tell("the definition is as it was approved")
+	case w.Withheld:
+		t.tell("the definition is withheld: %s; durward diff %s", w.Reason, t.call.Target.Upstream)
+	default:
+		t.tell("the definition is in use although %s: findings are only recorded", w.Reason)
+	}
 }
 
 // withheldSentence says to the agent why something is withheld, and what to do.

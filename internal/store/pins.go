@@ -28,16 +28,40 @@ func putPin(tx *bbolt.Tx, p *durward.Pin) error {
 	if len(kept.Definition) > maxDefinition {
 		kept.Definition = nil
 	}
+	if err := pinsChanged(tx); err != nil {
+		return err
+	}
 	return put(tx, inPins, pinKey(p), &kept)
 }
 
+// pinCache are the pins as of one change of them: there may be thousands, and
+// most changes of the state are of something else.
+type pinCache struct {
+	change uint64
+	pins   []durward.Pin
+}
+
 // readPins reads all pins, by upstream, kind and name.
-func readPins(tx *bbolt.Tx) ([]durward.Pin, error) {
+func (d *DB) readPins(tx *bbolt.Tx) ([]durward.Pin, error) {
+	change := number(tx.Bucket([]byte(inMeta)), "pins")
+	if c := d.pins.Load(); c != nil && c.change == change {
+		return c.pins, nil
+	}
 	out, err := all[durward.Pin](tx, inPins)
+	if err != nil {
+		return nil, err
+	}
 	slices.SortFunc(out, func(a, b durward.Pin) int {
 		return cmp.Or(cmp.Compare(a.Upstream, b.Upstream), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
-	return out, err
+	d.pins.Store(&pinCache{change, out})
+	return out, nil
+}
+
+// pinsChanged notes that pins read before are old.
+func pinsChanged(tx *bbolt.Tx) error {
+	meta := tx.Bucket([]byte(inMeta))
+	return putNumber(meta, "pins", number(meta, "pins")+1)
 }
 
 // deleteUpstream removes an upstream with its pins: another one of that name
@@ -53,6 +77,9 @@ func deleteUpstream(tx *bbolt.Tx, name string) error {
 		if err := remove(tx, inPins, k); err != nil {
 			return err
 		}
+	}
+	if err := pinsChanged(tx); err != nil {
+		return err
 	}
 	return remove(tx, inUpstreams, name)
 }

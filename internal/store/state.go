@@ -23,7 +23,7 @@ func (d *DB) State(ctx context.Context) (*durward.State, error) {
 		if s = d.newest.Load(); s != nil && s.Revision == revision(tx) {
 			return nil
 		}
-		s, err = readState(tx)
+		s, err = d.readState(tx)
 		return err
 	})
 	if err != nil {
@@ -33,7 +33,7 @@ func (d *DB) State(ctx context.Context) (*durward.State, error) {
 	return copyOf(s), nil
 }
 
-func readState(tx *bbolt.Tx) (*durward.State, error) {
+func (d *DB) readState(tx *bbolt.Tx) (*durward.State, error) {
 	s := &durward.State{Revision: revision(tx)}
 	var err error
 	if s.Agents, err = all[durward.Agent](tx, inAgents); err != nil {
@@ -48,7 +48,7 @@ func readState(tx *bbolt.Tx) (*durward.State, error) {
 	if s.Upstreams, err = all[durward.Upstream](tx, inUpstreams); err != nil {
 		return nil, err
 	}
-	if s.Pins, err = readPins(tx); err != nil {
+	if s.Pins, err = d.readPins(tx); err != nil {
 		return nil, err
 	}
 	if s.Halts, err = all[durward.Halt](tx, inHalts); err != nil {
