@@ -36,7 +36,9 @@ func TestACallWhoseStreamBreaksIsMadeOnce(t *testing.T) {
 	if took := time.Since(began); took < 1400*time.Millisecond || took > 2800*time.Millisecond {
 		t.Errorf("the answer came after %s, want that of the first call, after about 1.5 s", took)
 	}
-	g.Record(t, "the call, which went on", func(r durward.Record) bool { return r.Tool == "slow" && r.Outcome == durward.OutcomeOK && r.UpstreamUS > 1_000_000 })
+	g.Record(t, "the call, which went on", func(r durward.Record) bool {
+		return r.Tool == "slow" && r.Outcome == durward.OutcomeOK && r.UpstreamUS > 1_000_000
+	})
 	g.Record(t, "the answer that was given again", func(r durward.Record) bool { return r.Reason == durward.ReasonAnsweredBefore })
 
 	go func() { _, _ = call(context.Background(), "pay twice", 6_000) }()
