@@ -55,7 +55,7 @@ type DB struct {
 	changed chan struct{}
 	newest  atomic.Pointer[durward.State] // as last read; good while the revision is its own
 
-	pins    atomic.Pointer[pinCache]      // as last read; good while none has changed
+	pins atomic.Pointer[pinCache] // as last read; good while none has changed
 
 	mu   sync.Mutex // guards eras
 	eras map[string]string
