@@ -120,11 +120,12 @@ func (a *app) tailRecord(ctx context.Context, f boot.RecordFilter, n int, follow
 	if err != nil {
 		return err
 	}
-	return a.printRecords(boot.TailRecord(ctx, dir, n, follow, f))
+	return a.printRecords(dir, boot.TailRecord(ctx, dir, n, follow, f))
 }
 
-// printRecords prints calls, one a line.
-func (a *app) printRecords(all iter.Seq2[boot.RecordEntry, error]) error {
+// printRecords prints calls of the record in dir, one a line.
+func (a *app) printRecords(dir string, all iter.Seq2[boot.RecordEntry, error]) error {
+	open := boot.Unsealed(filepath.Dir(dir))
 	if !a.json() && a.out.tty {
 		a.out.line("%s", a.out.dim(recordLine("TIME", "AGENT", "VERDICT", "OUTCOME", "MS", "CALL")))
 	}
@@ -133,7 +134,7 @@ func (a *app) printRecords(all iter.Seq2[boot.RecordEntry, error]) error {
 			return fmt.Errorf("read the record: %w", err)
 		}
 		if a.json() {
-			a.out.line("%s", entry.JSON)
+			a.out.line("%s", open(entry.JSON))
 			continue
 		}
 		r, err := entry.Record()

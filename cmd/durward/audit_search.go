@@ -44,7 +44,7 @@ func (a *app) searchRecord(ctx context.Context, f boot.RecordFilter, limit int) 
 	if err != nil {
 		return err
 	}
-	return a.printRecords(boot.SearchRecord(ctx, dir, f, limit))
+	return a.printRecords(dir, boot.SearchRecord(ctx, dir, f, limit))
 }
 
 func auditIndexCommand(a *app) *cobra.Command {

@@ -175,7 +175,7 @@ func (d *doctor) folder(data string) bool {
 		d.say(fails, "data folder", "chmod 700 "+data, "other users of this machine may look into %s", data)
 		return true
 	}
-	for _, name := range []string{"durward.db", "run.json", "admin.key", "agents"} {
+	for _, name := range []string{"durward.db", "run.json", "admin.key", "agents", "audit.key", "subjects"} {
 		if path := filepath.Join(data, name); isOpen(path) {
 			d.say(warns, "data folder", "chmod go-rwx "+path, "%s is closed to others only by its folder", path)
 		}

@@ -34,6 +34,7 @@ const (
 	sealEvery   = 5 * time.Second
 	sealRecords = 10_000
 	sealPace    = 100 * time.Millisecond // between two looks at the log
+	sealRetry   = 5 * time.Second        // the same, after a disk has failed
 )
 
 // Sealer makes records the leaves of a Merkle tree and signs its checkpoints,
@@ -56,6 +57,7 @@ type Sealer struct {
 	signed int64     // size of the last checkpoint
 	when   time.Time // of the last checkpoint
 	expect tlog.Tree // that the tree must pass through while it is made anew
+	stuck  bool      // the disk failed
 
 	mu    sync.Mutex // guards what follows
 	ring  ring
@@ -134,8 +136,12 @@ func (s *Sealer) run() {
 			continue
 		}
 		timer.Reset(s.wait())
+		pace := sealPace
+		if s.stuck {
+			pace = sealRetry
+		}
 		select {
-		case <-time.After(sealPace):
+		case <-time.After(pace):
 		case <-s.stop:
 		}
 	}
@@ -164,10 +170,11 @@ func (s *Sealer) step(now bool) bool {
 		err = s.sign()
 	}
 	if err == nil {
+		s.stuck = false
 		return true
 	}
 	var bad *Fault
-	if !errors.As(err, &bad) { // a disk, which may get better
+	if s.stuck = !errors.As(err, &bad); s.stuck { // a disk, which may get better
 		s.opts.Log.Error("record could not be sealed; it is tried again", slog.Any("err", err))
 		return true
 	}
