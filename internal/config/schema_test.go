@@ -81,6 +81,20 @@ upstreams:
 limits: {body: 1024, headers: 64KiB}
 admin: {key: [x123456789012345678901234, abcdefghijklmnopqrstuvwxyz]}
 `,
+	"limits": `
+limits:
+  zone: Europe/London
+  memory: 1GiB
+  prices: {"crm__*": 0, "*": 3}
+  rules:
+    - {name: a, per: [key, agent, user, role], roles: [r], rate: 5/30s, burst: 2, quota: 10/month, bytes: 1GiB/day, budget: 5/h, concurrency: 3}
+    - {upstreams: [u], tools: ["u__*"], agents: [a], rate: 1/h}
+agents: {a: {limits: {rate: 60/m}, runaway: {mode: "off"}}}
+roles: {r: {limits: {bytes: 1000/10s}}}
+upstreams: {u: {command: x, limits: {concurrency: 4, share: 1}, connect_timeout: 5s, first_byte_timeout: 1m, breaker: {disabled: true, percent: 10, calls: 5, window: 1m, open: 2s}}}
+mcpServers: {v: {command: x, limits: {rate: 1/s}}}
+runaway: {mode: hold, window: 5m, same_call: 3, errors: 4, ping_pong: 5, fan_out: 6, spend: 7, novel: 8h, slow: 9s}
+`,
 	"client sections": `
 mcpServers: {"my server": {httpUrl: "https://x", timeout: 5000, trust: true}, w: {serverUrl: "https://y", disabled: true}}
 servers: {v: {type: stdio, command: x, cwd: /tmp}}

@@ -111,6 +111,17 @@ func (g *stage) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (dur
 	switch tool, arg, _ := strings.Cut(c.Asked, ":"); tool {
 	case "echo":
 		return text(string(c.Input.Arguments.Of(c.Input.Raw)))
+	case "limited": // as a tool's result, or as an error
+		limits := []durward.LimitState{
+			{Name: "agent \"a\"", Unit: durward.UnitCalls, Most: 60, Left: 3, Window: time.Minute, Reset: 57 * time.Second},
+			{Name: "at once", Unit: durward.UnitConcurrency, Most: 4, Left: 1},
+		}
+		if arg == "error" {
+			return durward.Reply{}, &durward.Error{Code: durward.Limited, Reason: durward.ReasonRateLimited, Message: "Later.", Retry: 11500 * time.Millisecond, Limits: limits}
+		}
+		r, err := text("later")
+		r.Retry, r.Limits = 11500*time.Millisecond, limits
+		return r, err
 	case "raw":
 		return durward.Reply{Result: []byte("{\n  \"content\": [], \"n\": 1.0,\r\n \"big\": 12345678901234567890 }"), Modern: c.Wire.Modern}, nil
 	case "progress":
