@@ -22,7 +22,7 @@ import (
 
 // The test binary is also the program, and a server for it to import.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "moody-server": moodyServer, "turncoat": turncoat, "villain": villain, "gullible": gullible})
+	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "moody-server": moodyServer, "turncoat": turncoat, "villain": villain, "gullible": gullible, "errander": errander})
 }
 
 // notesServer is the example under a name that is not ours.
@@ -42,6 +42,13 @@ func gullible() {
 // villain is a server that answers what a file says.
 func villain() {
 	if err := durwardtest.Villain(os.Args[1:], os.Stdin, os.Stdout); err != nil {
+		os.Exit(1)
+	}
+}
+
+// errander is a server whose tool runs only as a task.
+func errander() {
+	if err := durwardtest.Errander(os.Stdin, os.Stdout); err != nil {
 		os.Exit(1)
 	}
 }
