@@ -167,7 +167,8 @@ func readResult(raw json.RawMessage) (callResult, error) {
 
 // converse calls, and answers what the server asks, until there is a result.
 func (a *app) converse(ctx context.Context, c *client, r request) (callResult, error) {
-	for range maxRounds {
+	asked, told := 0, false
+	for asked < maxRounds {
 		raw, err := a.watched(ctx, c, r)
 		if err != nil {
 			return callResult{}, err
@@ -179,11 +180,31 @@ func (a *app) converse(ctx context.Context, c *client, r request) (callResult, e
 		if res.Type != "input_required" {
 			return res, nil
 		}
+		if len(res.Questions) > 0 {
+			asked++
+		} else if err := a.comeBack(ctx, &told); err != nil {
+			return res, err
+		}
 		if r, err = a.nextRound(r, res); err != nil {
 			return res, err
 		}
 	}
 	return callResult{}, fmt.Errorf("the server still asks after %d rounds", maxRounds)
+}
+
+// comeBack waits a moment before a call goes on that somebody else has to let
+// go on, and says so once. The gateway keeps each request open for a while.
+func (a *app) comeBack(ctx context.Context, told *bool) error {
+	if !*told {
+		a.err.line("The call waits; it may need a person's approval: durward approvals list")
+	}
+	*told = true
+	select {
+	case <-time.After(250 * time.Millisecond):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // nextRound is the request with the answers to what was asked.

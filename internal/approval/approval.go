@@ -278,11 +278,17 @@ func (d *Desk) expire(ctx context.Context, now time.Time) {
 // stored next.
 func (d *Desk) become(e *entry, next durward.Approval) {
 	was := e.State
-	e.Approval = next
+	if e.Approval = next; over(next.State) {
+		e.Args = nil
+	}
 	if was == durward.ApprovalPending && next.State != was {
 		close(e.changed)
 	}
 	d.tell(next)
+}
+
+func over(s durward.ApprovalState) bool {
+	return s != durward.ApprovalPending && s != durward.ApprovalApproved
 }
 
 func (d *Desk) tell(a durward.Approval) {
@@ -308,7 +314,12 @@ func (d *Desk) oldest() (id string) {
 	return id
 }
 
+// store keeps a question. Its arguments are for those who answer: once it is
+// over, the record's policy alone says what is kept of them.
 func (d *Desk) store(ctx context.Context, a durward.Approval) error {
+	if over(a.State) {
+		a.Args = nil
+	}
 	text, err := json.Marshal(a)
 	if err == nil {
 		err = d.o.Store.Put(ctx, a.ID, text)
