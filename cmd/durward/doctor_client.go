@@ -84,7 +84,9 @@ func (d *doctor) client(ctx context.Context, address, key string) {
 			d.say(warns, "protocol", "", "does not speak %s, which this program speaks", revision)
 		}
 	}
-	d.eras(ctx, c)
+	if err == nil {
+		d.eras(ctx, c)
+	}
 	d.lists(ctx, c)
 }
 

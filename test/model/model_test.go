@@ -69,6 +69,7 @@ var routes = []route{
 	{"to a newer server", "2026-07-28", "http", 1},
 	{"to an older server", "2025-11-25", "http", 1},
 	{"to a still older server", "2025-06-18", "http", 1},
+	{"to an old server", "2025-03-26", "http", 1},
 	{"to the oldest server", "2024-11-05", "sse", 1},
 	{"to a newer process", "2026-07-28", "stdio", 1},
 	{"to an older process", "2025-11-25", "stdio", 1},

@@ -104,6 +104,7 @@ func (f *Face) Routes() []edge.Route {
 		{Path: "/mcp", Serve: f.streamable},
 		{Path: "/mcp/{name}", Serve: f.streamable},
 		{Path: "/sse", Serve: f.openSSE},
+		{Path: "/sse/{name}", Serve: f.openSSE},
 		{Path: "/messages", Serve: f.postSSE},
 	}
 }

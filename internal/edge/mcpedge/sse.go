@@ -49,7 +49,7 @@ func (t *links) of(id, agent string) *link {
 	return nil
 }
 
-// openSSE is GET /sse (MCP 2024-11-05): a stream that first tells where to POST
+// openSSE is GET /sse, or /sse/NAME for one upstream (MCP 2024-11-05): a stream that first tells where to POST
 // and then carries every answer. When it ends the session ends.
 func (f *Face) openSSE(r *edge.Request) {
 	c, ok := f.admitSSE(r, http.MethodGet)
