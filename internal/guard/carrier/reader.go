@@ -40,6 +40,8 @@ type Reader struct {
 	piece  Piece
 	found  []jsonLeaf
 	inside []text.Span
+	marked bool // the text has the outline of an encoding
+	budget int  // of what the views of its strings may hold
 }
 
 // NewReader returns a reader over the vocabulary.
@@ -68,12 +70,64 @@ func (r *Reader) Text(raw []byte, where string, place lexicon.Set, see func(*Pie
 		}
 		r.view(v, span, where, inner, see)
 	}
-	whole := !r.views.Cut
-	r.inside = r.inside[:0]
-	if isJSON(raw) {
-		whole = r.leaves(raw, where, place, see) && whole
+	if c.Signals.Bidi > 0 || c.Signals.Escapes > 0 {
+		for _, v := range text.Concealed(raw) {
+			r.view(v, v.Span, where, inner, see)
+		}
 	}
-	return whole
+	whole := true
+	r.inside, r.marked, r.budget = r.inside[:0], r.views.Marked, max(2*len(raw), leastBudget)
+	switch {
+	case isJSON(raw):
+		whole = r.leaves(raw, where, place, see)
+	case bytes.IndexByte(raw, '"') >= 0:
+		whole = r.quoted(raw, where, place, see)
+	}
+	return whole && !r.views.Cut
+}
+
+// quoted reads JSON that stands in a text, at the start of a line.
+func (r *Reader) quoted(raw []byte, where string, place lexicon.Set, see func(*Piece)) bool {
+	first := 0
+	for !opensJSON(raw[first:]) { // most texts hold none
+		next := bytes.IndexByte(raw[first:], '\n')
+		if next < 0 {
+			return true
+		}
+		first += next + 1
+		for first < len(raw) && raw[first] <= ' ' {
+			first++
+		}
+	}
+	r.found = r.found[:0]
+	w := &walker{raw: raw, pos: first}
+	w.leaf = r.leaf(w)
+	for at := 0; at >= 0 && w.pos < len(raw); at = bytes.IndexByte(raw[w.pos:], '\n') {
+		w.pos += at
+		if w.space(); opensJSON(raw[w.pos:]) {
+			w.value(nil, 0)
+		} else {
+			w.pos = min(w.pos+1, len(raw))
+		}
+	}
+	r.inside = r.inside[:0] // the text around it is no JSON and need not stay one
+	r.see(where, place, see)
+	return !w.cut
+}
+
+// opensJSON reports an object or list that begins with a key or a string.
+func opensJSON(b []byte) bool {
+	if len(b) < 8 || b[0] != '{' && b[0] != '[' {
+		return false
+	}
+	for _, c := range b[1:min(len(b), 64)] {
+		switch c {
+		case ' ', '\n', '\r', '\t', '{', '[':
+		default:
+			return c == '"'
+		}
+	}
+	return false
 }
 
 // Inside returns, when the last text was JSON, where its strings stand: what is
@@ -90,34 +144,59 @@ func isJSON(b []byte) bool {
 // must not change how they sound.
 func (r *Reader) leaves(raw []byte, where string, place lexicon.Set, see func(*Piece)) bool {
 	whole := r.gather(raw)
-	for _, l := range r.found {
-		r.view(text.View{Encoding: "json", Text: l.value}, l.span, where, place, see)
-	}
+	r.see(where, place, see)
 	return whole
 }
 
+func (r *Reader) see(where string, place lexicon.Set, see func(*Piece)) {
+	inner := place.Or(model.Place(r.lex, model.PlaceView))
+	for _, l := range r.found {
+		r.view(text.View{Encoding: "json", Text: l.value}, l.span, where, place, see)
+		if s := r.piece.Signals; s.Bidi > 0 || s.Escapes > 0 {
+			for _, v := range text.Concealed(l.value) {
+				r.view(v, l.span, where, inner, see)
+			}
+		}
+		if !r.marked && !l.escaped {
+			continue
+		}
+		for _, v := range r.views.Within(l.value, &r.budget) {
+			r.view(v, l.span, where, inner, see)
+		}
+	}
+}
+
+// leastBudget is what the views of strings may hold at least, together.
+const leastBudget = 4096
+
 // jsonLeaf is a string within a JSON text, and where it stands.
 type jsonLeaf struct {
-	value []byte
-	span  text.Span
+	value   []byte
+	span    text.Span
+	escaped bool // it is not written as it reads
 }
 
 // gather lists the strings that may be sentences.
 func (r *Reader) gather(raw []byte) bool {
 	r.found, r.inside = r.found[:0], r.inside[:0]
 	w := &walker{raw: raw}
-	w.leaf = func(_ []string, value []byte, key bool) {
+	w.leaf = r.leaf(w)
+	w.value(nil, 0)
+	return !w.cut
+}
+
+func (r *Reader) leaf(w *walker) func([]string, []byte, bool) {
+	return func(_ []string, value []byte, key bool) {
 		if key || w.start == 0 {
 			return
 		}
 		r.inside = append(r.inside, text.Span{Start: w.start, End: w.end})
-		if len(value) < 16 || bytes.IndexByte(value, ' ') < 0 {
+		escaped := len(value) != w.end-w.start
+		if len(value) < 16 || bytes.IndexByte(value, ' ') < 0 && !r.marked && !escaped {
 			return
 		}
-		r.found = append(r.found, jsonLeaf{value, text.Span{Start: w.start, End: w.end}})
+		r.found = append(r.found, jsonLeaf{value, text.Span{Start: w.start, End: w.end}, escaped})
 	}
-	w.value(nil, 0)
-	return !w.cut
 }
 
 func (r *Reader) view(v text.View, span text.Span, where string, place lexicon.Set, see func(*Piece)) {

@@ -14,6 +14,12 @@ import (
 //go:embed definition.txt
 var definition string
 
+//go:embed guile.txt
+var guile string
+
+//go:embed manuals.txt
+var manuals string
+
 //go:embed multilingual.txt
 var multilingual string
 
@@ -65,7 +71,7 @@ func For(c Carrier, n int, seed uint64) ([]Sample, error) {
 		attack bool
 		only   string
 	}
-	sources := []source{{definition, true, ""}, {multilingual, true, ""}, {benign, false, string(c)}, {worldwide, false, ""}}
+	sources := []source{{definition, true, ""}, {guile, true, ""}, {multilingual, true, ""}, {benign, false, string(c)}, {manuals, false, ""}, {worldwide, false, ""}}
 	if c == Response {
 		sources = []source{
 			{response, true, ""}, {jailbreak, true, ""}, {hijack, true, ""}, {multilingual, true, ""}, {tongues, true, ""},

@@ -2,18 +2,22 @@ package text
 
 import "bytes"
 
-// nextSpaced closes up letters that were spaced out ("i g n o r e"); two
-// blanks or a slash part the words, else the words run together.
+// nextSpaced closes up letters that were spaced out ("i g n o r e", "i.g.n");
+// two blanks or a slash part the words, else the words run together.
 func nextSpaced(b []byte, pos, _ int) (Span, []byte) {
 	for pos < len(b) {
 		start, i, count := pos, pos, 0
+		between := byte(' ') // what stands between the letters
+		if pos+2 < len(b) && spacer(b[pos+1]) && isWordByte(b[pos+2]) {
+			between = b[pos+1]
+		}
 		var out []byte
 		for i < len(b) && isWordByte(b[i]) && (i+1 == len(b) || !isWordByte(b[i+1])) {
 			out = append(out, b[i])
 			count++
 			gap, blanks := i+1, 0
 			for gap < len(b) && !isWordByte(b[gap]) && gap-i <= 7 {
-				if b[gap] == ' ' {
+				if b[gap] == ' ' || b[gap] == between {
 					blanks++
 				} else if b[gap] < 0x80 {
 					out = append(out, b[gap])
@@ -37,6 +41,15 @@ func nextSpaced(b []byte, pos, _ int) (Span, []byte) {
 		}
 	}
 	return Span{}, nil
+}
+
+// spacer are marks that letters are spaced with.
+func spacer(c byte) bool {
+	switch c {
+	case '.', '-', '_', '*', '|', ',', '+', '~':
+		return true
+	}
+	return false
 }
 
 func leetByte(c byte) (byte, bool) {

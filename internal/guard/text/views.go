@@ -17,6 +17,8 @@ type Views struct {
 	budget int
 	// Cut tells that the output bound was reached: the text was not fully opened.
 	Cut bool
+	// Marked tells that the text had the outline of some encoding.
+	Marked bool
 }
 
 const (
@@ -24,6 +26,7 @@ const (
 	viewFloor  = 4096 // least output bound, for short texts
 	maxViews   = 256
 	minEncoded = 16
+	localWords = 40 // among which digits for letters are counted
 )
 
 // Open returns the views of b: base64 and base32, hexadecimal, percent
@@ -35,10 +38,25 @@ func (v *Views) Open(b []byte) []View {
 	v.list, v.Cut = v.list[:0], false
 	v.budget = max(2*len(b), viewFloor)
 	m := survey(b)
+	v.Marked = m != 0
 	if m == 0 {
 		return nil
 	}
 	v.open(b, m, Span{-1, -1}, 1)
+	return v.list
+}
+
+// Within is Open for a part of a text that was opened: what its views hold
+// together is taken from budget.
+func (v *Views) Within(b []byte, budget *int) []View {
+	v.list = v.list[:0]
+	m := survey(b)
+	if m == 0 {
+		return nil
+	}
+	v.budget = *budget
+	v.open(b, m, Span{-1, -1}, 1)
+	*budget = v.budget
 	return v.list
 }
 
@@ -85,7 +103,9 @@ func survey(b []byte) mark {
 				pairs, single = 0, 0
 			}
 			if n >= 3 {
-				words++
+				if words++; words > localWords && m&markLeet == 0 {
+					words, digitInWord = 1, 0
+				}
 			}
 			if n >= 3 && n < minEncoded && leetWord(b[start:i]) {
 				if digitInWord++; digitInWord >= 4 && digitInWord*5 >= words {
@@ -122,8 +142,12 @@ func survey(b []byte) mark {
 					m |= markTags
 				}
 			}
-		case '\n', '.':
+		case '\n':
 			single = 0
+		case '.':
+			if i+1 < len(b) && b[i+1] <= ' ' {
+				single = 0
+			}
 		}
 		i++
 	}
