@@ -4,14 +4,13 @@
 // hands each verdict to a [Sink], which writes it for programs or for people.
 //
 // Lines are independent of each other; one that cannot be read is reported and
-// the rest goes on. However long the input, no more than one line of it is held.
+// the rest goes on. However long the input, no more than a batch of it is held.
 // What is written for people holds no secret that was found, and no character
 // that hides.
 package scan
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -120,31 +119,23 @@ const LongestLine = 4 << 20
 
 var errLong = fmt.Errorf("longer than %d bytes", LongestLine)
 
-// Lines scans JSON lines, each on its own. Verdicts leave before it waits for
-// more input. An error is of reading or writing.
+// Lines scans JSON lines, each on its own: as many at a time as there are
+// processors, and as many as are at hand. Verdicts leave in the order of the
+// lines, and before it waits for more input. An error is of reading or writing.
 func (s *Scanner) Lines(source string, in io.Reader) error {
 	r, ok := in.(*bufio.Reader)
 	if !ok {
-		r = bufio.NewReaderSize(in, 1<<16)
+		r = bufio.NewReaderSize(in, 1<<18)
 	}
-	var buf []byte
-	for n := 1; ; n++ {
-		line, err := readLine(r, buf[:0])
-		buf = line
-		long := errors.Is(err, errLong)
-		if long {
-			err = skipLine(r)
+	for b := (batch{next: 1}); ; {
+		err := b.read(r)
+		b.judge(s.engine, source)
+		for i := range b.lines {
+			if said := s.deliver(&b.lines[i]); said != nil {
+				return said
+			}
 		}
-		if n == 1 {
-			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
-		}
-		if said := s.line(source, n, bytes.TrimSpace(line), long); said != nil {
-			return said
-		}
-		if cap(buf) > 1<<20 {
-			buf = nil
-		}
-		if err == nil && r.Buffered() > 0 {
+		if err == nil && atHand(r) {
 			continue
 		}
 		if said := s.sink.Flush(); said != nil {
@@ -154,38 +145,27 @@ func (s *Scanner) Lines(source string, in io.Reader) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read line %d: %w", n, err)
+			return fmt.Errorf("read line %d: %w", b.next-1, err)
 		}
 	}
 }
 
-func (s *Scanner) line(source string, n int, raw []byte, long bool) error {
-	if len(raw) == 0 {
-		return nil
+func (s *Scanner) deliver(l *batchLine) error {
+	switch {
+	case l.failure != nil:
+		return s.Fail(l.failure)
+	case l.result != nil:
+		return s.say(l.result)
 	}
-	if long {
-		return s.Fail(&Failure{ID: idOf(raw), Error: errLong.Error(), Source: source, Line: n})
-	}
-	var l Line
-	if err := json.Unmarshal(raw, &l); err != nil {
-		if len(l.ID) == 0 {
-			l.ID = idOf(raw)
-		}
-		return s.Fail(&Failure{ID: l.ID, Error: "not a line of this format: " + err.Error(), Source: source, Line: n})
-	}
-	v, err := One(s.engine, &l)
-	if err != nil {
-		return s.Fail(&Failure{ID: l.ID, Error: err.Error(), Source: source, Line: n})
-	}
-	return s.say(&Result{Source: source, Line: n, Part: idText(l.ID), Verdict: v, raw: l.inspected(raw)})
+	return nil
 }
 
-// readLine reads to the end of the line, or as much as is allowed and errLong.
+// readLine appends a line, or as much of it as is allowed and errLong.
 func readLine(r *bufio.Reader, line []byte) ([]byte, error) {
-	for {
+	for from := len(line); ; {
 		part, err := r.ReadSlice('\n')
 		line = append(line, part...)
-		if len(line) > LongestLine+2 { // with its end
+		if len(line)-from > LongestLine+2 { // with its end
 			return line, errLong
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {

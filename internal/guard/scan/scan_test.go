@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -83,6 +84,51 @@ func TestEachKind(t *testing.T) {
 	}
 	if got[9]["step"] != 1.0 || got[0]["step"] != -1.0 || got[3]["changed"] != true || got[2]["changed"] != false {
 		t.Errorf("step %v, changed %v %v", got[9]["step"], got[3]["changed"], got[2]["changed"])
+	}
+}
+
+// However many lines are judged at a time, the answers come in their order.
+func TestAnswersKeepTheOrderOfLines(t *testing.T) {
+	var in strings.Builder
+	const n = 10_000
+	for i := range n {
+		switch i % 5 {
+		case 0:
+			fmt.Fprintf(&in, `{"id":%d,"kind":"tool_response","text":"%s"}`+"\n", i, strings.Repeat("Rain in the north. ", i%50))
+		case 1:
+			fmt.Fprintf(&in, `{"id":%d,"kind":"tool_definition","tool":%s}`+"\n", i, bad)
+		case 2:
+			fmt.Fprintf(&in, `{"id":%d,"kind":"nonsense"}`+"\n", i)
+		case 3:
+			fmt.Fprintf(&in, `{"id":%d,"kind":"tool_args","tool":"get_user","args":{"id":"%d"}}`+"\n", i, i)
+		default:
+			in.WriteString("\n")
+		}
+	}
+	got, totals := run(t, in.String())
+	if len(got) != n*4/5 || totals.Stopped != n/5 || totals.Failed != n/5 {
+		t.Fatalf("%d answers, %+v", len(got), totals)
+	}
+	last := -1.0
+	for _, v := range got {
+		if id := v["id"].(float64); id <= last {
+			t.Fatalf("%v comes after %v", id, last)
+		}
+		last = v["id"].(float64)
+	}
+}
+
+func BenchmarkLines(b *testing.B) {
+	var in strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&in, `{"id":%d,"kind":"tool_response","text":"%s"}`+"\n", i, strings.Repeat("The service keeps invoices for each customer. ", 40))
+	}
+	e := engine(b)
+	b.SetBytes(int64(in.Len()))
+	for b.Loop() {
+		if err := scan.New(e, scan.JSONL(io.Discard)).Lines("in", strings.NewReader(in.String())); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
