@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -89,17 +90,21 @@ const most = 1_000_000
 // methods that are decided about by what they call.
 func replayable(ctx context.Context, dir string, f RecordFilter) ([]durward.Record, error) {
 	var out []durward.Record
+	open := Unsealed(filepath.Dir(dir)) // arguments that are kept in full
 	for e, err := range audit.Read(ctx, dir, f) {
 		if err != nil {
 			return nil, err
 		}
+		e.JSON = open(e.JSON)
 		r, err := e.Record()
 		if err != nil {
 			return nil, err
 		}
 		switch r.Method {
 		case mcpwire.MethodToolsCall, mcpwire.MethodPromptsGet, mcpwire.MethodResourcesRead:
-			out = append(out, r)
+			if r.Verdict != "" { // else it only announces a call
+				out = append(out, r)
+			}
 		}
 		if len(out) > most {
 			return nil, errors.New("there are more than a million calls; choose a shorter time with --since")
