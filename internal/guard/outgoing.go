@@ -197,9 +197,6 @@ func (s *Scope) Restores() bool { return s.restore }
 // Untrusted reports whether strangers may have written what the operation returns.
 func (s *Scope) Untrusted() bool { return s.role.Untrusted }
 
-// sinks reports whether a call carries its arguments to others.
-func (s *Scope) sinks() bool { return s.role.Sink }
-
 // destinations judges whom a call is aimed at, when that is limited. allowed
 // reports that all of them are on the list.
 func (s *Scope) destinations(v *Seen, args []byte) (allowed bool) {
