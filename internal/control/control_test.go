@@ -28,6 +28,7 @@ type house struct {
 	now     time.Time
 	refuse  error // what the compiler says of the next plan
 	settled []durward.Revision
+	defined []durward.Definition // what crm defines; nil when it was not read
 }
 
 func open(t *testing.T) *house {
@@ -48,11 +49,12 @@ func open(t *testing.T) *house {
 	}}
 	h.Control = control.New(control.Options{
 		Store: db, Pepper: db.Pepper(),
-		File:   func() (*durward.Snapshot, string) { return h.file, "/etc/durward.yaml" },
-		Check:  func(*durward.Snapshot) error { return h.refuse },
-		Settle: func(_ context.Context, r durward.Revision) error { h.settled = append(h.settled, r); return nil },
-		Now:    func() time.Time { return h.now },
-		Own:    func() []string { return []string{"127.0.0.1:4711"} },
+		File:        func() (*durward.Snapshot, string) { return h.file, "/etc/durward.yaml" },
+		Check:       func(*durward.Snapshot) error { return h.refuse },
+		Settle:      func(_ context.Context, r durward.Revision) error { h.settled = append(h.settled, r); return nil },
+		Now:         func() time.Time { return h.now },
+		Own:         func() []string { return []string{"127.0.0.1:4711"} },
+		Definitions: func(string) ([]durward.Definition, bool) { return h.defined, h.defined != nil },
 	})
 	return h
 }

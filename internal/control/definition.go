@@ -163,3 +163,18 @@ func (c *Control) Trust(ctx context.Context, by durward.Actor, pins []durward.Pi
 		return changes, nil
 	})
 }
+
+// keptPins are the pins that outlive their upstream. Where several people
+// approve definitions, one of them must not get around the others by removing
+// an upstream and adding it again.
+func (m *moment) keptPins(upstream string) (out []durward.Change) {
+	if m.file.Guarding.People < 2 {
+		return nil
+	}
+	for i := range m.state.Pins {
+		if m.state.Pins[i].Upstream == upstream {
+			out = append(out, durward.Change{PutPin: &m.state.Pins[i]})
+		}
+	}
+	return out
+}

@@ -133,7 +133,7 @@ func (c *Control) RemoveUpstream(ctx context.Context, by durward.Actor, name str
 		if _, err := m.storedUpstream(name); err != nil {
 			return nil, err
 		}
-		return []durward.Change{{DeleteUpstream: name}}, nil
+		return append([]durward.Change{{DeleteUpstream: name}}, m.keptPins(name)...), nil
 	})
 }
 
