@@ -78,7 +78,9 @@ type segment struct {
 	first uint64 // by its name
 }
 
-// listSegments returns the segments in dir in their order.
+// listSegments returns the segments in dir in their order. One that holds
+// nothing and is not the last was left by a rotation that failed: the segment
+// before it was written on.
 func listSegments(dir string) ([]segment, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -91,7 +93,16 @@ func listSegments(dir string) ([]segment, error) {
 		}
 	}
 	slices.SortFunc(all, func(a, b segment) int { return strings.Compare(a.name, b.name) })
-	return all, nil
+	held := all[:0]
+	for i, seg := range all {
+		if i < len(all)-1 {
+			if info, err := os.Lstat(filepath.Join(dir, seg.name)); err == nil && info.Size() == 0 {
+				continue
+			}
+		}
+		held = append(held, seg)
+	}
+	return held, nil
 }
 
 func segmentFirst(name string) (uint64, bool) {

@@ -44,9 +44,6 @@ func (l *lines) next() ([]byte, error) {
 	}
 }
 
-// rest is what follows the last complete line, as far as it was read.
-func (l *lines) rest() []byte { return l.buf[l.start:l.end] }
-
 func (l *lines) fill() error {
 	if l.start > 0 {
 		copy(l.buf, l.buf[l.start:l.end])

@@ -24,11 +24,31 @@ func openWriter(dir string, o Options, on files) (*writer, error) {
 		if len(segments) == 0 {
 			return w, w.begin()
 		}
+		if held := withoutEmptyEnd(dir, segments); len(held) < len(segments) {
+			// A segment that was begun and could not be removed again; the one
+			// before it was written on, and may end within a line.
+			path := filepath.Join(dir, segments[len(segments)-1].name)
+			if err := errors.Join(on.Remove(path), on.SyncDir(dir)); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		found, err := w.resume(segments)
 		if err != nil || found {
 			return w, err
 		}
 	}
+}
+
+// withoutEmptyEnd leaves out the segments at the end that hold nothing.
+func withoutEmptyEnd(dir string, segments []segment) []segment {
+	for n := len(segments); n > 1; n-- {
+		info, err := os.Lstat(filepath.Join(dir, segments[n-1].name))
+		if err != nil || info.Size() > 0 {
+			return segments[:n]
+		}
+	}
+	return segments[:min(1, len(segments))]
 }
 
 // resume continues the last segment. It returns false when the segment held no

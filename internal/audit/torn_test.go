@@ -163,3 +163,43 @@ func TestSegmentMissingBeforeTheLastIsNotContinued(t *testing.T) {
 		t.Errorf("Open = %v, want a missing segment", err)
 	}
 }
+
+// TestTornEndBeforeAnEmptySegment: a rotation failed and left its file, the
+// segment before it was written on, and a write there was cut off.
+func TestTornEndBeforeAnEmptySegment(t *testing.T) {
+	dir := logOf(t, 3, audit.Options{})
+	path := segments(t, dir)[0]
+	whole := read(t, path)
+	write(t, path, append(whole, `{"seq":4,"ti`...))
+	write(t, filepath.Join(dir, "00000000000000000003.jsonl"), nil)
+	write(t, filepath.Join(dir, "00000000000000000004.jsonl"), nil)
+	if rep := verify(t, dir); rep.Records != 3 || rep.Torn == nil {
+		t.Errorf("Verify = %+v, want 3 records and a torn end", rep)
+	}
+	l := open(t, dir, audit.Options{})
+	put(t, l, numbered(4), audit.Durable)
+	shut(t, l)
+	if rep := verify(t, dir); rep.Records != 4 || rep.Torn != nil {
+		t.Errorf("Verify = %+v, want 4 records", rep)
+	}
+}
+
+// TestEmptySegmentInTheMiddle: the same, and a later rotation succeeded.
+func TestEmptySegmentInTheMiddle(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "audit")
+	l, s := sealed(t, dir, audit.Options{SegmentBytes: 4 << 10}, audit.SealOptions{})
+	for i := range 30 {
+		put(t, l, numbered(i+1), audit.Written)
+	}
+	shutSealed(t, l, s)
+	write(t, filepath.Join(dir, "00000000000000000002.jsonl"), nil)
+	l, s = sealed(t, dir, audit.Options{SegmentBytes: 4 << 10}, audit.SealOptions{})
+	put(t, l, numbered(31), audit.Durable)
+	shutSealed(t, l, s)
+	if rep := verifyBy(t, dir, publicKey(t, dir)); rep.Records != 31 || rep.Tree.Uncovered != 0 {
+		t.Errorf("Verify = %+v, %+v", rep, rep.Tree)
+	}
+	if got := ids(t, dir, audit.Filter{After: 2}); len(got) != 29 || got[0] != "call-3" {
+		t.Errorf("after record 2 there are %v", got)
+	}
+}

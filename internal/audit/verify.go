@@ -64,6 +64,7 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (Report, error) {
 	if err != nil {
 		return v.Report, fmt.Errorf("verify the record: %w", err)
 	}
+	v.segments = withoutEmptyEnd(dir, v.segments)
 	v.Segments = len(v.segments)
 	c := &chain{dir: dir, segments: v.segments, strict: true, prev: genesis(), visit: v.see}
 	if o.After.Seq > 0 {
