@@ -22,7 +22,8 @@ func (g *Gateway) attributes(t *transit) (durward.Reply, error) {
 	if t.plan.attributes.Labelled() {
 		f.Labels = g.labels(t)
 	}
-	f.Blind = t.dry() && f.Args == nil && c.Method == mcpwire.MethodToolsCall
+	// What a task was started with was judged when it was; its own requests have no arguments.
+	f.Blind = t.dry() && f.Args == nil && c.Method == mcpwire.MethodToolsCall || isTaskMethod(c.Method)
 	d := t.plan.attributes.Decide(&f, t.verdict)
 	if t.dry() {
 		for _, name := range d.Unsure {

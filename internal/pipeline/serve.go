@@ -296,9 +296,6 @@ func (t *transit) permit() error {
 		t.reason, t.rule = t.verdict.Reason, t.verdict.Rule
 		return hidden
 	}
-	if t.verdict.Effect == durward.Hold && isTaskMethod(t.call.Method) {
-		t.verdict.Effect = durward.Allow // people were asked before there was a task
-	}
 	t.rule = t.verdict.Rule
 	if t.standing != nil {
 		t.reason = t.standing.Reason
@@ -313,6 +310,9 @@ func (t *transit) agree() error {
 	c := t.call
 	if err := t.wantsTask(); err != nil {
 		return err
+	}
+	if t.verdict.Effect == durward.Hold && isTaskMethod(c.Method) {
+		t.verdict.Effect, t.reason = durward.Allow, durward.ReasonNone // people were asked before there was a task
 	}
 	if !c.Wire.Modern || c.Wire.Transport != "http" || c.Method != mcpwire.MethodToolsCall {
 		return nil

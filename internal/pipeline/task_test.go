@@ -231,3 +231,30 @@ func bent(name string) string {
 	}
 	return "A" + name[1:]
 }
+
+// What held the call, or looked at its arguments, was asked before there was a
+// task; what is true of the agent now still decides.
+func TestATasksRequestsAreNotHeldAgain(t *testing.T) {
+	h, _ := taskHouse(t)
+	id := h.start(t, "2026-07-28")
+	get := func(rules ...durward.PolicyRule) error {
+		s := snapshotOf(h)
+		s.Upstreams = []durward.Upstream{{Name: "crm"}, {Name: "old"}}
+		s.Roles[0].Hold = []string{"crm__add"}
+		s.Policy = rules
+		if err := h.Load(s); err != nil {
+			t.Fatal(err)
+		}
+		_, err := h.Serve(t.Context(), h.taskCall(t, "2026-07-28", "tasks/get", `{"taskId":"`+id+`"}`), nil)
+		return err
+	}
+	if err := get(); err != nil {
+		t.Errorf("of a tool that is held: %v", err)
+	}
+	if err := get(durward.PolicyRule{Name: "much", When: `args.amount > 5`, Effect: "deny"}, durward.PolicyRule{Name: "asks", When: `agent.name == "bot"`, Effect: "hold"}); err != nil {
+		t.Errorf("of a tool whose arguments matter: %v", err)
+	}
+	if err := get(durward.PolicyRule{Name: "nobody", When: `agent.name == "bot"`, Effect: "deny"}); durward.AsError(err).Code != durward.Forbidden {
+		t.Errorf("of an agent that is denied now: %v", err)
+	}
+}
