@@ -98,6 +98,7 @@ func Open(dir string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
+	b.MaxBatchDelay = time.Millisecond // what shares a sync (Shelf) does not wait long for company
 	db := &DB{bolt: b, now: o.Now, changed: make(chan struct{}, 1)}
 	if err := b.Update(db.prepare); err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), b.Close())
