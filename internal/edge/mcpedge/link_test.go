@@ -337,3 +337,22 @@ func TestHTTPSSE(t *testing.T) {
 		t.Errorf("POST after the stream = %d, want 404", r.StatusCode)
 	}
 }
+
+// A stream of /sse/NAME is about one upstream, its greeting and its calls.
+func TestHTTPSSEOfOneUpstream(t *testing.T) {
+	h := open(t, mcpedge.Options{})
+	w := h.stream(t, "GET", "/sse/crm", "")
+	at := w.next(t)
+	for _, body := range []string{strings.Replace(initialize, "REVISION", "2024-11-05", 1), initialized, call("1", "echo")} {
+		if r := h.do(t, "POST", at, body); r.StatusCode != 202 {
+			t.Fatalf("POST = %d %s", r.StatusCode, r.body)
+		}
+	}
+	w.next(t)
+	w.wants(t, `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"{\"a\":1.0}"}]}}`)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c := h.served[len(h.served)-1]; c.Endpoint != "crm" {
+		t.Errorf("the call came to the endpoint %q, want crm", c.Endpoint)
+	}
+}

@@ -120,6 +120,7 @@ func (f *Face) postSSE(r *edge.Request) {
 		f.reject(r, c, sessionGone())
 		return
 	}
+	c.Endpoint = l.like.Endpoint // the stream's own: /messages is that of all
 	if !isJSON(r.Header()["Content-Type"]) {
 		sendRefusal(r, http.StatusUnsupportedMediaType, mcpwire.InvalidRequest("POST application/json"))
 		return
