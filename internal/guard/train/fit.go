@@ -54,12 +54,15 @@ func fit(in inputs, out string, o model.FitOptions) error {
 		if err != nil {
 			return err
 		}
-		t0 := trained{file: c.weights, corpus: c.corpus, own: len(own) - len(nat.docs), natural: len(nat.docs), naturalSum: nat.sum, tell: t, act: act, sum: sha256.Sum256(raw), inputs: sha256.Sum256(source)}
-		for _, x := range xs {
-			if x.doc.Attack {
-				t0.attacks++
-			} else {
-				t0.other++
+		t0 := trained{file: c.weights, corpus: c.corpus, own: len(own) - len(nat.docs), files: len(nat.docs), filesSum: nat.sum, tell: t, act: act, sum: sha256.Sum256(raw), inputs: sha256.Sum256(source)}
+		for i, x := range xs {
+			switch {
+			case x.doc.Attack:
+				t0.attacks.add(scores[i] >= t)
+			case family(x.rec.Attack) == "hard_negative":
+				t0.hard.add(scores[i] >= act)
+			default:
+				t0.natural.add(scores[i] >= t)
 			}
 		}
 		cards = append(cards, t0)
