@@ -25,8 +25,10 @@ RACED := ./internal/audit/... ./internal/boot/... ./internal/control/... ./inter
 RACER = command -v $${CC:-gcc} >/dev/null || { [ "$${CI:-}" != true ] || { echo "no C compiler for the race detector"; exit 1; }; echo "no C compiler: without the race detector"; false; }
 
 # What the guard's weights are fitted on: the corpus, and as ordinary text the
-# sources of Go and of the modules in go.sum.
-GUARD_DATA = -dev $(or $(DEV),../shared/threats/dev) $(addprefix -natural ,$(shell $(GO) env GOROOT) $(shell $(GO) list -m -f '{{if not .Main}}{{.Dir}}{{end}}' all))
+# sources of Go and of modules that stay what they are when go.mod changes
+# (go mod download MODULE@VERSION brings one that is missing).
+GUARD_DATA = -dev $(or $(DEV),../shared/threats/dev) -natural $(shell $(GO) env GOROOT) \
+             $(addprefix -natural $(shell $(GO) env GOMODCACHE)/,$(shell cat internal/guard/train/natural.txt))
 
 export CGO_ENABLED = 0
 

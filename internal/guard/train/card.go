@@ -58,7 +58,7 @@ nobody has written before passes; pins, namespaces, labels and approval are the 
 **Data.** A corpus of public and authored records that is not part of this repository (its texts have many licences; only
 weights derived from them are here), and samples written for this project (` + "`internal/guard/samples`" + `): attacks of many kinds in
 seventy languages, and harmless twins that use their words. For results also ordinary files: of Go's own sources and of the
-modules in go.sum, as ` + "`make guard-train`" + ` names them; which files, and which part of each, follows from their names. Left out of
+modules in ` + "`internal/guard/train/natural.txt`" + `; which files, and which part of each, follows from their names. Left out of
 training: harmless questions that are off the user's task, which no text can tell from honest ones.
 
 **Folds.** Six; an attack family is in one fold only, natural definitions of a server too, natural results of a source too.
