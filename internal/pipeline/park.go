@@ -18,6 +18,7 @@ import (
 const (
 	parkTTL      = 10 * time.Minute
 	parkPerAgent = 64
+	parkYoung    = time.Minute // one that waits no longer than this makes room for no other
 	parkTotal    = 4096
 	parkBytes    = 16 << 20 // of the requests of one agent's calls
 	parkAllBytes = 256 << 20
@@ -70,6 +71,7 @@ type parked struct {
 	ticket  string               // of the present wait, used once
 	expiry  *time.Timer
 	keys    int
+	since   time.Time // of the present wait; guarded by the lot's mu
 }
 
 type question struct {
@@ -192,7 +194,7 @@ func (p *parked) abandon(ctx context.Context) (leg, error) {
 func (p *parked) park() (leg, error) {
 	p.lot.mu.Lock()
 	defer p.lot.mu.Unlock()
-	if !p.lot.hasRoom(p) {
+	if !p.lot.hasRoom(p) && !p.lot.makeRoom(p) {
 		full := &durward.Error{Code: durward.Overloaded, Reason: durward.ReasonOverloaded, Retry: time.Minute,
 			Message: "Too many calls wait for answers of this agent; answer some, or let them expire."}
 		p.cancel(full)
@@ -201,6 +203,7 @@ func (p *parked) park() (leg, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.peer, p.ticket = nil, rand.Text()
+	p.since = time.Now()
 	p.lot.lots[p.ticket] = p
 	p.lot.count(p, 1)
 	ticket := p.ticket
@@ -213,6 +216,27 @@ func (l *parking) hasRoom(p *parked) bool {
 	of := l.perAgent[p.agent]
 	return len(l.lots) < parkTotal && of.calls < parkPerAgent && l.bytes+p.size <= parkAllBytes &&
 		(of.calls == 0 || of.bytes+p.size <= parkBytes) // one alone has room
+}
+
+// makeRoom ends the calls of the same agent that have waited longest, as far as
+// there must be room for one more: most of those were given up, which nobody
+// tells of in the stateless era. One that is young enough for a person to be
+// thinking about it is left. It is called with mu held.
+func (l *parking) makeRoom(p *parked) bool {
+	for !l.hasRoom(p) {
+		var oldest *parked
+		for _, o := range l.lots {
+			if o.agent == p.agent && (oldest == nil || o.since.Before(oldest.since)) {
+				oldest = o
+			}
+		}
+		if oldest == nil || time.Since(oldest.since) < parkYoung {
+			return false
+		}
+		l.leave(oldest)
+		oldest.cancel(&durward.Error{Code: durward.Timeout, Reason: durward.ReasonUpstreamTimeout, Message: "The caller did not answer in time."})
+	}
+	return true
 }
 
 // count adds a call, or takes one away: n is 1 or -1.

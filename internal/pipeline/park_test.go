@@ -174,6 +174,33 @@ func TestParkedCallsOfOneAgentAreBounded(t *testing.T) {
 	})
 }
 
+// Calls that nobody comes back to keep no new ones out.
+func TestAnOldParkedCallMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, up := newAsking(t)
+		_, first, err := h.leg(t, t.Context(), &listener{}, "")
+		for range 63 {
+			if err == nil {
+				_, _, err = h.leg(t, t.Context(), &listener{}, "")
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		if _, _, err := h.leg(t, t.Context(), &listener{}, ""); err != nil {
+			t.Errorf("call 65 after a while: %v", err)
+		}
+		if _, _, err := h.leg(t, t.Context(), &listener{}, `,"inputResponses":{},"requestState":`+first); durward.AsError(err).Reason != durward.ReasonStateInvalid {
+			t.Errorf("the oldest call: %v, want that it has ended", err)
+		}
+		runAndEnd(t, h)
+		if up.ended.Load() != up.calls.Load() {
+			t.Errorf("%d of %d upstream calls ended", up.ended.Load(), up.calls.Load())
+		}
+	})
+}
+
 // TestBytesOfParkedCallsAreBounded: what is kept of the requests counts, not
 // only how many they are; and what is no longer kept does not.
 func TestBytesOfParkedCallsAreBounded(t *testing.T) {

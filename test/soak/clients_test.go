@@ -65,6 +65,8 @@ func (a *tally) add(k kind, what, excuse string, isError bool, err error) {
 	case err == nil:
 		a.ended["answered"]++
 		a.answered[k]++
+	case errors.As(err, &refused) && refused.Code == unsent && strings.Contains(err.Error(), "Service Unavailable"):
+		a.ended["refused: HTTP 503"]++ // the SDK keeps the reason to itself
 	case errors.As(err, &refused) && refused.Message != "" && refused.Code != unsent:
 		a.ended["refused: "+reason(refused)]++
 	case excuse != "":
