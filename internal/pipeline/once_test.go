@@ -251,10 +251,14 @@ func TestAnApprovalDoesNotOutliveWhatItWasFor(t *testing.T) {
 		s.Agents[0].Roles = []string{"crm", "holds"}
 		s.Roles = []durward.Role{{Name: "crm", Allow: []string{"crm__*"}}, holds}
 		s.Approvals = durward.ApprovalDefaults()
-		got := make(chan error)
+		type end struct {
+			reply durward.Reply
+			err   error
+		}
+		got := make(chan end, 1)
 		go func() {
-			_, err := h.Serve(context.Background(), h.call(t, "tools/call", pay), nil)
-			got <- err
+			reply, err := h.Serve(context.Background(), h.call(t, "tools/call", pay), nil)
+			got <- end{reply, err}
 		}()
 		for len(h.Approvals.List(t.Context(), durward.ApprovalPending)) == 0 {
 			time.Sleep(time.Millisecond)
@@ -267,9 +271,9 @@ func TestAnApprovalDoesNotOutliveWhatItWasFor(t *testing.T) {
 			_, _ = h.Approvals.Answer(t.Context(), q.ID, durward.ApprovalAnswer{By: "ann", Approve: true, Reason: "r"}, func(durward.Approval) error { return nil })
 		}
 		select {
-		case err := <-got:
-			if err == nil || len(h.up.asked) != 0 {
-				t.Errorf("%s: the call was made (%v)", what, err)
+		case e := <-got:
+			if e.err == nil || len(h.up.asked) != 0 {
+				t.Errorf("%s: the call was made %d times: %s, %v", what, len(h.up.asked), e.reply.Result, e.err)
 			}
 		case <-time.After(10 * time.Second):
 			t.Errorf("%s: nothing happens", what)
