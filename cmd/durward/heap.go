@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
 
 // heapFloor is up to what size the heap grows before it is collected, however
@@ -27,7 +28,12 @@ func tendHeap() {
 	t := &heapTender{percent: percentLeast}
 	t.sample[0].Name = "/gc/heap/live:bytes"
 	t.look()
+	// What was needed to start is garbage now, and the floor would keep it.
+	time.AfterFunc(startTime, debug.FreeOSMemory)
 }
+
+// startTime is when a gateway has started, for sure.
+const startTime = 3 * time.Second
 
 // heapTender looks at the heap after each collection. It is used by one
 // goroutine at a time: a look arranges the next.
