@@ -167,16 +167,24 @@ func (f *Face) rescue(c *durward.Call, told func(error)) {
 	}
 }
 
-// queue waits for the turn, where there is a queue.
+// queue waits for the turn, where there is a queue. Who was cancelled meanwhile
+// gets none, though it may come at the same moment.
 func (t *turn) queue(ctx context.Context) *durward.Error {
 	if t.slots == nil {
 		return nil
 	}
+	cancelled := func() *durward.Error {
+		return &durward.Error{Code: durward.Cancelled, Reason: durward.ReasonCancelled, Message: "The call was cancelled before its turn came.", Err: context.Cause(ctx)}
+	}
 	select {
 	case t.slots <- struct{}{}:
+		if ctx.Err() != nil {
+			t.leaveQueue()
+			return cancelled()
+		}
 		return nil
 	case <-ctx.Done():
-		return &durward.Error{Code: durward.Cancelled, Reason: durward.ReasonCancelled, Message: "The call was cancelled before its turn came.", Err: context.Cause(ctx)}
+		return cancelled()
 	}
 }
 
