@@ -32,15 +32,20 @@ func TestCallsOverTheLimitsAreRecorded(t *testing.T) {
 func TestRequestsThatALinkTurnsAwayAreRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := connect(t, t.Context(), mcpedge.Options{SessionCalls: 1})
-		body, _ := modern(`"w"`, "tools/call", `"name":"wait"`)
-		for range 4 { // one runs, three wait
+		send := func(id int) {
+			body, _ := modern(fmt.Sprintf(`"w%d"`, id), "tools/call", `"name":"wait"`)
 			p.send(t, body)
 		}
-		synctest.Wait()
-		p.send(t, body)
-		p.wants(t, `{"jsonrpc":"2.0","id":"w","error":{"code":503,"message":"Too many requests wait on this connection; wait for answers.","data":{"reason":"overloaded","retryAfterMs":1000}}}`)
-		p.send(t, `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"w"}}`)
-		synctest.Wait()
+		for id := range 4 { // the first runs, three wait
+			send(id)
+			synctest.Wait()
+		}
+		send(4)
+		p.wants(t, `{"jsonrpc":"2.0","id":"w4","error":{"code":503,"message":"Too many requests wait on this connection; wait for answers.","data":{"reason":"overloaded","retryAfterMs":1000}}}`)
+		for id := 3; id >= 0; id-- { // the first at last, so that nobody takes its turn
+			p.send(t, fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"w%d"}}`, id))
+			synctest.Wait()
+		}
 		got := p.refusals()
 		slices.Sort(got)
 		want := []string{"tools/call cancelled", "tools/call cancelled", "tools/call cancelled", "tools/call overloaded"}
