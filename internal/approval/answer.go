@@ -68,7 +68,7 @@ func mayAnswer(q *durward.Approval, a durward.ApprovalAnswer) error {
 	case len(q.Terms.Approvers) > 0 && !slices.Contains(q.Terms.Approvers, a.By):
 		return notApprover(a.By + " is not among those who may answer this: " + strings.Join(q.Terms.Approvers, ", ") + ".")
 	case (q.Terms.Need > 1 || q.Terms.FourEyes) && nameless(a):
-		return notApprover("This needs answers of people with names; yours is a key without one. See admin.operators in the configuration.")
+		return notApprover("This needs answers of people with names, and " + a.By + " is none; use a named operator's key: durward operator create NAME makes one, DURWARD_ADMIN_KEY is where it goes.")
 	case slices.ContainsFunc(q.Answers, func(b durward.ApprovalAnswer) bool { return b.By == a.By || (b.Key != "" && b.Key == a.Key) }):
 		return &durward.Error{Code: durward.Conflict, Reason: durward.ReasonConflict, Message: a.By + " has answered already; others have to."}
 	case a.Approve && q.Terms.FourEyes && q.Owner != "" && slices.Contains(strings.Split(q.Owner, ","), a.By):
@@ -77,8 +77,11 @@ func mayAnswer(q *durward.Approval, a durward.ApprovalAnswer) error {
 	return nil
 }
 
-// nameless tells whether the answer is of a key that belongs to nobody in particular.
-func nameless(a durward.ApprovalAnswer) bool { return a.By == "key "+a.Key }
+// nameless tells whether the answer is of a key that belongs to nobody in
+// particular, or of whoever is on the gateway's machine, which agents are, too.
+func nameless(a durward.ApprovalAnswer) bool {
+	return a.By == "key "+a.Key || a.Key == "" && a.Channel == "admin"
+}
 
 func notApprover(msg string) error {
 	return &durward.Error{Code: durward.Forbidden, Reason: durward.ReasonNotApprover, Message: msg}

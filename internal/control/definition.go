@@ -88,6 +88,11 @@ func (m *moment) approve(by durward.Actor, upstream string, defined []durward.De
 	if p.Digest == d.Digest && d.State == durward.DefinitionApproved {
 		return nil, done, nil
 	}
+	needed := max(m.file.Guarding.People, 1)
+	if needed > 1 && (by.Key == "" || by.Name == "key "+by.Key) {
+		return nil, done, &durward.Error{Code: durward.Forbidden, Reason: durward.ReasonNotApprover,
+			Message: fmt.Sprintf("%d people with names have to approve definitions, and %s is none; use a named operator's key: durward operator create NAME makes one, DURWARD_ADMIN_KEY is where it goes.", needed, by.Name)}
+	}
 	people := []string{by.Name}
 	if q := p.Proposal; q != nil && q.Digest == d.Digest {
 		if slices.Contains(q.By, by.Name) {
@@ -95,7 +100,7 @@ func (m *moment) approve(by durward.Actor, upstream string, defined []durward.De
 		}
 		people = append(slices.Clone(q.By), by.Name)
 	}
-	if needed := max(m.file.Guarding.People, 1); len(people) < needed {
+	if len(people) < needed {
 		p.Proposal = &durward.Proposal{Digest: d.Digest, By: people, At: m.now}
 		done.Missing = needed - len(people)
 		return &p, done, nil

@@ -70,7 +70,12 @@ func TestTwoPeopleApprove(t *testing.T) {
 	h := open(t)
 	h.file.Guarding.People = 2
 	h.defined = []durward.Definition{defined(durward.DefinitionWithheld, digestOne)}
-	ada, bob := durward.Actor{Name: "ada", Operator: true}, durward.Actor{Name: "bob", Operator: true}
+	ada, bob := durward.Actor{Name: "ada", Key: "k_a", Operator: true}, durward.Actor{Name: "bob", Key: "k_b", Operator: true}
+	for _, by := range []durward.Actor{{Name: "local", Operator: true}, {Name: "key k_x", Key: "k_x", Operator: true}} {
+		if _, err := h.Approve(t.Context(), by, "crm", wants(digestOne)); durward.AsError(err).Reason != durward.ReasonNotApprover || len(h.pins(t)) != 0 {
+			t.Errorf("%s, who has no name, approves as one of two: %v", by.Name, err)
+		}
+	}
 	done, err := h.Approve(t.Context(), ada, "crm", wants(digestOne))
 	if err != nil || done[0].Missing != 1 || h.pins(t)[0].Digest != "" {
 		t.Fatalf("the first: %+v, %v", done, err)
