@@ -193,8 +193,8 @@ func (s *Simulation) replay(ctx context.Context, t *Trial, r *durward.Record) er
 			return nil
 		}
 		s.Same++
-	case !known && (ofArguments(r.Reason) || r.Verdict == durward.Flag.String() || r.Verdict == durward.Redact.String()) && x.Verdict != durward.Deny.String():
-		s.Unsure++ // what decided then was in the arguments, which are not kept
+	case unseen(r, x, known):
+		s.Unsure++ // what decided then, or now, is not in the record
 	default:
 		s.change(r, was, x)
 	}
@@ -257,6 +257,29 @@ func gone(r durward.Reason) bool {
 		return false
 	}
 	return !strings.HasPrefix(string(r), "definition_")
+}
+
+// unseen tells whether the two verdicts may differ by what a replay does not
+// have: arguments of which only a digest is kept, what a conversation had read,
+// what a server answered, and what an upstream defined at that time.
+func unseen(r *durward.Record, x durward.Explanation, known bool) bool {
+	refuses := x.Verdict == durward.Deny.String()
+	switch {
+	case ofDefinition(r.Reason) && !refuses, ofDefinition(x.Reason) && x.Reason != durward.ReasonDefinitionUnapproved:
+		return true
+	case refuses:
+		return false
+	case strings.HasPrefix(r.Rule, "guard "):
+		return !known || !strings.HasPrefix(r.Rule, "guard arguments.")
+	case known:
+		return false
+	}
+	return ofArguments(r.Reason) || strings.HasPrefix(r.Rule, "policy ") || r.Verdict == durward.Flag.String() || r.Verdict == durward.Redact.String()
+}
+
+// ofDefinition tells reasons that lie in what an upstream defined.
+func ofDefinition(r durward.Reason) bool {
+	return strings.HasPrefix(string(r), "definition_") || r == durward.ReasonServerChanged
 }
 
 // ofArguments tells reasons that lie in the arguments.
