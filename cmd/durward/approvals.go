@@ -20,7 +20,7 @@ func approvalsCommand(a *app) *cobra.Command {
 	c.Long = "Calls that a role or the guard holds wait here until operators answer. An approval is good for one call of\n" +
 		"that agent, of that tool as it is defined now, with those arguments. Agents cannot answer: their keys do not open\n" +
 		"the admin listener.\n\n" +
-		"Who answers is the operator whose key DURWARD_ADMIN_KEY is (with DURWARD_ADMIN, the admin address), else \"local\",\n" +
+		"Who answers is the operator whose key DURWARD_ADMIN_KEY is (for a gateway elsewhere DURWARD_ADMIN is the address), else \"local\",\n" +
 		"this machine's own user."
 	return c
 }

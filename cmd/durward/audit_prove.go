@@ -182,12 +182,15 @@ func (a *app) onRecord(ctx context.Context, verb string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	c, _, err := admin.Connect(ctx, cfg.Data)
+	c, err := a.reach(ctx, cfg.Data)
 	switch {
 	case err == nil:
 		defer c.Close()
 		return plainly(c.Audit(ctx, verb, in, out))
 	case !errors.Is(err, admin.ErrNotRunning):
+		return err
+	}
+	if err := a.mayBeLocal(cfg.Data); err != nil {
 		return err
 	}
 	if _, err := a.recordDir(); err != nil {

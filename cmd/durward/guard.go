@@ -71,7 +71,7 @@ func (a *app) askGuard(ctx context.Context, fn func(*admin.Client) error) error 
 	if err != nil {
 		return err
 	}
-	c, _, err := admin.Connect(ctx, cfg.Data)
+	c, err := a.reach(ctx, cfg.Data)
 	if err != nil {
 		return err
 	}

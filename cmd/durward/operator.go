@@ -68,7 +68,7 @@ func (a *app) operate(ctx context.Context, fn func(operator) error) error {
 	if err != nil {
 		return err
 	}
-	c, _, err := admin.Connect(ctx, cfg.Data)
+	c, err := a.reach(ctx, cfg.Data)
 	switch {
 	case err == nil:
 		defer c.Close()
@@ -76,11 +76,34 @@ func (a *app) operate(ctx context.Context, fn func(operator) error) error {
 	case !errors.Is(err, admin.ErrNotRunning):
 		return err
 	}
+	if err := a.mayBeLocal(cfg.Data); err != nil {
+		return err
+	}
 	direct, done, err := boot.Offline(cfg) // its lock keeps out a gateway that starts meanwhile
 	if err != nil {
 		return err
 	}
 	return errors.Join(plainly(fn(direct)), done())
+}
+
+// reach speaks to the gateway that uses a data folder: as the operator whose key
+// is set, else as whoever is local. None there is [admin.ErrNotRunning].
+func (a *app) reach(ctx context.Context, data string) (*admin.Client, error) {
+	c, run, err := admin.Connect(ctx, data)
+	if key, _ := a.env("DURWARD_ADMIN_KEY"); err == nil && key != "" {
+		c.Close()
+		c = admin.NewClient(run.URL, durward.NewCredential(key))
+	}
+	return c, err
+}
+
+// mayBeLocal refuses work on the data folder itself to who has said, by a key,
+// to be somebody: only a gateway can tell whether that is so.
+func (a *app) mayBeLocal(data string) error {
+	if key, _ := a.env("DURWARD_ADMIN_KEY"); key != "" {
+		return usagef("no gateway is running on the data folder %s to check DURWARD_ADMIN_KEY; start it, or unset the key to do this as the local user", data)
+	}
+	return nil
 }
 
 // plainly is an error in the words that are meant for people.

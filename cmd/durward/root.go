@@ -48,8 +48,9 @@ func newRoot(a *app) *cobra.Command {
 		Long: "Durward stands between agents and MCP servers: every call passes a key, an\n" +
 			"allow-list and a check of its arguments, and leaves a durable record.\n\n" +
 			"Begin with `durward up`.\n\n" +
-			"Environment: DURWARD_KEY is the key to call with; DURWARD_ADMIN and DURWARD_ADMIN_KEY are the admin\n" +
-			"address and key of a gateway on another machine, for the verbs that govern; NO_COLOR turns colours off.",
+			"Environment: DURWARD_KEY is the key to call with; DURWARD_ADMIN is the admin address of a gateway on another\n" +
+			"machine, for the verbs that govern (-c and --data mean the one on this machine), DURWARD_ADMIN_KEY the operator's\n" +
+			"key for either; NO_COLOR turns colours off.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          unknownCommand,
