@@ -78,9 +78,7 @@ func judge(f Field, v string) Finding {
 		case Command:
 			worse(Finding{})
 		case Path:
-			worse(traversal(s))
-			worse(shell(s, true))
-			worse(sqlOrScript(s))
+			worse(place(s))
 		case URL:
 			worse(address(s))
 			worse(traversal(s))

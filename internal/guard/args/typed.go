@@ -8,25 +8,6 @@ import (
 	libinjection "github.com/corazawaf/libinjection-go"
 )
 
-// traversal judges a path.
-func traversal(s string) Finding {
-	flat := strings.ReplaceAll(strings.ToLower(s), "\\", "/")
-	flat = strings.ReplaceAll(strings.ReplaceAll(flat, "\x00", ""), ";", "")
-	switch {
-	case strings.IndexByte(s, 0) >= 0:
-		return Finding{Rule: "traversal", Score: 0.95, What: "NUL in a path"}
-	case strings.Contains(flat, "../"), strings.HasSuffix(flat, "/.."), flat == "..", strings.Contains(flat, "..../"), strings.HasPrefix(flat, "./."), strings.Contains(flat, ".%2f"), strings.Contains(flat, "0x2e"), strings.Contains(flat, "%c0%af"), strings.Contains(flat, "\u2025/"):
-		return Finding{Rule: "traversal", Score: 0.96, What: "leaves its directory"}
-	case sensitive(flat):
-		return Finding{Rule: "traversal", Score: 0.85, What: "a file that holds secrets of the system"}
-	case strings.HasPrefix(flat, "file:"), strings.HasPrefix(flat, "php:"), strings.HasPrefix(flat, "data:"), strings.HasPrefix(flat, "expect:"), strings.HasPrefix(flat, "zip:"), strings.HasPrefix(flat, "phar:"), strings.HasPrefix(flat, "gopher:"):
-		return Finding{Rule: "traversal", Score: 0.8, What: "a scheme in a path"}
-	case strings.HasPrefix(flat, "-"):
-		return Finding{Rule: "command", Score: 0.6, What: "a path that reads as an option"}
-	}
-	return Finding{}
-}
-
 // traversalPlain judges fields of unknown type more mildly.
 func traversalPlain(s string) Finding {
 	flat := strings.ReplaceAll(strings.ToLower(s), "\\", "/")
@@ -34,15 +15,6 @@ func traversalPlain(s string) Finding {
 		return Finding{Rule: "traversal", Score: 0.8, What: "leaves its directory"}
 	}
 	return Finding{}
-}
-
-func sensitive(p string) bool {
-	for _, s := range []string{"/etc/passwd", "/etc/shadow", "/etc/sudoers", "/etc/hosts", "/proc/self", "/proc/1/", "/.ssh/", ".ssh/id_", "id_rsa", "id_ed25519", ".aws/credentials", ".kube/config", ".git-credentials", ".netrc", ".pgpass", "/.env", "win.ini", "boot.ini", "/windows/system", "web.config", "httpd.conf", ".htpasswd", ".htaccess", "/var/log/", "/root/", "authorized_keys", "/.git/config", "wp-config.php", "sam.hive", "/config/sam", "shadow.bak", "docker.sock", "/var/run/secrets"} {
-		if strings.Contains(p, s) {
-			return true
-		}
-	}
-	return strings.HasPrefix(p, ".env")
 }
 
 // address judges a URL: its scheme, where it points, what clings to it.
