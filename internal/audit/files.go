@@ -82,17 +82,18 @@ type segment struct {
 // nothing and is not the last was left by a rotation that failed: the segment
 // before it was written on.
 func listSegments(dir string) ([]segment, error) {
-	entries, err := os.ReadDir(dir)
+	seen, err := segmentNames(dir)
+	if err != nil || len(seen) == 0 {
+		return seen, err
+	}
+	// A folder that grows while it is read may give the newest file and not the
+	// one before it. What was there by now, a second reading gives whole.
+	all, err := segmentNames(dir)
 	if err != nil {
 		return nil, err
 	}
-	var all []segment
-	for _, e := range entries {
-		if first, ok := segmentFirst(e.Name()); ok && e.Type().IsRegular() {
-			all = append(all, segment{e.Name(), first})
-		}
-	}
-	slices.SortFunc(all, func(a, b segment) int { return strings.Compare(a.name, b.name) })
+	newest := seen[len(seen)-1].name
+	all = slices.DeleteFunc(all, func(s segment) bool { return s.name > newest })
 	held := all[:0]
 	for i, seg := range all {
 		if i < len(all)-1 {
@@ -103,6 +104,21 @@ func listSegments(dir string) ([]segment, error) {
 		held = append(held, seg)
 	}
 	return held, nil
+}
+
+// segmentNames reads the folder once.
+func segmentNames(dir string) (all []segment, _ error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if first, ok := segmentFirst(e.Name()); ok && e.Type().IsRegular() {
+			all = append(all, segment{e.Name(), first})
+		}
+	}
+	slices.SortFunc(all, func(a, b segment) int { return strings.Compare(a.name, b.name) })
+	return all, nil
 }
 
 func segmentFirst(name string) (uint64, bool) {

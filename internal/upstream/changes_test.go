@@ -515,6 +515,7 @@ func TestChangesOnACallsOwnStream(t *testing.T) {
 			t.Errorf("modern %v: the caller heard %v, want the log message alone", modern, p.notes)
 		}
 		until(t, s, "the list is read again", func() bool { return names(s.Listings()[0].Tools) == "late" })
+		until(t, s, "the watcher hears of the update", func() bool { return heard.Load() > 0 })
 		if heard.Load() != 1 {
 			t.Errorf("modern %v: the watcher heard %d updates, want 1", modern, heard.Load())
 		}
