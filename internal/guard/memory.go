@@ -138,7 +138,7 @@ func (m *Memory) drop(e *list.Element) {
 func (c *Conversation) Judge(s *Scope, args []byte) *Seen {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !s.role.Sink && !s.role.Acts {
+	if !s.role.Sink && !s.role.Acts && s.role.Reach == flow.Stays {
 		return nothing
 	}
 	v := &Seen{Effect: durward.Allow}

@@ -264,6 +264,9 @@ func (p *Policy) scope(agent string, op *durward.Operation) *Scope {
 	}
 	s.engine = engine
 	s.role = flow.Suggest(op.Upstream, op.Name)
+	if s.role.Reach == flow.Stays && flow.Linked(op.InputSchema) {
+		s.role.Reach = flow.Links
+	}
 	if op.Kind != durward.KindTool { // reading has no effect outside, but an address on the web carries what it says there
 		s.role.Acts, s.role.Grave = false, false
 		s.role.Sink = strings.HasPrefix(op.Name, "http://") || strings.HasPrefix(op.Name, "https://")
@@ -289,6 +292,7 @@ func (s *Scope) say(q durward.GuardScope) {
 		s.reads = q.Effect == "reads"
 		s.role.Acts = !s.reads
 		s.role.Sink = q.Effect == "sends"
+		s.role.Reach = flow.Stays
 		s.role.Grave = q.Effect == "irreversible"
 		s.declared = true
 	}

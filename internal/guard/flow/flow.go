@@ -46,6 +46,7 @@ type Role struct {
 	Sink      bool // its arguments leave our hands
 	Acts      bool // it changes something outside
 	Grave     bool // what it changes cannot be undone or gives access
+	Reach     Reach
 }
 
 // Session is what one conversation has seen.
@@ -56,7 +57,8 @@ type Session struct {
 	from    []source
 	foreign []byte // folded text of strangers, most recent
 	senders map[uint32]bool
-	outward []byte // folded arguments of past sinks, most recent
+	links   map[uint32]bool // addresses that were read
+	outward []byte          // folded arguments of past sinks, most recent
 	seen    labels
 }
 
@@ -70,6 +72,7 @@ type source struct {
 	server string
 	class  Class
 	people map[uint32]bool // addresses in the record: the data's subjects
+	web    bool            // it was got from outside
 }
 
 // origin is an index into from.
@@ -91,7 +94,7 @@ func New(roles func(server, tool string) Role) *Session {
 	if roles == nil {
 		roles = Suggest
 	}
-	return &Session{roles: roles, prints: map[uint32]origin{}, values: map[uint32]origin{}, senders: map[uint32]bool{}}
+	return &Session{roles: roles, prints: map[uint32]origin{}, values: map[uint32]origin{}, senders: map[uint32]bool{}, links: map[uint32]bool{}}
 }
 
 // Result takes note of what a call returned. injected is the score that the
@@ -105,6 +108,7 @@ func (s *Session) Result(server, tool string, result []byte, injected float64) {
 func (s *Session) Learn(server, tool string, result []byte, injected float64, holds Class) {
 	result = result[:min(len(result), maxScanned)]
 	r := s.roles(server, tool)
+	s.readLinks(result)
 	if r.Untrusted || injected > 0.5 {
 		s.seen.untrusted = true
 		s.seen.injected = max(s.seen.injected, injected)
@@ -116,7 +120,7 @@ func (s *Session) Learn(server, tool string, result []byte, injected float64, ho
 	}
 	if class > Public && (r.Private > Public || class >= Personal) {
 		s.seen.private = max(s.seen.private, class)
-		s.remember(server, class, result)
+		s.remember(server, class, result, r.Private == Public && r.Reach != Stays && r.Reach != Runs)
 	}
 }
 
@@ -167,11 +171,12 @@ func (s *Session) keepForeign(b []byte) {
 	}
 }
 
-func (s *Session) remember(server string, class Class, b []byte) {
+func (s *Session) remember(server string, class Class, b []byte, web bool) {
 	if len(s.from) >= maxSources {
-		s.from[len(s.from)-1].class = max(s.from[len(s.from)-1].class, class)
+		last := &s.from[len(s.from)-1]
+		last.class, last.web = max(last.class, class), last.web && web
 	} else {
-		s.from = append(s.from, source{server: server, class: class, people: map[uint32]bool{}})
+		s.from = append(s.from, source{server: server, class: class, people: map[uint32]bool{}, web: web})
 	}
 	at := origin(len(s.from) - 1)
 	eachAddress(b, func(a []byte) {
@@ -196,10 +201,15 @@ func (s *Session) remember(server string, class Class, b []byte) {
 // Call judges a call before it is made.
 func (s *Session) Call(server, tool string, args []byte) []Finding {
 	r := s.roles(server, tool)
-	if !r.Sink && !r.Acts {
-		return nil
-	}
 	var out []Finding
+	if r.Reach != Stays && !r.Sink {
+		if f := s.copies(r.Reach, args); f.Rule != "" {
+			out = append(out, f)
+		}
+	}
+	if !r.Sink && !r.Acts {
+		return out
+	}
 	c := s.read(args)
 	if f := s.obeys(server, r, c); f.Rule != "" {
 		out = append(out, f)

@@ -18,6 +18,7 @@ func Suggest(server, tool string) Role {
 	r.Untrusted = read && (has(t, "web", "page", "webpage", "url", "site", "website", "html", "untrusted", "email", "emails", "mail", "inbox", "message", "messages", "issue", "issues", "comment", "comments", "review", "reviews", "ticket", "tickets", "rss", "feed", "news", "post", "posts", "tweet", "tweets", "thread", "pull", "discussion", "article", "wiki", "review", "scrape", "crawl", "browse", "external", "attachment", "pdf", "transcript", "listing", "listings", "forum", "answers") ||
 		has(s, "web", "browser", "fetch", "search", "rss", "news", "reddit", "twitter", "wikipedia", "youtube", "tavily", "brave", "exa", "firecrawl", "playwright", "puppeteer"))
 	r.Private = private(t, s, read)
+	r.Reach = reach(t)
 	return r
 }
 
