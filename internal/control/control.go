@@ -50,11 +50,27 @@ type Options struct {
 	SignIn func(ctx context.Context, upstream string, first bool) (durward.SignIn, error)
 	// Session tells whose live session an id is; nil when no data plane runs.
 	Session func(id string) (agent string, ok bool)
+	// Stops keeps halts in force that cannot be stored; nil when no data plane runs.
+	Stops Stops
 	// Note leaves a record of what an operator did; nil keeps none but the journal.
 	Note func(ctx context.Context, by, method, what, why string) error
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }
+
+// Stops are halts in force that are not in the store, as [snapshot.Keeper] has them.
+type Stops interface {
+	Stop(durward.Halt) error
+	Unstored() []durward.Halt
+	StoreStops(context.Context) error
+}
+
+// noStops is where no data plane runs.
+type noStops struct{}
+
+func (noStops) Stop(durward.Halt) error          { return errors.New("no gateway runs") }
+func (noStops) Unstored() []durward.Halt         { return nil }
+func (noStops) StoreStops(context.Context) error { return nil }
 
 // Control holds the verbs. It is safe for concurrent use.
 type Control struct{ o Options }
@@ -78,6 +94,9 @@ func New(o Options) *Control {
 	}
 	if o.Own == nil {
 		o.Own = func() []string { return nil }
+	}
+	if o.Stops == nil {
+		o.Stops = noStops{}
 	}
 	if o.Session == nil {
 		o.Session = func(string) (string, bool) { return "", false }

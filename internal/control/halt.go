@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,12 +33,13 @@ func (c *Control) Halts(ctx context.Context, by durward.Actor) ([]durward.Halt, 
 	if err != nil {
 		return nil, err
 	}
-	return append([]durward.Halt{}, m.state.Halts...), nil
+	return append(append([]durward.Halt{}, m.state.Halts...), c.o.Stops.Unstored()...), nil
 }
 
 // Kill stops an agent, key or session, or all, until somebody releases it. It
 // is in force when Kill returns: calls under way are being cancelled. A record
-// that cannot be written keeps nothing from being stopped.
+// that cannot be written keeps nothing from being stopped, nor does a store: then
+// the error says that it is in force and may be forgotten in a restart.
 func (c *Control) Kill(ctx context.Context, by durward.Actor, k Kill) (durward.Halt, error) {
 	var h durward.Halt
 	err := c.change(ctx, by, func(m *moment) ([]durward.Change, error) {
@@ -55,12 +57,27 @@ func (c *Control) Kill(ctx context.Context, by durward.Actor, k Kill) (durward.H
 		return []durward.Change{{PutHalt: &h}}, nil
 	})
 	if err != nil {
-		return durward.Halt{}, err
+		return c.stopUnstored(ctx, h, err)
 	}
 	if err := c.o.Note(ctx, h.By, "operator/kill", h.ID(), h.Reason); err != nil {
 		return h, &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonRecordUnavailable, Message: fmt.Sprintf("%s is stopped, but the record of it could not be written.", h.ID()), Err: err}
 	}
 	return h, nil
+}
+
+// stopUnstored stops what was decided on but could not be stored, if that is the trouble.
+func (c *Control) stopUnstored(ctx context.Context, h durward.Halt, why error) (durward.Halt, error) {
+	if h.Kind == "" || (durward.AsError(why).Code != durward.Unavailable && !errors.Is(why, durward.ErrStale)) {
+		return durward.Halt{}, why
+	}
+	if err := c.o.Stops.Stop(h); err != nil {
+		return durward.Halt{}, why
+	}
+	msg := fmt.Sprintf("%s is stopped, and what it had under way is cancelled, but this could not be stored: it holds until the gateway restarts. The gateway keeps trying to store it.", h.ID())
+	if err := c.o.Note(ctx, h.By, "operator/kill", h.ID(), h.Reason); err != nil {
+		msg += " The record of it could not be written either."
+	}
+	return h, &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonInternal, Message: msg, Err: why}
 }
 
 // haltOf finds out what is meant.
@@ -107,6 +124,9 @@ type Release struct {
 func (c *Control) Release(ctx context.Context, by durward.Actor, r Release) (durward.Halt, error) {
 	if strings.TrimSpace(r.By) == "" || strings.TrimSpace(r.Reason) == "" {
 		return durward.Halt{}, bad("Say who releases it and why.")
+	}
+	if err := c.o.Stops.StoreStops(ctx); err != nil {
+		return durward.Halt{}, &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonInternal, Message: "The state cannot be stored at the moment, so nothing can be released.", Err: err}
 	}
 	var h durward.Halt
 	noted := false

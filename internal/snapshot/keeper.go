@@ -46,6 +46,7 @@ type Keeper struct {
 	mu     sync.Mutex // one change of snapshot at a time; guards the fields below
 	file   *durward.Snapshot
 	status Status
+	stops  []durward.Halt // in force, and not stored
 }
 
 // Status is what an operator sees of the snapshot in use.
@@ -154,6 +155,7 @@ func (k *Keeper) mark(ctx context.Context, state *durward.State, mark durward.Fi
 // load puts file and state into use. k.mu is held.
 func (k *Keeper) load(file *durward.Snapshot, state *durward.State) error {
 	s, clashes := Merge(file, state)
+	s.Halts = k.withStops(s.Halts)
 	if err := k.o.Load(s); err != nil {
 		return err
 	}
@@ -205,6 +207,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 			return nil
 		case <-k.o.Source.Changed():
 		case <-tick.C:
+			_ = k.StoreStops(ctx) // who stopped was told; the next tick tries again
 		}
 		_ = k.Refresh(ctx) // reported by Status and log; the next change tries again
 	}
