@@ -53,6 +53,10 @@ func TestInspect(t *testing.T) {
 		{"read_file", "path", "test", ""},
 		{"fetch", "url", "http://169.254.169.254/latest/meta-data/", "address"},
 		{"fetch", "url", "http://2852039166/", "address"},
+		{"fetch", "url", "http://①②⑦.0.0.1/", "address"},
+		{"fetch", "url", "http://169。254.１69．254/", "address"},
+		{"fetch", "url", "http://ｌｏcal\u00adhost:8080/", ""}, // flagged, as localhost is
+		{"fetch", "url", "https://bücher.example/", ""},
 		{"fetch", "url", "file:///etc/hosts", ""}, // set below
 		{"fetch", "url", "https://example.org/a?b=c", ""},
 		{"set_title", "title", "<img src=x onerror=alert(1)>", "script"},

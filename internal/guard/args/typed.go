@@ -4,8 +4,10 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	libinjection "github.com/corazawaf/libinjection-go"
+	"golang.org/x/text/unicode/norm"
 )
 
 // traversalPlain judges fields of unknown type more mildly.
@@ -46,7 +48,7 @@ func address(s string) Finding {
 // forbidden judges the host of an address that the gateway's network must not
 // be asked for.
 func forbidden(h string) Finding {
-	h = strings.ToLower(strings.TrimSuffix(h, "."))
+	h = strings.ToLower(strings.TrimSuffix(folded(h), "."))
 	switch h {
 	case "metadata.google.internal", "metadata", "instance-data", "169.254.169.254", "100.100.100.200", "fd00:ec2::254":
 		return Finding{Rule: "address", Score: 0.95, What: "cloud metadata service"}
@@ -66,6 +68,25 @@ func forbidden(h string) Finding {
 		return Finding{Rule: "address", Score: 0.5, What: "private address"}
 	}
 	return Finding{}
+}
+
+// folded is a host as clients map it before they look it up (UTS #46): circled
+// and full-width digits are digits, some marks are dots, some are nothing.
+func folded(h string) string {
+	for i := range len(h) {
+		if h[i] >= utf8.RuneSelf {
+			return strings.Map(func(r rune) rune {
+				switch r {
+				case '\u00ad', '\u200b', '\u2060', '\ufeff', '\u200c', '\u200d', '\u034f':
+					return -1
+				case '\u3002', '\uff0e', '\uff61':
+					return '.'
+				}
+				return r
+			}, norm.NFKC.String(h))
+		}
+	}
+	return h
 }
 
 // host judges a host name field.
