@@ -34,6 +34,7 @@ const (
 	Code
 	Path
 	URL
+	URI // of a resource: a file too
 	Host
 )
 
@@ -69,6 +70,16 @@ func judge(f Field, v string) Finding {
 		}
 	}
 	forms := spellings(v)
+	if f == URI {
+		if file, ok := strings.CutPrefix(v, "file://"); ok {
+			f, forms = Path, spellings(file)
+		} else {
+			f = URL
+		}
+	}
+	if f == URL {
+		return link(v, forms)
+	}
 	for _, s := range forms {
 		switch f {
 		case Prose, Code:
@@ -79,11 +90,6 @@ func judge(f Field, v string) Finding {
 			worse(Finding{})
 		case Path:
 			worse(place(s))
-		case URL:
-			worse(address(s))
-			worse(traversal(s))
-			worse(shell(s, true))
-			worse(sqlOrScript(s))
 		case Host:
 			worse(host(s))
 			worse(shell(s, true))
@@ -106,15 +112,20 @@ func sqlOrScript(s string) Finding {
 
 // fieldOf types a field by its schema format, its name, and the tool.
 func fieldOf(tool string, path []string, format string) Field {
+	name := lastName(path)
+	n := words(name)
 	switch format {
-	case "uri", "url", "iri", "uri-reference":
+	case "uri", "iri", "uri-reference":
+		if any(n, "uri", "uris") {
+			return URI
+		}
+		return URL
+	case "url":
 		return URL
 	case "hostname", "ipv4", "ipv6":
 		return Host
 	}
 	t := words(tool)
-	name := lastName(path)
-	n := words(name)
 	switch {
 	case any(t, "sql", "query", "statement", "postgres", "mysql", "sqlite", "bigquery", "snowflake", "clickhouse", "cypher", "redshift", "athena", "duckdb", "mongodb", "oracle") && any(n, "sql", "query", "statement", "input", "q", "text", "command", "queries", "expression"):
 		return Query
@@ -126,7 +137,9 @@ func fieldOf(tool string, path []string, format string) Field {
 		return Command
 	case any(n, "code", "regex", "pattern", "regexp", "snippet", "diff", "patch", "template", "source", "expression", "jsonpath", "xpath", "glob") || any(t, "code", "grep", "regex"):
 		return Code
-	case any(n, "url", "uri", "href", "link", "endpoint", "webhook", "callback", "repository", "repo") && !any(n, "name"):
+	case any(n, "uri", "uris") && !any(n, "url", "name"):
+		return URI
+	case any(n, "url", "href", "link", "endpoint", "webhook", "callback", "repository", "repo") && !any(n, "name"):
 		return URL
 	case any(n, "host", "hostname", "ip", "domain", "server", "addr"):
 		return Host

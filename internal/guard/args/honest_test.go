@@ -81,3 +81,51 @@ func TestHostilePathsAreStopped(t *testing.T) {
 		}
 	}
 }
+
+func TestHonestAddressesPass(t *testing.T) {
+	for _, url := range []string{
+		"https://www.google.com/search?q=select+name+from+users+where+id%3D1",
+		"https://en.wikipedia.org/wiki/O%27Reilly_(company)#History",
+		"https://a.example/x%20y", "https://a.example/O%27R", "https://a.example/?q=a%3Db", "https://a.example/a(b)",
+		"https://a.example/?q=a&b=c", "https://a.example/?q=a%20b%20c",
+		"https://raw.githubusercontent.com/a/b/main/../x",
+		"https://example.com/?redirect=https://other.example/path&token=abc",
+		"https://example.com/list?a=1&type=code&sort=asc&id=3",
+		"https://example.com/a;id=5/b;sort=up",
+		"https://example.com/docs/.env.example",
+		"https://xkcd.com/327/?name=Robert%27)%3B%20DROP%20TABLE%20Students;--",
+		"https://api.github.com/repos/a/b/commits?sha=3f2ab4c1d0aa9b1c77aa01ee3f2ab4c1d0aa9b1c",
+		"http://localhost:3000/api", "http://127.0.0.1:8000/", "http://[::1]:8000/",
+	} {
+		if f := top(t, "fetch", map[string]any{"url": url}, nil); f.Score >= 0.7 {
+			t.Errorf("%s: %+v", url, f)
+		}
+	}
+}
+
+func TestHostileAddressesAreStopped(t *testing.T) {
+	for _, url := range []string{
+		"http://169.254.169.254/latest/meta-data/", "http://2852039166/", "http://0x7f.1/", "http://2130706433/", "http://0.0.0.0/", "http://[::ffff:169.254.169.254]/",
+		"http://[fd00:ec2::254]/", "http://metadata.google.internal/", "file:///etc/passwd", "gopher://x.example/", "http://%31%36%39.254.169.254/",
+		"https://a.example/$(id)", "https://a.example/;id", "https://a.example/x;curl http://b.example", "https://a.example/x`id`", "https://a.example/x&&reboot",
+		"https://a.example/../../../../etc/passwd", "https://a.example/x --upload-pack=touch",
+	} {
+		if f := top(t, "fetch", map[string]any{"url": url}, nil); f.Score < 0.7 {
+			t.Errorf("%s: %+v", url, f)
+		}
+	}
+}
+
+func TestFilesByURI(t *testing.T) {
+	formats := map[string]string{"/uri": "uri"}
+	for uri, stopped := range map[string]bool{
+		"file:///home/me/x.md": false, "file:///C:/Users/me/a%20b.ts": false, "file:///srv/../../../../etc/x": true, "file:///etc/passwd": true,
+		"file:///home/me/%2e%2e/%2e%2e/x": true, "http://169.254.169.254/": true,
+	} {
+		for _, f := range []map[string]string{nil, formats} {
+			if got := top(t, "hover", map[string]any{"uri": uri}, f); got.Score >= 0.7 != stopped {
+				t.Errorf("%s: %+v", uri, got)
+			}
+		}
+	}
+}

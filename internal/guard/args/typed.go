@@ -62,8 +62,10 @@ func forbidden(h string) Finding {
 	switch a = a.Unmap(); {
 	case a.IsLinkLocalUnicast():
 		return Finding{Rule: "address", Score: 0.95, What: "link-local address"}
+	case h == "127.0.0.1", h == "::1": // as plain as localhost
+		return Finding{Rule: "address", Score: 0.6, What: "this machine"}
 	case a.IsLoopback(), a.IsUnspecified():
-		return Finding{Rule: "address", Score: 0.75, What: "this machine"}
+		return Finding{Rule: "address", Score: 0.75, What: "this machine, spelled unusually"}
 	case a.IsPrivate(), a.IsMulticast():
 		return Finding{Rule: "address", Score: 0.5, What: "private address"}
 	}
