@@ -197,6 +197,18 @@ func TestWaitEndsWithTheAnswerOrTheTime(t *testing.T) {
 	})
 }
 
+// The example of the specification's libraries.
+func TestSecretsOfStandardWebhooks(t *testing.T) {
+	m := approval.Sign(durward.NewCredential("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
+	if m.Signature != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
+		t.Errorf("signature %s", m.Signature)
+	}
+	text := durward.NewCredential("whsec_not base64 but 24 characters")
+	if err := approval.Verify(text, approval.Sign(text, "m", time.Now(), nil), time.Now()); err != nil {
+		t.Errorf("a secret that only begins so: %v", err)
+	}
+}
+
 func TestTheWebhookIsSignedBothWays(t *testing.T) {
 	secret := durward.NewCredential("a-secret-of-24-characters")
 	got := make(chan approval.Signed, 4)

@@ -44,10 +44,22 @@ func Sign(secret durward.Credential, id string, now time.Time, body []byte) Sign
 }
 
 func (s Signed) mac(secret durward.Credential) []byte {
-	h := hmac.New(sha256.New, []byte(secret.Reveal()))
+	h := hmac.New(sha256.New, keyOf(secret))
 	fmt.Fprintf(h, "%s.%s.", s.ID, s.Timestamp)
 	h.Write(s.Body)
 	return h.Sum(nil)
+}
+
+// keyOf is the key that a secret stands for: what follows "whsec_" in base64, as
+// Standard Webhooks writes secrets, else the text itself.
+func keyOf(secret durward.Credential) []byte {
+	text := secret.Reveal()
+	if coded, ok := strings.CutPrefix(text, "whsec_"); ok {
+		if key, err := base64.StdEncoding.DecodeString(coded); err == nil && len(key) > 0 {
+			return key
+		}
+	}
+	return []byte(text)
 }
 
 // Verify refuses a message that was not signed with the secret, or not now.

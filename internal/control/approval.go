@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,5 +109,25 @@ func (c *Control) SignedAnswer(ctx context.Context, id string, m Signed) (durwar
 	if err := json.Unmarshal(m.Body, &in); err != nil || in.By == "" || in.ID != id || in.Digest == "" {
 		return durward.Approval{}, bad("A signed answer says id, digest, by, approve and reason.")
 	}
+	if err := c.mayVouch(ctx, id, in.By); err != nil {
+		return durward.Approval{}, err
+	}
 	return c.answer(ctx, id, in.ApprovalAnswer, durward.ApprovalAnswer{By: in.By, Channel: "webhook", Approve: in.Approve, Reason: in.Reason})
+}
+
+// mayVouch refuses a person whom a signed answer names and nobody knows: neither
+// an operator with a live key, nor among those who are asked.
+func (c *Control) mayVouch(ctx context.Context, id, name string) error {
+	q, err := c.o.Approvals.Get(ctx, id)
+	if err != nil || slices.Contains(q.Terms.Approvers, name) {
+		return err
+	}
+	m, err := c.look(ctx, durward.Actor{Operator: true})
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(m.all.Keys, func(k durward.Key) bool { return k.Admin && k.Name == name && live(k, m.now) }) {
+		return nil
+	}
+	return &durward.Error{Code: durward.Forbidden, Reason: durward.ReasonNotApprover, Message: words(name) + " is no operator of this gateway; see admin.operators in the configuration, or durward operator create."}
 }

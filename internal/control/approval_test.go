@@ -101,6 +101,22 @@ func TestSignedAnswers(t *testing.T) {
 	if _, err := h.SignedAnswer(t.Context(), q.ID, good); err == nil {
 		t.Error("the same message is taken twice")
 	}
+	// Where everybody may answer, that is every operator.
+	open, err := d.Ask(t.Context(), durward.Approval{Agent: "bot", Digest: "o"}, durward.ApprovalTerms{Need: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.CreateAdminKey(t.Context(), durward.Actor{Name: "local", Operator: true}, "dora", time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"mallory", "local", "bot"} {
+		if _, err := h.SignedAnswer(t.Context(), open.ID, approval.Sign(secret, "m", h.now, body(open.ID, "o", name))); durward.AsError(err).Reason != durward.ReasonNotApprover {
+			t.Errorf("%s, who is no operator: %v", name, err)
+		}
+	}
+	if got, err := h.SignedAnswer(t.Context(), open.ID, approval.Sign(secret, "m", h.now, body(open.ID, "o", "dora"))); err != nil || got.State != durward.ApprovalApproved {
+		t.Errorf("an operator's: %+v, %v", got, err)
+	}
 	rules.Webhook.Answers = false
 	d.Rule(rules)
 	if _, err := h.SignedAnswer(t.Context(), q.ID, good); durward.AsError(err).Code != durward.Forbidden {
