@@ -48,6 +48,7 @@ func address(s string) Finding {
 // forbidden judges the host of an address that the gateway's network must not
 // be asked for.
 func forbidden(h string) Finding {
+	said := h
 	h = strings.ToLower(strings.TrimSuffix(folded(h), "."))
 	switch h {
 	case "metadata.google.internal", "metadata", "instance-data", "169.254.169.254", "100.100.100.200", "fd00:ec2::254":
@@ -62,7 +63,7 @@ func forbidden(h string) Finding {
 	switch a = a.Unmap(); {
 	case a.IsLinkLocalUnicast():
 		return Finding{Rule: "address", Score: 0.95, What: "link-local address"}
-	case h == "127.0.0.1", h == "::1": // as plain as localhost
+	case said == "127.0.0.1", said == "::1": // as plain as localhost
 		return Finding{Rule: "address", Score: 0.6, What: "this machine"}
 	case a.IsLoopback(), a.IsUnspecified():
 		return Finding{Rule: "address", Score: 0.75, What: "this machine, spelled unusually"}
