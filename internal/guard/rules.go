@@ -115,7 +115,7 @@ var rules = []Rule{
 	{"arguments.address", VectorArguments, "MCP05", "high", Block, 0.3, 0.7, "An address that must not be reached."},
 	{"arguments.script", VectorArguments, "MCP05", "medium", Hold, 0.3, 0.7, "Markup that runs where it is shown."},
 	{"arguments.type", VectorArguments, "MCP05", "medium", Hold, 0.3, 0.7, "The value is not what its field is for."},
-	{"arguments.statement", VectorArguments, "MCP05", "high", Block, 0.3, 0.7, "A query that changes something, or more than one, where the tool only reads."},
+	{"arguments.statement", VectorArguments, "MCP05", "high", Block, 0.3, 0.7, "A query that does more than it should: it changes something, is more than one, or leaves the database."},
 	{"flow.exfiltration", VectorExfiltration, "MCP10", "critical", Block, 0.3, 0.75, "Private data leaves by this call."},
 	{"flow.trifecta", VectorExfiltration, "MCP10", "high", Hold, 0.3, 0.55, "Strangers' text, private data and a way out meet."},
 	{"flow.provenance", VectorExfiltration, "MCP06", "high", Hold, 0.3, 0.55, "A stranger's text decided what this call does."},

@@ -42,13 +42,14 @@ const (
 // tool; a schema, when given, types the fields by their format.
 func Inspect(tool string, arguments []byte, formats map[string]string) ([]Finding, bool) {
 	var out []Finding
+	public := any(words(tool), "comment", "comments", "reply", "review", "feedback", "guestbook")
 	whole := carrier.Walk(arguments, func(path []string, value []byte, key bool) {
 		if key || len(value) == 0 {
 			return
 		}
 		where := "/" + strings.Join(path, "/")
 		f := fieldOf(tool, path, formats[where])
-		if best := judge(f, string(value)); best.Rule != "" {
+		if best := judge(f, string(value), public); best.Rule != "" {
 			best.Where = where
 			out = append(out, best)
 		}
@@ -58,8 +59,9 @@ func Inspect(tool string, arguments []byte, formats map[string]string) ([]Findin
 
 const longest = 16 << 10
 
-// judge returns the gravest finding of a value.
-func judge(f Field, v string) Finding {
+// judge returns the gravest finding of a value. public is what strangers are
+// shown at once.
+func judge(f Field, v string, public bool) Finding {
 	if len(v) > longest {
 		v = v[:longest]
 	}
@@ -83,7 +85,11 @@ func judge(f Field, v string) Finding {
 	for _, s := range forms {
 		switch f {
 		case Prose, Code:
-			worse(script(s, true))
+			x := script(s, true)
+			if !public { // pages, files and messages about markup hold it
+				x.Score = min(x.Score, 0.6)
+			}
+			worse(x)
 		case Query:
 			worse(statement(s))
 		case Command:

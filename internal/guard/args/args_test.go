@@ -37,7 +37,7 @@ func TestInspect(t *testing.T) {
 		{"search", "query", "select the best union for a garden hose", ""},
 		{"search", "query", "O'Reilly books or magazines", ""},
 		{"execute_sql", "query", "SELECT a FROM t WHERE x = 1 OR 1 = 1", ""},
-		{"execute_sql", "query", "SELECT 1; DROP TABLE users", "sqli"},
+		{"execute_sql", "query", "SELECT 1; DROP TABLE users", "statement"},
 		{"create_issue", "body", "the query `' OR 1=1 --` is not escaped", ""},
 		{"ping", "host", "example.org; cat /etc/passwd", "command"},
 		{"ping", "host", "example.org", ""},

@@ -129,3 +129,42 @@ func TestFilesByURI(t *testing.T) {
 		}
 	}
 }
+
+func TestHonestQueriesPass(t *testing.T) {
+	for _, sql := range []string{
+		"BEGIN; UPDATE t SET a=1 WHERE id=2; COMMIT;", "DELETE FROM t WHERE id=4; UPDATE t SET a=1", "CREATE TABLE a(x); CREATE INDEX i ON a(x);",
+		"INSERT INTO notes(title) VALUES('it''s; ok'); SELECT last_insert_rowid();", "DROP TABLE tmp", "SELECT 1 -- x\nUNION ALL SELECT 2", "DELETE FROM t WHERE 1=1",
+		"SELECT * FROM information_schema.tables; ", "SELECT * FROM users WHERE name='x' OR 1=1", "EXPLAIN ANALYZE SELECT count(*) FROM pg_catalog.pg_tables",
+	} {
+		for tool, field := range map[string]string{"query": "sql", "execute_sql": "query", "run": "statement"} {
+			if f := top(t, tool, map[string]any{field: sql}, nil); f.Score >= 0.7 {
+				t.Errorf("%s.%s = %q: %+v", tool, field, sql, f)
+			}
+		}
+	}
+	for _, sql := range []string{"SELECT 1; DROP TABLE users", "select a from t; select 2; delete from t", "SELECT a FROM t INTO OUTFILE '/srv/x'", "EXEC xp_cmdshell 'dir'"} {
+		if f := top(t, "query", map[string]any{"sql": sql}, nil); f.Rule != "statement" || f.Score < 0.7 {
+			t.Errorf("%q: %+v", sql, f)
+		}
+	}
+}
+
+func TestContentMayHoldMarkup(t *testing.T) {
+	for _, c := range [][3]string{
+		{"write_file", "content", "<html><script>alert(1)</script><div style='display:none'>x</div><img src=x onerror=foo()></html>"},
+		{"write_file", "content", "Use `<script src=\"https://cdn.example/a.js\"></script>`"},
+		{"echo", "message", "See <b>bold</b> & <a href=\"javascript:void(0)\">x</a>"},
+		{"echo", "body", "<p>Hello</p><script>track()</script>"},
+		{"echo", "content", "<!-- TODO: fix --> <div style='display:none'>x</div>"},
+		{"create_page", "html", "<svg onload=start()>"}, {"create_page", "markdown", "<iframe src=x></iframe><script>a()</script>"}, {"update_page", "text", "<script>document.cookie</script>"},
+	} {
+		if f := top(t, c[0], map[string]any{c[1]: c[2]}, nil); f.Score >= 0.7 {
+			t.Errorf("%v: %+v", c, f)
+		}
+	}
+	for _, c := range [][3]string{{"set_title", "title", "<script>alert(1)</script>"}, {"post_comment", "body", "<img src=x onerror=alert(1)>"}} {
+		if f := top(t, c[0], map[string]any{c[1]: c[2]}, nil); f.Rule != "script" || f.Score < 0.7 {
+			t.Errorf("%v: %+v", c, f)
+		}
+	}
+}
