@@ -23,8 +23,9 @@ type Registry struct {
 // NewRegistry indexes approved tools. Of the others only the names are known:
 // nothing is compared with them.
 func NewRegistry(tools []Approved, others ...Approved) *Registry {
-	r := &Registry{table: shadow.NewTable(tools), index: shadow.NewIndex(tools), names: map[string]map[string]bool{}}
-	for _, t := range slices.Concat(tools, others) {
+	isClaim := func(t Approved) bool { return t.Claim }
+	r := &Registry{table: shadow.NewTable(tools), index: shadow.NewIndex(slices.DeleteFunc(slices.Clone(tools), isClaim)), names: map[string]map[string]bool{}}
+	for _, t := range slices.DeleteFunc(slices.Concat(tools, others), isClaim) {
 		if r.names[t.Server] == nil {
 			r.names[t.Server] = map[string]bool{}
 		}
@@ -36,13 +37,25 @@ func NewRegistry(tools []Approved, others ...Approved) *Registry {
 // Shadowing inspects a definition of a server against the approved tools of
 // the others: look-alike names, copies, and orders about foreign tools.
 func (e *Engine) Shadowing(server string, raw []byte, reg *Registry) *Report {
+	return e.ShadowingAmong(server, raw, reg, nil, false)
+}
+
+// ShadowingAmong is Shadowing of a tool that comes with others, whose names
+// sibling reports in lower case, or that is in use already though no person
+// approved it.
+func (e *Engine) ShadowingAmong(server string, raw []byte, reg *Registry, sibling func(lower string) bool, incumbent bool) *Report {
 	r := newReport()
 	name, _ := mcpwire.FieldText(raw, "name")
 	description, _ := mcpwire.FieldText(raw, "description")
-	for _, m := range reg.table.Names(server, name, description) {
+	known := ownNames(server, name, raw, reg)
+	own := func(name string) bool { return known(name) || sibling != nil && sibling(name) }
+	related := func(name string) bool {
+		name = strings.ToLower(name)
+		return reg.names[server][name] || sibling != nil && sibling(name)
+	}
+	for _, m := range reg.table.Compare(shadow.Subject{Server: server, Name: name, Description: description, Sibling: related, Incumbent: incumbent}) {
 		e.likeness(r, m)
 	}
-	own := ownNames(server, name, raw, reg)
 	reader := e.readers.Get().(*carrier.Reader)
 	defer e.readers.Put(reader)
 	carrier.Walk(raw, func(path []string, value []byte, key bool) {

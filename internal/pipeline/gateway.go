@@ -211,14 +211,20 @@ func (g *Gateway) offering(p *Plan) *Plan {
 
 func (g *Gateway) compileCatalog(p *Plan, listings []*upstream.Listing) *catalog.Catalog {
 	var sources []catalog.Source
+	stirs, fresh := g.pins.notary.Stirs(), false
 	for _, l := range listings {
 		up := p.upstreams[l.Upstream]
 		if up == nil || up.Disabled {
 			continue
 		}
 		s := source(up, l)
-		s.Standings = g.judge(p, up, l)
+		var trusted bool
+		s.Standings, trusted = g.judge(p, up, l)
+		fresh = fresh || trusted
 		sources = append(sources, s)
+	}
+	if fresh || g.pins.notary.Stirs() != stirs {
+		g.rejudge(p, listings, sources)
 	}
 	g.pins.retain(p.upstreams)
 	c := catalog.Compile(sources)
@@ -226,6 +232,19 @@ func (g *Gateway) compileCatalog(p *Plan, listings []*upstream.Listing) *catalog
 		g.Log.Warn("item of upstream not offered", "upstream", problem.Upstream, "item", problem.Item, "why", problem.Why)
 	}
 	return c
+}
+
+// rejudge looks again at all upstreams, since what is new in one of them bears
+// on those that were judged before it: which came first is chance.
+func (g *Gateway) rejudge(p *Plan, listings []*upstream.Listing, sources []catalog.Source) {
+	for i := range sources {
+		s := &sources[i]
+		for _, l := range listings {
+			if l.Upstream == s.Upstream {
+				s.Standings, _ = g.judge(p, p.upstreams[l.Upstream], l)
+			}
+		}
+	}
 }
 
 func source(up *durward.Upstream, l *upstream.Listing) catalog.Source {

@@ -41,10 +41,10 @@ func newPins(e *guard.Engine) *pins {
 }
 
 // judge holds what an upstream lists to what was approved of it, and returns
-// the standings of what is not simply in use. The caller holds g.mu.
-func (g *Gateway) judge(p *Plan, up *durward.Upstream, l *upstream.Listing) map[durward.PinKey]*durward.Standing {
+// the standings of what is not simply in use, and whether anything is new. The caller holds g.mu.
+func (g *Gateway) judge(p *Plan, up *durward.Upstream, l *upstream.Listing) (standings map[durward.PinKey]*durward.Standing, trusted bool) {
 	if l.Fetched.IsZero() {
-		return nil // there is nothing yet
+		return nil, false // there is nothing yet
 	}
 	s := g.pins
 	s.mu.Lock()
@@ -68,7 +68,7 @@ func (g *Gateway) judge(p *Plan, up *durward.Upstream, l *upstream.Listing) map[
 	if s.unsaved || len(s.events) > 0 {
 		s.wake()
 	}
-	return j.Standings
+	return j.Standings, len(j.Trusted) > 0
 }
 
 func (s *pins) wake() {

@@ -75,11 +75,13 @@ type Notary struct {
 	known  map[string]map[[sha256.Size]byte]*reading // by upstream: of what it listed last; guarded by mu
 	joint  map[string]window                         // by upstream; guarded by mu
 	others others                                    // guarded by mu
+	claims map[string][]guard.Approved               // by upstream: withheld for their names; guarded by mu
+	stirs  uint64                                    // how often claims changed; guarded by mu
 }
 
 // New returns a notary that scans with an engine.
 func New(e *guard.Engine) *Notary {
-	return &Notary{engine: e, others: others{epoch: 1}, known: map[string]map[[sha256.Size]byte]*reading{}, joint: map[string]window{}}
+	return &Notary{engine: e, claims: map[string][]guard.Approved{}, others: others{epoch: 1}, known: map[string]map[[sha256.Size]byte]*reading{}, joint: map[string]window{}}
 }
 
 // reading is what is known of some bytes.
@@ -88,7 +90,8 @@ type reading struct {
 	err     error
 	report  *guard.Report // nil before it was needed
 	shadow  []durward.Finding
-	epoch   int // of the tools that shadow was found with, and how many they were
+	among   string // what the tool came with when shadow was found
+	epoch   int    // of the tools that shadow was found with, and how many they were
 	against int
 	drift   *guard.Report
 	from    string // digest of what drift was compared with
@@ -125,6 +128,7 @@ func (n *Notary) Judge(o *Offer, b *Book, g *Policy) *Judgement {
 	c.varied()
 	n.known[o.Upstream] = c.now
 	c.finish()
+	c.claim()
 	return c.out
 }
 
@@ -136,6 +140,7 @@ func (n *Notary) Forget(alive func(upstream string) bool) {
 		if !alive(up) {
 			delete(n.known, up)
 			delete(n.joint, up)
+			n.claimed(up, nil)
 		}
 	}
 }
@@ -152,6 +157,9 @@ type session struct {
 	out    *Judgement
 	lapsed bool // it is another server than the one that was approved
 	fresh  []*Opinion
+	names  map[string]bool // of the tools on offer, in lower case
+	with   string          // digest of names
+	claims []guard.Approved
 }
 
 func (c *session) list(kind, key string, items [][]byte) {
@@ -212,7 +220,9 @@ func (c *session) item(kind, name string, raw []byte) {
 	case c.first == durward.TrustFirst:
 		c.trust(o)
 	default:
-		if c.scanned(o, r); o.Standing == nil {
+		if c.scanned(o, r); o.Standing != nil {
+			c.contested(o)
+		} else {
 			c.trust(o)
 			if kind == durward.PinTool {
 				c.fresh = append(c.fresh, o)
@@ -272,7 +282,7 @@ func (c *session) attacks(o *Opinion, r *reading) (found []durward.Finding, part
 	}
 	all := r.report.Findings
 	if o.Seen.Kind == durward.PinTool {
-		all = append(all[:len(all):len(all)], c.shadowing(o, r)...)
+		all = append(all[:len(all):len(all)], c.shadowing(o, r, false)...)
 	}
 	for _, f := range all {
 		if e.Stops(f) && !collision(f) {

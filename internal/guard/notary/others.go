@@ -6,13 +6,13 @@ import (
 	"durward"
 	"durward/internal/guard"
 	"durward/internal/guard/pin"
-	"durward/internal/mcpwire"
 )
 
 // others are the approved tools, in the order in which they came, so that what
 // was compared with the first of them is later compared with the rest only.
 type others struct {
 	book  *Book
+	stirs uint64
 	known map[durward.PinKey]string // digests
 	list  []guard.Approved
 	epoch int                     // grows when one is gone or another: all is to be compared anew
@@ -20,36 +20,54 @@ type others struct {
 }
 
 // follow takes over the approved tools of a book.
-func (x *others) follow(b *Book) {
-	if x.book == b {
+func (x *others) follow(b *Book, claims map[string][]guard.Approved, stirs uint64) {
+	if x.book == b && x.stirs == stirs {
 		return
 	}
-	x.book = b
+	x.book, x.stirs = b, stirs
 	now := make(map[durward.PinKey]string, len(x.known))
 	var fresh []*durward.Pin
 	kept := 0
 	b.tools(func(p *durward.Pin) {
 		k := p.Key()
 		now[k] = p.Digest
-		if x.known[k] == p.Digest {
+		if p.By == FirstSight {
+			now[k] += " " + FirstSight
+		}
+		if x.known[k] == now[k] {
 			kept++
 			return
 		}
 		fresh = append(fresh, p)
 	})
-	if kept == len(x.known) && len(fresh) == 0 {
+	var claimed []guard.Approved
+	for _, of := range claims {
+		for _, t := range of {
+			k := durward.PinKey{Upstream: t.Server, Kind: "claim", Name: t.Name}
+			now[k] = t.Description
+			if x.known[k] == now[k] {
+				kept++
+				continue
+			}
+			claimed = append(claimed, t)
+		}
+	}
+	if kept == len(x.known) && len(fresh) == 0 && len(claimed) == 0 {
 		return
 	}
 	if kept < len(x.known) {
 		x.epoch++
-		x.list, fresh = nil, fresh[:0]
+		x.list, fresh, claimed = nil, fresh[:0], claimed[:0]
+		for _, of := range claims {
+			claimed = append(claimed, of...)
+		}
 		b.tools(func(p *durward.Pin) { fresh = append(fresh, p) })
 	}
 	slices.SortFunc(fresh, pin.Order)
 	for _, p := range fresh {
-		description, _ := mcpwire.FieldText(p.Definition, "description")
-		x.list = append(x.list, guard.Approved{Server: p.Upstream, Name: p.Name, Description: description})
+		x.list = append(x.list, approved(p.Upstream, p.Name, p.Definition, p.By == FirstSight))
 	}
+	x.list = append(x.list, claimed...)
 	x.known, x.from = now, map[int]*guard.Registry{}
 }
 
@@ -64,14 +82,15 @@ func (x *others) registry(from int) *guard.Registry {
 }
 
 // shadowing is what is to be said of a tool and those of other servers.
-func (c *session) shadowing(o *Opinion, r *reading) []durward.Finding {
+func (c *session) shadowing(o *Opinion, r *reading, incumbent bool) []durward.Finding {
 	x := &c.notary.others
-	x.follow(c.book)
-	if r.epoch != x.epoch {
-		r.epoch, r.against, r.shadow = x.epoch, 0, nil
+	x.follow(c.book, c.notary.claims, c.notary.stirs)
+	among := c.among(incumbent)
+	if r.epoch != x.epoch || r.among != among {
+		r.epoch, r.among, r.against, r.shadow = x.epoch, among, 0, nil
 	}
 	if r.against < len(x.list) {
-		r.shadow = append(r.shadow, c.notary.engine.Shadowing(c.offer.Upstream, o.Raw, x.registry(r.against)).Findings...)
+		r.shadow = append(r.shadow, c.notary.engine.ShadowingAmong(c.offer.Upstream, o.Raw, x.registry(r.against), func(name string) bool { return c.names[name] }, incumbent).Findings...)
 		r.against = len(x.list)
 	}
 	return r.shadow
@@ -81,8 +100,8 @@ func (c *session) shadowing(o *Opinion, r *reading) []durward.Finding {
 // it imitates, or gives orders about, may have come after it.
 func (c *session) overtaken(o *Opinion, r *reading) {
 	var found []durward.Finding
-	for _, f := range c.shadowing(o, r) {
-		if (f.Rule == "shadow.disguise" || f.Rule == "shadow.reference") && c.notary.engine.Stops(f) {
+	for _, f := range c.shadowing(o, r, true) {
+		if (lookalike(f) || f.Rule == "shadow.reference") && c.notary.engine.Stops(f) {
 			found = append(found, f)
 		}
 	}

@@ -17,6 +17,23 @@ import (
 // Tool is one approved tool.
 type Tool struct {
 	Server, Name, Description string
+
+	// Privileged tools do more than read: any variant of their names is a trick.
+	Privileged bool
+	// FirstSight tools were approved by no person: of two that look alike the
+	// one that came first has no better right to the name.
+	FirstSight bool
+	// Claim tools are withheld themselves; others are only compared with them.
+	Claim bool
+}
+
+// Subject is a tool that is compared with the approved ones.
+type Subject struct {
+	Server, Name, Description string
+	// Sibling reports other names that the same server offers; nil for none.
+	Sibling func(name string) bool
+	// Incumbent is in use already, though no person approved it.
+	Incumbent bool
 }
 
 // Kind is what was found.
@@ -44,6 +61,9 @@ type Match struct {
 func Names(server, name, description string, approved []Tool) []Match {
 	return NewTable(approved).Names(server, name, description)
 }
+
+// leastStem is how long a name is at least for an affix to it to be a trick.
+const leastStem = 7
 
 // copied is the likeness from which a description under a changed name counts
 // as taken over; under the same name only the very same one does, since honest

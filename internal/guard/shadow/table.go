@@ -48,6 +48,9 @@ func newForm(name string) *form {
 // keys are such that two names that are alike, but for spelling, share one.
 func (f *form) keys() []string {
 	all := []string{"=" + f.tool.Name, "b" + f.bare, "o" + oneShape(f.bare)}
+	if f.tool.Server != "" { // under the name that the gateway gives it
+		all = append(all, "b"+bare(f.tool.Server)+f.bare)
+	}
 	if len(f.stem) >= 4 {
 		all = append(all, "a"+f.stem)
 	}
@@ -78,7 +81,12 @@ func (f *form) near(o *form) bool {
 
 // Names compares a tool with the approved ones of other servers.
 func (x *Table) Names(server, name, description string) []Match {
-	mine := newForm(name)
+	return x.Compare(Subject{Server: server, Name: name, Description: description})
+}
+
+// Compare compares a tool with the approved ones of other servers.
+func (x *Table) Compare(s Subject) []Match {
+	mine := newForm(s.Name)
 	var found []int
 	for _, k := range mine.keys() {
 		found = append(found, x.by[k]...)
@@ -90,16 +98,18 @@ func (x *Table) Names(server, name, description string) []Match {
 	}
 	slices.Sort(found)
 	var out []Match
-	odd := oddName(name)
-	grams := sync.OnceValue(func() map[string]bool { return shingles(description) })
+	grams := sync.OnceValue(func() map[string]bool { return shingles(s.Description) })
 	for _, i := range slices.Compact(found) {
 		o := x.forms[i]
-		if o.tool.Server == server {
+		if o.tool.Server == s.Server {
 			continue
 		}
-		if how := mine.compare(o); how != "" {
-			out = append(out, judge(how, odd, description, grams(), o))
+		how := mine.compare(o)
+		switch {
+		case how == "", s.Sibling != nil && s.Sibling(o.tool.Name) && (how == "affix" || how == "plural" || how == "spelling"):
+			continue // or a variant of a tool of its own
 		}
+		out = append(out, judge(how, &s, grams(), mine, o))
 	}
 	return out
 }
@@ -124,7 +134,7 @@ func (f *form) compare(o *form) string {
 	if f.digits != o.digits && oneShape(f.bare) == oneShape(o.bare) {
 		return "characters"
 	}
-	if len(f.stem) >= 4 && f.stem == o.stem {
+	if len(f.stem) >= 4 && f.stem == o.stem || o.tool.Server != "" && f.bare == bare(o.tool.Server)+o.bare {
 		return "affix"
 	}
 	if len(f.stem) >= 5 && singular(f.stem) == singular(o.stem) {
@@ -136,21 +146,30 @@ func (f *form) compare(o *form) string {
 	return ""
 }
 
-// judge tells tricks from chance.
-func judge(how string, odd bool, description string, grams map[string]bool, o *form) Match {
+// judge tells tricks from chance. Of two tools that no person has approved the
+// one whose name is the more disguised is the trick, whichever came first; when
+// both are as much, both are.
+func judge(how string, s *Subject, grams map[string]bool, f, o *form) Match {
 	m := Match{Against: o.tool, How: how, Likeness: likeness(grams, o.shingles())}
-	switch {
-	case odd || how == "characters":
-		m.Kind = Disguise
-	case how == "exact":
+	described := len(s.Description) > 12
+	if how == "exact" && !oddName(s.Name) {
 		m.Kind = Collision
-		if m.Likeness = overlap(grams, o.shingles()); m.Likeness >= same && len(description) > 12 {
+		if m.Likeness = overlap(grams, o.shingles()); m.Likeness >= same && described {
 			m.Kind = Copy
 		}
-	case m.Likeness >= copied && len(description) > 12:
+		return m
+	}
+	mine, other := f.disguised(o), o.disguised(f)
+	m.Kind = Near
+	switch {
+	case o.tool.FirstSight && mine < other, s.Incumbent && !o.tool.FirstSight && mine <= other:
+		return m // the other one is in disguise, or a person has approved both of the names
+	case how == "characters", oddName(s.Name):
+		m.Kind = Disguise
+	case m.Likeness >= copied && described:
 		m.Kind = Copy
-	default:
-		m.Kind = Near
+	case o.tool.Privileged && f.variant(how, o) && (mine > 0 || !o.tool.FirstSight):
+		m.Kind = Disguise
 	}
 	return m
 }
