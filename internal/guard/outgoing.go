@@ -171,7 +171,7 @@ func restored(text string, find func(string) (string, bool)) string {
 
 // Question inspects what a server asks of a person or a model.
 func (s *Scope) Question(params []byte) *Seen {
-	read := s.Read(params, durward.Deny)
+	read := s.Asked(params)
 	asked := s.engine.Ask(params)
 	var v *Seen
 	for _, f := range asked.Findings {

@@ -40,6 +40,7 @@ type reading struct {
 	broken  bool
 	spot    string // nonce of marks around texts; "" for none
 	out     bool   // it is what an agent sends
+	early   bool   // see takeAt
 }
 
 // piece is a string or number of the message and where its value lies in buf.
@@ -56,6 +57,13 @@ var readings = sync.Pool{New: func() any { return new(reading) }}
 // notification or of a question, an error. It takes out what has to go; most
 // is the strictest that can be done to it.
 func (s *Scope) Read(raw []byte, most durward.Effect) *Seen { return s.read(raw, most, "") }
+
+// Asked is Read of what asks a person or a model, where no note can be put.
+func (s *Scope) Asked(raw []byte) *Seen {
+	r := readings.Get().(*reading)
+	r.early = true
+	return r.read(s, raw, durward.Deny, "")
+}
 
 // Spotlight is Read, with marks around the texts that a model reads.
 func (s *Scope) Spotlight(raw []byte, most durward.Effect, nonce string) *Seen {
@@ -77,7 +85,7 @@ func (r *reading) read(s *Scope, raw []byte, most durward.Effect, spot string) *
 		if cap(r.buf) > 1<<20 || cap(r.whole) > 1<<20 {
 			r.buf, r.whole = nil, nil
 		}
-		r.scope, r.raw, r.seen, r.out = nil, nil, nil, false
+		r.scope, r.raw, r.seen, r.out, r.early = nil, nil, nil, false, false
 		readings.Put(r)
 	}()
 	if end := r.value(0, nil, 0); end < 0 || r.broken {
@@ -267,7 +275,7 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 	effect := durward.Allow
 	for _, f := range rep.Findings {
 		f.Where = r.place(f.Where, parts)
-		effect = min(effect, r.scope.take(v, f, r.most))
+		effect = min(effect, r.scope.takeAt(v, f, r.most, r.early))
 	}
 	if effect > durward.Redact {
 		r.mark(text, parts)
@@ -364,7 +372,7 @@ func (r *reading) blob(span durward.Span, inner []byte) bool {
 	effect := durward.Allow
 	for _, f := range rep.Findings {
 		f.Where = r.pointer(span.Start)
-		effect = min(effect, r.scope.take(v, f, r.most))
+		effect = min(effect, r.scope.takeAt(v, f, r.most, r.early))
 	}
 	if effect > durward.Redact {
 		return true

@@ -88,11 +88,20 @@ func actionEffect(a string) durward.Effect {
 // take notes a finding with what the scope does about it, and no stricter than
 // most, which is what is possible where it was found.
 func (s *Scope) take(v *Seen, f durward.Finding, most durward.Effect) durward.Effect {
+	return s.takeAt(v, f, most, false)
+}
+
+// takeAt is take; early is for what no note can be put on, so that orders are
+// acted on as soon as they would be told.
+func (s *Scope) takeAt(v *Seen, f durward.Finding, most durward.Effect, early bool) durward.Effect {
 	r, _ := ruleNamed(f.Rule)
 	if (f.Rule == "result.instruction" || f.Rule == "result.encoded") && s.engine.response.Act() > r.Act {
 		r.Act = s.engine.response.Act()
 	}
 	m := s.modes[f.Rule]
+	if early && (f.Rule == "result.instruction" || f.Rule == "result.encoded" || f.Rule == "result.role") {
+		r.Act, m.Sure = r.Flag, 0
+	}
 	effect := s.effect(r, m, f.Score)
 	f.Action, f.Would = action(effect), ""
 	switch {

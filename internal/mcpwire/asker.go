@@ -1,6 +1,10 @@
 package mcpwire
 
-import "durward"
+import (
+	"bytes"
+
+	"durward"
+)
 
 // NameAsker returns the params of a question with the server that asks it
 // before what a person reads of it: behind a gateway nobody else can tell them.
@@ -32,6 +36,40 @@ func NameAskers(result []byte, name string) []byte {
 		return result
 	}
 	return replaceField(result, "inputRequests", Splice(requests, edits...))
+}
+
+// WithoutAsker takes off what NameAsker put on; named reports that it was there.
+func WithoutAsker(method string, params []byte, name string) (bare []byte, named bool) {
+	message, ok := Field(params, "message")
+	prefix := `"[` + name + `] `
+	if method != MethodElicit || !ok || !bytes.HasPrefix(message, []byte(prefix)) {
+		return params, false
+	}
+	return replaceField(params, "message", append([]byte{'"'}, message[len(prefix):]...)), true
+}
+
+// WithoutAskers takes off what NameAskers put on.
+func WithoutAskers(result []byte, name string) (bare []byte, named bool) {
+	requests, ok := Field(result, "inputRequests")
+	if !ok || !IsObject(requests) {
+		return result, false
+	}
+	var edits []Edit
+	for m := range members(requests) {
+		q := m.of(requests)
+		method, _ := FieldText(q, "method")
+		params, ok := Field(q, "params")
+		if !ok || !IsObject(params) {
+			continue
+		}
+		if without, had := WithoutAsker(method, params, name); had {
+			edits = append(edits, Edit{m.value, replaceField(q, "params", without)})
+		}
+	}
+	if edits == nil {
+		return result, false
+	}
+	return replaceField(result, "inputRequests", Splice(requests, edits...)), true
 }
 
 // NameURLAskers does so in an error -32042 of 2025-11-25.

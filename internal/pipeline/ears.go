@@ -15,6 +15,7 @@ import (
 type ears struct {
 	peer  durward.Peer
 	scope *guard.Scope
+	asker string // the alias before what a person reads
 	count func(*guard.Seen)
 	doubt func(ctx context.Context, params []byte, v *guard.Seen) *guard.Seen // asks the classifier
 
@@ -27,7 +28,7 @@ const mostOverheard = 64
 
 // listen puts ears before a peer.
 func (g *Gateway) listen(t *transit, p durward.Peer) *ears {
-	e := &ears{peer: p, scope: t.scope(), count: g.guard.Count, seen: guard.Seen{Effect: durward.Allow}}
+	e := &ears{peer: p, scope: t.scope(), asker: t.call.Target.Upstream, count: g.guard.Count, seen: guard.Seen{Effect: durward.Allow}}
 	if t.plan.snapshot.Guard.Classifier.URL != "" {
 		of := transit{plan: t.plan, call: &durward.Call{Target: t.call.Target}} // what it needs of a call that may be over by then
 		e.doubt = func(ctx context.Context, params []byte, v *guard.Seen) *guard.Seen {
@@ -66,9 +67,10 @@ func (e *ears) Notify(method string, params []byte) {
 // the caller's place: declined.
 func (e *ears) Ask(ctx context.Context, method string, params []byte) ([]byte, error) {
 	if params != nil {
-		v := e.scope.Question(params)
+		bare, named := mcpwire.WithoutAsker(method, params, e.asker) // the gateway's own word is not judged
+		v := e.scope.Question(bare)
 		if e.doubt != nil {
-			v = e.doubt(ctx, params, v)
+			v = e.doubt(ctx, bare, v)
 		}
 		e.note(v)
 		if v.Effect <= durward.Hold {
@@ -76,6 +78,9 @@ func (e *ears) Ask(ctx context.Context, method string, params []byte) ([]byte, e
 		}
 		if v.Body != nil {
 			params = v.Body
+			if named {
+				params = mcpwire.NameAsker(method, params, e.asker)
+			}
 		}
 	}
 	answer, err := e.peer.Ask(ctx, method, params)

@@ -21,8 +21,9 @@ func (g *Gateway) examine(ctx context.Context, t *transit, reply durward.Reply) 
 		return reply, nil
 	}
 	came := reply.Result
-	seen := g.read(t, s, came)
-	if q := g.questions(s, came); q != nil {
+	bare, named := mcpwire.WithoutAskers(came, t.call.Target.Upstream) // the gateway's own word is not judged
+	seen := g.read(t, s, bare)
+	if q := g.questions(s, bare); q != nil {
 		body := seen.Body
 		all := &guard.Seen{Effect: durward.Allow}
 		all.Merge(seen)
@@ -33,6 +34,9 @@ func (g *Gateway) examine(ctx context.Context, t *transit, reply durward.Reply) 
 	g.weigh(t, &guard.Seen{}, seen)
 	if seen.Body != nil {
 		reply.Result = seen.Body
+		if named {
+			reply.Result = mcpwire.NameAskers(reply.Result, t.call.Target.Upstream)
+		}
 	}
 	switch seen.Effect {
 	case durward.Deny, durward.Hold:
@@ -60,6 +64,9 @@ const tainted = 0.51
 
 // read inspects a result, with marks around its texts where they are wanted.
 func (g *Gateway) read(t *transit, s *guard.Scope, result []byte) *guard.Seen {
+	if _, asks := mcpwire.Field(result, "inputRequests"); asks {
+		return s.Asked(result)
+	}
 	spot := t.plan.snapshot.Guard.Spotlight
 	if spot == "all" || spot == "untrusted" && s.Untrusted() {
 		return s.Spotlight(result, durward.Deny, rand.Text()[:8])
