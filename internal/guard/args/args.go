@@ -30,6 +30,7 @@ const (
 	Plain Field = iota
 	Prose
 	Query
+	Search
 	Command
 	Code
 	Path
@@ -92,6 +93,8 @@ func judge(f Field, v string, public bool) Finding {
 			worse(x)
 		case Query:
 			worse(statement(s))
+		case Search:
+			worse(sought(s))
 		case Command:
 			worse(Finding{})
 		case Path:
@@ -137,6 +140,8 @@ func fieldOf(tool string, path []string, format string) Field {
 		return Query
 	case any(n, "sql", "statement", "cypher", "graphql", "soql", "kql", "promql", "jql", "logql"):
 		return Query
+	case any(t, "search", "find") && any(n, "q", "query", "search", "keywords", "keyword", "terms", "term"):
+		return Search
 	case any(t, "shell", "bash", "command", "terminal", "exec", "cmd", "powershell", "script", "console") && any(n, "command", "cmd", "input", "script", "code", "args", "line", "text", "commands"):
 		return Command
 	case any(n, "command", "cmd", "script", "shell"):

