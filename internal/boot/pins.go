@@ -83,19 +83,24 @@ func Offer(ctx context.Context, version string, ups []durward.Upstream, g durwar
 	all, failed := listings(ctx, version, ups)
 	g.FirstSight = durward.ScanThenTrust
 	trusted := map[durward.PinKey]durward.Pin{}
-	for i, l := range all {
-		if failed[i] != nil {
-			out.Failed[ups[i].Name] = failed[i]
-			continue
+	for pass := range 2 { // again, since one upstream bears on those that were judged before it
+		for i, l := range all {
+			if failed[i] != nil {
+				out.Failed[ups[i].Name] = failed[i]
+				continue
+			}
+			j := n.Judge(&notary.Offer{
+				Upstream: ups[i].Name, Server: notary.Server(&ups[i], l.ServerInfo, l.Key), Instructions: l.Instructions,
+				Tools: l.Tools, Prompts: l.Prompts, Resources: l.Resources, Templates: l.Templates,
+			}, book.With(trusted), &notary.Policy{Guarding: g})
+			for _, t := range j.Trusted {
+				t.By = notary.FirstSight
+				trusted[t.Key()] = t
+			}
+			if pass == 1 {
+				out.take(j, g, trust)
+			}
 		}
-		j := n.Judge(&notary.Offer{
-			Upstream: ups[i].Name, Server: notary.Server(&ups[i], l.ServerInfo, l.Key), Instructions: l.Instructions,
-			Tools: l.Tools, Prompts: l.Prompts, Resources: l.Resources, Templates: l.Templates,
-		}, book.With(trusted), &notary.Policy{Guarding: g})
-		for _, t := range j.Trusted {
-			trusted[t.Key()] = t
-		}
-		out.take(j, g, trust)
 	}
 	slices.SortFunc(out.all, func(a, b pin.Locked) int { return pin.Order(&a.Pin, &b.Pin) })
 	return out, nil

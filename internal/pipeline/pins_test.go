@@ -191,3 +191,37 @@ func BenchmarkRelist(b *testing.B) {
 		}
 	}
 }
+
+// The upstream that is read first may be the one that imitates: the other one
+// bears on it at once, in the same plan.
+func TestTheFirstOfTwoLookalikesHasNoBetterRight(t *testing.T) {
+	for _, c := range []struct{ crm, files, want string }{
+		{"send_mai1", "send_mail", "crm send_mai1"},
+		{"send_mail", "send_mai1", "files send_mai1"},
+		{"send_mial", "send_mail", "crm send_mial, files send_mail"},
+	} {
+		h := newHouse(t)
+		h.up.mu.Lock()
+		for i, tool := range []string{c.crm, c.files} {
+			next := listing(h.up.listings[i].Upstream, "get", tool)
+			next.Generation = h.up.listings[i].Generation + 1
+			h.up.listings[i] = next
+		}
+		h.up.mu.Unlock()
+		if err := h.Load(snapshotOf(h)); err != nil {
+			t.Fatal(err)
+		}
+		var withheld []string
+		for _, up := range []string{"crm", "files"} {
+			all, _ := h.Definitions(up)
+			for _, d := range all {
+				if d.State == durward.DefinitionWithheld {
+					withheld = append(withheld, up+" "+d.Name)
+				}
+			}
+		}
+		if got := strings.Join(withheld, ", "); got != c.want {
+			t.Errorf("%s, then %s: withheld %q, want %q", c.crm, c.files, got, c.want)
+		}
+	}
+}

@@ -354,6 +354,7 @@ func TestLookalikesAtFirstSight(t *testing.T) {
 		{"odd case", "Send-Mail", other, "send_mail", text, "g Send-Mail"},
 		{"a copy that nobody can tell", "send-mail", text, "send_mail", text, "g send-mail, h send_mail"},
 		{"swapped letters that nobody can tell", "send_mial", text, "send_mail", text, "g send_mial, h send_mail"},
+		{"swapped letters, another text", "send_mial", other, "send_mail", text, "g send_mial, h send_mail"},
 		{"the same name", "send_mail", other, "send_mail", text, ""},
 		{"the same tool", "send_mail", text, "send_mail", text, ""},
 		{"another way to write it", "sendMail", other, "send_mail", text, ""},

@@ -44,7 +44,7 @@ func (x *others) follow(b *Book, claims map[string][]guard.Approved, stirs uint6
 	for _, of := range claims {
 		for _, t := range of {
 			k := durward.PinKey{Upstream: t.Server, Kind: "claim", Name: t.Name}
-			now[k] = t.Description
+			now[k] = "claim " + t.Description
 			if x.known[k] == now[k] {
 				kept++
 				continue

@@ -168,7 +168,7 @@ func judge(how string, s *Subject, grams map[string]bool, f, o *form) Match {
 		m.Kind = Disguise
 	case m.Likeness >= copied && described:
 		m.Kind = Copy
-	case o.tool.Privileged && f.variant(how, o) && (mine > 0 || !o.tool.FirstSight):
+	case o.tool.Privileged && f.variant(how, o) && (mine > 0 || !o.tool.FirstSight || how == "spelling"):
 		m.Kind = Disguise
 	}
 	return m
