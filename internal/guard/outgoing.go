@@ -79,7 +79,7 @@ func (r *reading) judgeOut(text []byte, parts []piece) {
 		if f.Class == dlp.Personal {
 			id, score = "arguments.personal", 0.75
 		}
-		if f.Sure {
+		if f.Sure || f.Class == dlp.Secret && sure(text[p.start:p.end]) { // its name alone says that it may be one
 			score += 0.08
 		}
 		of := rule(id)
@@ -94,6 +94,16 @@ func (r *reading) judgeOut(text []byte, parts []piece) {
 	for _, p := range parts {
 		r.cut(rep, text, p, false)
 	}
+}
+
+// sure reports a value that is a credential whatever its field is called.
+func sure(value []byte) bool {
+	for _, f := range dlp.Append(nil, value) {
+		if f.Sure && f.Class == dlp.Secret {
+			return true
+		}
+	}
+	return false
 }
 
 // pieceAt finds the piece that holds most of a find: its end.
