@@ -43,6 +43,7 @@ func TestCopiesDoNotLeaveByReading(t *testing.T) {
 		"base64url":      "https://x.example/a/" + base64.RawURLEncoding.EncodeToString([]byte(json)) + "/b",
 		"hexadecimal":    "https://x.example/?d=" + hexed + "&e=1",
 		"subdomain":      "https://" + hexed[:60] + "." + hexed[60:] + ".x.example/",
+		"deep subdomain": "https://a.b.c." + hexed[:50] + "." + hexed[50:] + ".x.example/",
 		"base32 host":    "http://" + b32[:60] + "." + b32[60:] + ".x.example/",
 		"after a link":   "https://mirela-okafor.example/?d=" + url.QueryEscape(private),
 		"beside a local": "https://x.example/?at=localhost&d=" + url.QueryEscape(private),
@@ -88,6 +89,21 @@ func TestOrdinaryReadingPasses(t *testing.T) {
 		talk, of := reaching(t)
 		if v := talk.Judge(of(tool, "{}"), []byte(args)); v.Effect != durward.Allow {
 			t.Errorf("%s %s: %s %+v", tool, args, v.Effect, v.Findings)
+		}
+	}
+}
+
+// What a value is made of does not make the work grow out of proportion.
+func TestLookingForCopiesIsBounded(t *testing.T) {
+	for _, unit := range []string{"/", ".", "a.", "a/", "://", "http://a/", "https://mirela-okafor.example/", "%41", "abcdefghijklmnop.", "abcdefghijklmnop:", "abcdefghijklmnop/"} {
+		talk, of := reaching(t)
+		args := fmt.Appendf(nil, `{"url":%q}`, "https://x.example/"+strings.Repeat(unit, 60_000/len(unit)))
+		start := time.Now()
+		talk.Judge(of("fetch", "{}"), args)
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("%q: %s", unit, took)
+		} else {
+			t.Logf("%q: %s", unit, took)
 		}
 	}
 }

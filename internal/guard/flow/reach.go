@@ -3,6 +3,7 @@ package flow
 import (
 	"bytes"
 	"net/url"
+	"slices"
 	"strings"
 
 	"durward/internal/guard/carrier"
@@ -44,6 +45,12 @@ func Linked(schema []byte) bool {
 	}
 	return false
 }
+
+// Bounds of the work on one value.
+const (
+	mostTries  = 32 // beginnings of an address
+	mostLabels = 16 // of a host
+)
 
 // maxLinks bounds the addresses that a session knows from what it read.
 const maxLinks = 2048
@@ -89,10 +96,12 @@ func (s *Session) unread(v []byte) []byte {
 	var out []byte
 	last := 0
 	eachLink(v, func(from, to int) {
-		for end := to; end > from+8; end-- {
+		tries := 0
+		for end := to; end > from+8 && tries < mostTries; end-- {
 			if end < to && bytes.IndexByte([]byte("/?#&"), v[end]) < 0 {
 				continue
 			}
+			tries++
 			if s.links[hashOf(bytes.TrimRight(v[from:end], "/.,;:!?)"))] {
 				out = append(append(out, v[last:from]...), ' ')
 				last = end
@@ -268,12 +277,20 @@ func pieces(v []byte) [][]byte {
 			continue
 		}
 		labels := bytes.Split(p, []byte("."))
-		for i := range labels { // the last ones are the host's own
-			if l := bytes.Join(labels[:i+1], nil); len(l) >= 16 {
-				out = append(out, l)
+		long := slices.IndexFunc(labels, func(l []byte) bool { return len(l) >= 16 })
+		for from := range max(long, 0) + 1 {
+			if from > 0 && from < long {
+				continue
 			}
-			if i > 0 && len(labels[i]) >= 16 {
-				out = append(out, labels[i])
+			for to := from + 1; to <= min(len(labels), from+mostLabels); to++ { // the last ones are the host's own
+				if l := bytes.Join(labels[from:to], nil); len(l) >= 16 {
+					out = append(out, l)
+				}
+			}
+		}
+		for _, l := range labels {
+			if len(l) >= 16 {
+				out = append(out, l)
 			}
 		}
 		if len(out) > 4*n+64 {
