@@ -132,8 +132,8 @@ func separated(s string) bool {
 		default:
 			continue
 		}
-		w, tail := firstWord(strings.TrimLeft(s[i+1:], " \t|&;!({\n"))
-		if isCommand(w) && (strings.TrimSpace(tail) == "" || strict(tail) || strings.TrimSpace(s[:i]) == "") {
+		w, tail := firstWord(behind(s[i+1:], "|&;!({\n"))
+		if isCommand(w) && (strings.TrimSpace(tail) == "" || strict(tail) || i == 0) {
 			return true
 		}
 	}

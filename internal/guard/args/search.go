@@ -29,7 +29,7 @@ func lined(s string) bool {
 		if i >= 0 && strings.IndexByte(";|&\n", low[i]) < 0 {
 			continue
 		}
-		w, tail := firstWord(strings.TrimLeft(low[i+1:], " \t|&;!\n"))
+		w, tail := firstWord(behind(low[i+1:], "|&;!\n"))
 		if t := strings.TrimLeft(tail, " \t"); isCommand(w) && t != "" && strings.IndexByte("|&;", t[0]) < 0 && strict(tail) {
 			return true
 		}

@@ -86,7 +86,7 @@ func chained(s string) bool {
 		default:
 			continue
 		}
-		rest := strings.TrimLeft(s[i+1:], " \t|&;({!.\n")
+		rest := behind(s[i+1:], "|&;({!.\n")
 		w, tail := firstWord(rest)
 		if !isCommand(w) {
 			continue
@@ -102,6 +102,22 @@ func chained(s string) bool {
 		return true
 	}
 	return false
+}
+
+// behind is what follows a separator, without blanks and further marks. It is
+// bounded, so that a text of nothing but separators costs what others do: the
+// last of them see what the first do not reach.
+func behind(s, marks string) string {
+	for n := 0; s != "" && n < 32; s = s[1:] {
+		if s[0] == ' ' || s[0] == '\t' {
+			continue
+		}
+		if strings.IndexByte(marks, s[0]) < 0 {
+			break
+		}
+		n++
+	}
+	return s[:min(len(s), 256)]
 }
 
 // commandFirst finds a command line: a command and something that only

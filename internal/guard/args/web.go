@@ -75,7 +75,7 @@ func expansion(s string) Finding {
 		if low[i] != ';' && low[i] != '|' && low[i] != '\n' && !strings.HasPrefix(low[i:], "&&") {
 			continue
 		}
-		w, tail := firstWord(strings.TrimLeft(low[i:], " \t|&;\n"))
+		w, tail := firstWord(behind(low[i:], "|&;\n"))
 		if isCommand(w) && (strings.TrimSpace(tail) == "" || tail[0] != '=' && lineLike(w, tail)) {
 			return Finding{Rule: "command", Score: 0.93, What: "a command behind a separator"}
 		}
