@@ -2,6 +2,9 @@
 // wants to know: a line for each package, the output of each test that failed,
 // and each skipped test with its reason.
 //
+// With an argument it leaves there, for each package with failed tests, a line
+// with the package and a pattern of those tests, so that they can be run again.
+//
 // It fails when a test failed, when a package did not build, when nothing ran
 // at all, and, with CI=true, when anything was skipped. It runs nothing itself.
 package main
@@ -11,7 +14,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,20 +33,42 @@ type event struct {
 
 func main() {
 	strict := os.Getenv("CI") == "true"
-	r := report{out: os.Stdout, output: map[string][]string{}}
+	r := report{out: os.Stdout, output: map[string][]string{}, broken: map[string][]string{}}
 	if err := r.read(os.Stdin); err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 		os.Exit(1)
 	}
-	if !r.verdict(strict) {
+	ok := r.verdict(strict)
+	if len(os.Args) > 1 {
+		if err := os.WriteFile(os.Args[1], []byte(r.again()), 0o600); err != nil {
+			fmt.Fprintln(os.Stderr, "report:", err)
+			os.Exit(1)
+		}
+	}
+	if !ok {
 		os.Exit(1)
 	}
+}
+
+// again is what would have to run again: nothing when something failed that is
+// no test, such as a build.
+func (r *report) again() string {
+	var out strings.Builder
+	for _, pkg := range slices.Sorted(maps.Keys(r.broken)) {
+		tests := r.broken[pkg]
+		if len(tests) == 0 {
+			return ""
+		}
+		fmt.Fprintf(&out, "%s ^(%s)$\n", pkg, strings.Join(tests, "|"))
+	}
+	return out.String()
 }
 
 // report gathers what happened.
 type report struct {
 	out                     io.Writer
 	output                  map[string][]string // of tests that still run, and of builds
+	broken                  map[string][]string // packages that failed, and their failed tests at the top
 	tests, failed, packages int
 	skipped                 []string
 }
@@ -102,6 +129,9 @@ func (r *report) test(e event, output []string) {
 		r.skipped = append(r.skipped, fmt.Sprintf("%s %s: %s", e.Package, e.Test, why))
 	case "fail":
 		r.failed++
+		if !strings.Contains(e.Test, "/") {
+			r.broken[e.Package] = append(r.broken[e.Package], e.Test)
+		}
 		fmt.Fprint(r.out, strings.Join(output, ""))
 	}
 }
@@ -114,6 +144,7 @@ func (r *report) pkg(e event, output []string) {
 		fmt.Fprintf(r.out, "ok    %-40s %v\n", e.Package, took)
 	case "fail":
 		r.failed++
+		r.broken[e.Package] = append(r.broken[e.Package], []string(nil)...)
 		fmt.Fprint(r.out, strings.Join(output, ""))
 		fmt.Fprintf(r.out, "FAIL  %-40s %v\n", e.Package, took)
 	} // skip: the package has no tests
