@@ -84,8 +84,11 @@ fuzz: ## Each fuzz target for FUZZTIME
 lint: ## golangci-lint (the first run compiles it: some minutes)
 	@scripts/tool golangci-lint $(GOLANGCI) run ./...
 
-bench: build ## The gateway against nginx and the direct line, in interleaved rounds
+bench: build ## The gateway against nginx and the direct line, in interleaved rounds; then what single checks cost
 	@scripts/bench
+	@echo; echo "what single checks cost"
+	@$(GO) test -run '^$$' -benchmem -bench '^Benchmark(Decide|Govern|Condition|Take|Begin|Must|VerifySealed|Crossing)$$' \
+		./internal/pipeline ./internal/policy ./internal/limit ./internal/runaway ./internal/audit ./internal/upstream
 
 benchmarks: ## Go benchmarks, in benchstat's format
 	@$(GO) test -run '^$$' -bench . -benchmem -count $${COUNT:-6} $$($(GO) list ./... | grep -v -e '^durward/test/')
