@@ -3,7 +3,9 @@
 // and each skipped test with its reason.
 //
 // With an argument it leaves there, for each package with failed tests, a line
-// with the package and a pattern of those tests, so that they can be run again.
+// with the package and a pattern of those tests, so that they can be run again;
+// nothing when a second run would prove nothing: after a data race, a panic, a
+// leak, a skip where nothing may be skipped, or a failure that is no test's.
 //
 // It fails when a test failed, when a package did not build, when nothing ran
 // at all, and, with CI=true, when anything was skipped. It runs nothing itself.
@@ -40,7 +42,7 @@ func main() {
 	}
 	ok := r.verdict(strict)
 	if len(os.Args) > 1 {
-		if err := os.WriteFile(os.Args[1], []byte(r.again()), 0o600); err != nil {
+		if err := os.WriteFile(os.Args[1], []byte(r.again(strict)), 0o600); err != nil {
 			fmt.Fprintln(os.Stderr, "report:", err)
 			os.Exit(1)
 		}
@@ -50,9 +52,11 @@ func main() {
 	}
 }
 
-// again is what would have to run again: nothing when something failed that is
-// no test, such as a build.
-func (r *report) again() string {
+// again is what may run once more.
+func (r *report) again(strict bool) string {
+	if r.final || strict && len(r.skipped) > 0 {
+		return ""
+	}
 	var out strings.Builder
 	for _, pkg := range slices.Sorted(maps.Keys(r.broken)) {
 		tests := r.broken[pkg]
@@ -69,6 +73,7 @@ type report struct {
 	out                     io.Writer
 	output                  map[string][]string // of tests that still run, and of builds
 	broken                  map[string][]string // packages that failed, and their failed tests at the top
+	final                   bool                // what failed is no matter of luck
 	tests, failed, packages int
 	skipped                 []string
 }
@@ -102,6 +107,7 @@ func (r *report) event(e event) {
 	key := e.Package + " " + e.Test
 	switch e.Action {
 	case "output":
+		r.final = r.final || isFinal(e.Output)
 		r.output[key] = append(r.output[key], e.Output)
 	case "build-output":
 		fmt.Fprint(r.out, e.Output)
@@ -144,7 +150,9 @@ func (r *report) pkg(e event, output []string) {
 		fmt.Fprintf(r.out, "ok    %-40s %v\n", e.Package, took)
 	case "fail":
 		r.failed++
-		r.broken[e.Package] = append(r.broken[e.Package], []string(nil)...)
+		if _, known := r.broken[e.Package]; !known {
+			r.broken[e.Package] = nil // it failed, and none of its tests
+		}
 		fmt.Fprint(r.out, strings.Join(output, ""))
 		fmt.Fprintf(r.out, "FAIL  %-40s %v\n", e.Package, took)
 	} // skip: the package has no tests
@@ -165,4 +173,15 @@ func (r *report) verdict(strict bool) bool {
 		return false
 	}
 	return r.failed == 0
+}
+
+// isFinal reports whether a line of output tells of a mistake that a second
+// run may hide and cannot clear.
+func isFinal(line string) bool {
+	for _, mark := range []string{"WARNING: DATA RACE", "panic: ", "fatal error: ", "deadlock: "} {
+		if strings.HasPrefix(line, mark) {
+			return true
+		}
+	}
+	return strings.Contains(line, "found unexpected goroutines")
 }

@@ -155,7 +155,7 @@ func TestContentMayHoldMarkup(t *testing.T) {
 		{"write_file", "content", "Use `<script src=\"https://cdn.example/a.js\"></script>`"},
 		{"echo", "message", "See <b>bold</b> & <a href=\"javascript:void(0)\">x</a>"},
 		{"echo", "body", "<p>Hello</p><script>track()</script>"},
-		{"echo", "content", "<!-- TODO: fix --> <div style='display:none'>x</div>"},
+		{"echo", "content", "<!-- still to be mended --> <div style='display:none'>x</div>"},
 		{"create_page", "html", "<svg onload=start()>"}, {"create_page", "markdown", "<iframe src=x></iframe><script>a()</script>"}, {"update_page", "text", "<script>document.cookie</script>"},
 	} {
 		if f := top(t, c[0], map[string]any{c[1]: c[2]}, nil); f.Score >= 0.7 {
