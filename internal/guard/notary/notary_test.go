@@ -358,6 +358,8 @@ func TestLookalikesAtFirstSight(t *testing.T) {
 		{"the same name", "send_mail", other, "send_mail", text, ""},
 		{"the same tool", "send_mail", text, "send_mail", text, ""},
 		{"another way to write it", "sendMail", other, "send_mail", text, ""},
+		{"numbered", "ts-2-http-legacy-leaf", text, "ts-1-http-legacy-leaf", text, ""},
+		{"numbered, other texts", "deploy_stage_10", other, "deploy_stage_1", text, ""},
 		{"near by chance", "delete_note", other, "delete_node", text, ""},
 	} {
 		g, h := tools("g", c.g, c.gText), tools("h", c.h, c.hText)

@@ -50,6 +50,36 @@ func letterFor(b []byte, i int) byte {
 	return b[i]
 }
 
+// seriesOf is a name with # for each number that stands by itself; "" when it
+// has none. Names of one series differ in what they count, and in nothing that
+// could be taken for a letter.
+func seriesOf(name string) string {
+	var out strings.Builder
+	found := false
+	for i := 0; i < len(name); {
+		n := 0
+		for i+n < len(name) && '0' <= name[i+n] && name[i+n] <= '9' {
+			n++
+		}
+		alone := n > 0 && (i == 0 || !isLetter(name[i-1])) && (i+n == len(name) || !isLetter(name[i+n]))
+		switch {
+		case alone:
+			found = true
+			out.WriteByte('#')
+		case n == 0:
+			out.WriteByte(name[i])
+			n = 1
+		default:
+			out.WriteString(name[i : i+n])
+		}
+		i += n
+	}
+	if !found {
+		return ""
+	}
+	return out.String()
+}
+
 // oneShape takes i and l for the same: a one may stand for either.
 func oneShape(s string) string { return strings.ReplaceAll(s, "l", "i") }
 

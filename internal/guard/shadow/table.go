@@ -18,6 +18,7 @@ type Table struct {
 type form struct {
 	tool     Tool
 	digits   int
+	series   string // see seriesOf
 	bare     string
 	stem     string // without affixes
 	letters  uint64
@@ -40,7 +41,7 @@ func NewTable(approved []Tool) *Table {
 }
 
 func newForm(name string) *form {
-	f := &form{tool: Tool{Name: name}, digits: digits(name), bare: bare(name)}
+	f := &form{tool: Tool{Name: name}, digits: digits(name), bare: bare(name), series: seriesOf(name)}
 	f.stem, f.letters = affixless(f.bare), letters(f.bare)
 	return f
 }
@@ -125,6 +126,8 @@ func (f *form) compare(o *form) string {
 	switch {
 	case strings.EqualFold(f.tool.Name, o.tool.Name):
 		return "case"
+	case f.series != "" && f.series == o.series:
+		return "" // page 1 and page 2
 	case f.bare == o.bare:
 		if f.digits != o.digits {
 			return "characters"
