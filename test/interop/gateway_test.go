@@ -75,9 +75,7 @@ func agents() string {
 	for _, k := range kinds {
 		fmt.Fprintf(&yaml, "  %s: {key: %s, roles: [all]}\n", k.agent(), k.key())
 	}
-	// The clients let both growing servers add tools whose names differ in a
-	// digit, which the guard takes for look-alikes: that is not what is tried here.
-	return yaml.String() + "roles: {all: {allow: [\"*\"]}}\nguard: {mode: observe}\n"
+	return yaml.String() + "roles: {all: {allow: [\"*\"]}}\n"
 }
 
 // at is where a client of this kind finds an endpoint; "" is the merged one.
