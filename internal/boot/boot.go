@@ -186,7 +186,7 @@ func (g *Gateway) take(ctx context.Context) error {
 		Definitions: g.pipeline.Definitions,
 		File:        func() (*durward.Snapshot, string) { return g.keeper.File(), g.cfg.Path },
 		Check:       func(s *durward.Snapshot) error { _, err := pipeline.Compile(pepper, s); return err },
-		Session:     g.pipeline.Session, Stops: g.keeper, Note: g.note, SignIn: g.signIn,
+		Session:     g.pipeline.Session, Stops: g.keeper, Note: g.note, SignIn: g.signIn, SignOut: g.desk.Forget,
 	})
 	return g.keeper.SetFile(ctx, g.cfg.Path, g.declared(g.cfg))
 }

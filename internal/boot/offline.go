@@ -12,6 +12,7 @@ import (
 	"durward/internal/control"
 	"durward/internal/guard"
 	"durward/internal/identity"
+	"durward/internal/oauth"
 	"durward/internal/pipeline"
 	"durward/internal/store"
 )
@@ -30,9 +31,10 @@ func Offline(cfg *config.Config) (*admin.Direct, func() error, error) {
 	file := cfg.Declared(func(secret string) [32]byte { return identity.Hash(pepper, secret) })
 	c := control.New(control.Options{
 		Store: db, Pepper: pepper, Own: func() []string { return ownAddresses(cfg) },
-		File:  func() (*durward.Snapshot, string) { return file, cfg.Path },
-		Note:  noteOffline(cfg.Data),
-		Check: func(s *durward.Snapshot) error { _, err := pipeline.Compile(pepper, s); return err },
+		File:    func() (*durward.Snapshot, string) { return file, cfg.Path },
+		Note:    noteOffline(cfg.Data),
+		SignOut: func(up *durward.Upstream) error { return oauth.Forget(db, up) },
+		Check:   func(s *durward.Snapshot) error { _, err := pipeline.Compile(pepper, s); return err },
 	})
 	return admin.NewDirect(c, operator()), db.Close, nil
 }

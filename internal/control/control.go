@@ -48,6 +48,8 @@ type Options struct {
 	Own func() []string
 	// SignIn goes on with signing in at an upstream; nil when no data plane runs.
 	SignIn func(ctx context.Context, upstream string, first bool) (durward.SignIn, error)
+	// SignOut lets go of what an upstream granted; nil when nothing is kept.
+	SignOut func(*durward.Upstream) error
 	// Session tells whose live session an id is; nil when no data plane runs.
 	Session func(id string) (agent string, ok bool)
 	// Stops keeps halts in force that cannot be stored; nil when no data plane runs.

@@ -127,14 +127,23 @@ func mentionsReference(u *durward.Upstream) bool {
 	return false
 }
 
-// RemoveUpstream forgets a stored upstream.
+// RemoveUpstream forgets a stored upstream, and what it granted.
 func (c *Control) RemoveUpstream(ctx context.Context, by durward.Actor, name string) error {
-	return c.change(ctx, by, func(m *moment) ([]durward.Change, error) {
-		if _, err := m.storedUpstream(name); err != nil {
+	var gone durward.Upstream
+	err := c.change(ctx, by, func(m *moment) (_ []durward.Change, err error) {
+		if gone, err = m.storedUpstream(name); err != nil {
 			return nil, err
 		}
 		return append([]durward.Change{{DeleteUpstream: name}}, m.keptPins(name)...), nil
 	})
+	if err != nil || c.o.SignOut == nil {
+		return err
+	}
+	if err := c.o.SignOut(&gone); err != nil {
+		return &durward.Error{Code: durward.Internal, Reason: durward.ReasonInternal, Err: err,
+			Message: "The upstream is removed, but what it granted could not be forgotten; revoke it at its authorization server."}
+	}
+	return nil
 }
 
 // SetUpstreamDisabled takes an upstream out of use, or into use again.

@@ -245,7 +245,7 @@ type grant struct {
 	Token  *oauth2.Token `json:"token"`
 }
 
-func (a *Account) key() string { return a.name + " " + a.url }
+func (a *Account) key() string { return keyOf(a.name, a.url) }
 
 // keep makes the source of tokens after a sign-in, which remembers them.
 func (a *Account) keep(ctx context.Context, c *oauth2.Config, t *oauth2.Token) (oauth2.TokenSource, error) {

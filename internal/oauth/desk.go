@@ -99,6 +99,25 @@ func (d *Desk) Account(up durward.Upstream) *Account {
 	return a
 }
 
+// Forget lets go of what an upstream granted, in memory and in the vault.
+func (d *Desk) Forget(up *durward.Upstream) error {
+	d.mu.Lock()
+	delete(d.accounts, up.Name)
+	d.mu.Unlock()
+	return Forget(d.o.Vault, up)
+}
+
+// Forget lets go of what an upstream granted, where no desk is open.
+func Forget(v Vault, up *durward.Upstream) error {
+	if !Wants(up) {
+		return nil
+	}
+	return v.SetGrant(keyOf(up.Name, up.URL), nil)
+}
+
+// keyOf is what a grant is kept by: it is for that URL and no other.
+func keyOf(name, url string) string { return name + " " + url }
+
 func (d *Desk) account(name string) *Account {
 	d.mu.Lock()
 	defer d.mu.Unlock()

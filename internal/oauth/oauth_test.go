@@ -106,7 +106,9 @@ func (v *vault) Grant(key string) ([]byte, bool) {
 func (v *vault) SetGrant(key string, grant []byte) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.kept[key] = grant
+	if v.kept[key] = grant; grant == nil {
+		delete(v.kept, key)
+	}
 	return nil
 }
 
@@ -192,6 +194,13 @@ func TestSigningIn(t *testing.T) {
 	again := newDesk(v)
 	if got := again.Account(upstreamAt(o.URL + "/mcp")).Credential(t.Context()); got != "Bearer t1" {
 		t.Errorf("after a restart: credential %q", got)
+	}
+	up := upstreamAt(o.URL + "/mcp")
+	if err := again.Forget(&up); err != nil {
+		t.Fatal(err)
+	}
+	if got := again.Account(up).Credential(t.Context()); got != "" {
+		t.Errorf("after it was forgotten: credential %q", got)
 	}
 	if got := again.Account(upstreamAt(o.URL + "/other")).Credential(t.Context()); got != "" {
 		t.Errorf("another URL gets %q", got)
