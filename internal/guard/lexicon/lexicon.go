@@ -126,7 +126,13 @@ func Parse(source string) (*Lexicon, error) {
 			foreign = append(foreign, p)
 		}
 	}
-	l.plain, l.foreign = match.Compile(plain), match.Compile(foreign)
+	var err error
+	if l.plain, err = match.Compile(plain); err != nil {
+		return nil, err
+	}
+	if l.foreign, err = match.Compile(foreign); err != nil {
+		return nil, err
+	}
 	return l, nil
 }
 

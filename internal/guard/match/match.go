@@ -12,6 +12,12 @@
 // the text whatever the patterns are.
 package match
 
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
 // Pattern is what to look for and what it means to the caller.
 type Pattern struct {
 	Text string // folded: lower case, single blanks
@@ -32,7 +38,7 @@ type Automaton struct {
 	class  [256]uint8
 	marks  [256]bool
 	width  int
-	next   []uint32 // state*width+class -> state*width
+	next   []uint16 // state*width+class -> state, with [accepting]
 	first  []int32  // state -> index into outs, -1 without
 	outs   []output
 	states int
@@ -44,13 +50,49 @@ type output struct {
 	more bool // another output follows
 }
 
+// MaxStates bounds an automaton: a state fits 15 bits, which keeps the table
+// small enough for a processor's cache.
+const MaxStates = 1 << 15
+
+// accepting marks a transition into a state that has outputs.
+const accepting = 1 << 15
+
+// ErrTooMany says that the patterns need more than [MaxStates].
+var ErrTooMany = errors.New("match: too many patterns for one automaton")
+
 // Compile builds the automaton. Patterns are matched as given: fold them first.
-func Compile(patterns []Pattern) *Automaton {
+// The only error is [ErrTooMany].
+func Compile(patterns []Pattern) (*Automaton, error) {
 	a := &Automaton{}
 	a.classes(patterns)
-	b := a.trie(patterns)
-	a.link(b)
-	return a
+	patterns = slices.Clone(patterns)
+	slices.SortStableFunc(patterns, func(p, q Pattern) int { return strings.Compare(p.Text, q.Text) })
+	if atMost(patterns) > MaxStates {
+		return nil, ErrTooMany
+	}
+	ends := a.trie(patterns)
+	order, fail := a.link()
+	a.output(patterns, ends, order, fail)
+	for i, t := range a.next {
+		if a.first[t] >= 0 {
+			a.next[i] |= accepting
+		}
+	}
+	return a, nil
+}
+
+// atMost returns how many states sorted patterns need, or a few more where
+// different bytes mean the same.
+func atMost(patterns []Pattern) int {
+	n, last := 1, ""
+	for _, p := range patterns {
+		same := 0
+		for same < min(len(p.Text), len(last)) && p.Text[same] == last[same] {
+			same++
+		}
+		n, last = n+len(p.Text)-same, p.Text
+	}
+	return n
 }
 
 // classes numbers the bytes that any pattern uses: 0 ends every match, 1 is a blank.
@@ -83,82 +125,81 @@ func letterOrDigit(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
-type builder struct {
-	next [][]uint32
-	out  [][]output
-}
-
-func (a *Automaton) trie(patterns []Pattern) *builder {
-	b := &builder{}
-	b.add(a.width)
-	for _, p := range patterns {
-		s := uint32(0)
+// trie enters the patterns into the table and returns the state in which each
+// ends.
+func (a *Automaton) trie(patterns []Pattern) []uint16 {
+	a.next, a.states = make([]uint16, atMost(patterns)*a.width), 1
+	ends := make([]uint16, len(patterns))
+	for n, p := range patterns {
+		s := uint16(0)
 		for i := range len(p.Text) {
-			c := a.class[p.Text[i]]
-			if b.next[s][c] == 0 {
-				b.next[s][c] = b.add(a.width)
+			t := &a.next[int(s)*a.width+int(a.class[p.Text[i]])]
+			if *t == 0 {
+				*t = uint16(a.states)
+				a.states++
 			}
-			s = b.next[s][c]
+			s = *t
 		}
-		b.out[s] = append(b.out[s], output{id: p.ID, len: uint16(len(p.Text))})
+		ends[n] = s
 	}
-	return b
+	a.next = a.next[:a.states*a.width]
+	return ends
 }
 
-func (b *builder) add(width int) uint32 {
-	b.next = append(b.next, make([]uint32, width))
-	b.out = append(b.out, nil)
-	return uint32(len(b.next) - 1)
-}
-
-// link turns the trie into a complete automaton, breadth first.
-func (a *Automaton) link(b *builder) {
-	fail := make([]uint32, len(b.next))
-	queue := make([]uint32, 0, len(b.next))
-	for _, s := range b.next[0] {
+// link turns the trie into a complete automaton. It returns the states, breadth
+// first, and of each the state of its longest proper suffix.
+func (a *Automaton) link() (order, fail []uint16) {
+	fail = make([]uint16, a.states)
+	order = make([]uint16, 0, a.states)
+	for _, s := range a.next[:a.width] {
 		if s != 0 {
-			queue = append(queue, s)
+			order = append(order, s)
 		}
 	}
-	for i := 0; i < len(queue); i++ {
-		s := queue[i]
-		b.out[s] = append(b.out[s], b.out[fail[s]]...)
-		for c := range a.width {
-			t := b.next[s][c]
+	for i := 0; i < len(order); i++ {
+		row := a.next[int(order[i])*a.width:][:a.width]
+		suffix := a.next[int(fail[order[i]])*a.width:][:a.width]
+		for c, t := range row {
 			if t == 0 {
-				b.next[s][c] = b.next[fail[s]][c]
+				row[c] = suffix[c]
 				continue
 			}
-			fail[t] = b.next[fail[s]][c]
-			queue = append(queue, t)
+			fail[t] = suffix[c]
+			order = append(order, t)
 		}
 	}
-	a.flatten(b)
+	return order, fail
 }
 
-func (a *Automaton) flatten(b *builder) {
-	a.states = len(b.next)
-	a.next = make([]uint32, a.states*a.width)
+// output lists what each state has found: the patterns that end there, and
+// what the state of its suffix has found.
+func (a *Automaton) output(patterns []Pattern, ends, order, fail []uint16) {
+	own := make(map[uint16][]output, len(patterns))
+	for i, p := range patterns {
+		own[ends[i]] = append(own[ends[i]], output{id: p.ID, len: uint16(len(p.Text))})
+	}
 	a.first = make([]int32, a.states)
-	for s, row := range b.next {
-		for c, t := range row {
-			a.next[s*a.width+c] = t * uint32(a.width)
-			if len(b.out[t]) > 0 {
-				a.next[s*a.width+c] |= accepting
+	a.first[0] = -1
+	for _, s := range order {
+		at := len(a.outs)
+		a.outs = append(a.outs, own[s]...)
+		for i := a.first[fail[s]]; i >= 0; i++ {
+			a.outs = append(a.outs, a.outs[i])
+			if !a.outs[i].more {
+				break
 			}
 		}
 		a.first[s] = -1
-		if len(b.out[s]) > 0 {
-			a.first[s] = int32(len(a.outs))
+		if at == len(a.outs) {
+			continue
 		}
-		for i, o := range b.out[s] {
-			o.more = i+1 < len(b.out[s])
-			a.outs = append(a.outs, o)
+		a.first[s] = int32(at)
+		for i := range a.outs[at:] {
+			a.outs[at+i].more = at+i+1 < len(a.outs)
 		}
 	}
+	a.outs = slices.Clip(a.outs)
 }
-
-const accepting = 1 << 31
 
 // States returns the size of the automaton.
 func (a *Automaton) States() int { return a.states }
@@ -167,6 +208,7 @@ func (a *Automaton) States() int { return a.states }
 func (a *Automaton) Append(hits []Hit, b []byte) []Hit {
 	s := a.next[blank] &^ accepting
 	last := uint8(blank)
+	width := a.width
 	for i := 0; i < len(b); i++ {
 		c := b[i]
 		k := a.class[c]
@@ -177,13 +219,13 @@ func (a *Automaton) Append(hits []Hit, b []byte) []Hit {
 			continue
 		}
 		last = k
-		n := a.next[s+uint32(k)]
+		n := a.next[int(s)*width+int(k)]
 		s = n &^ accepting
 		if n&accepting != 0 {
 			hits = a.report(hits, s, i+1)
 		}
 		if a.marks[c] {
-			n = a.next[s+blank]
+			n = a.next[int(s)*width+blank]
 			s, last = n&^accepting, blank
 			if n&accepting != 0 {
 				hits = a.report(hits, s, i+1)
@@ -191,7 +233,7 @@ func (a *Automaton) Append(hits []Hit, b []byte) []Hit {
 		}
 	}
 	if last != blank {
-		if n := a.next[s+blank]; n&accepting != 0 {
+		if n := a.next[int(s)*width+blank]; n&accepting != 0 {
 			hits = a.report(hits, n&^accepting, len(b))
 		}
 	}
@@ -210,8 +252,8 @@ func Escaped(b []byte, i int) bool {
 	return false
 }
 
-func (a *Automaton) report(hits []Hit, s uint32, end int) []Hit {
-	for i := a.first[int(s)/a.width]; ; i++ {
+func (a *Automaton) report(hits []Hit, s uint16, end int) []Hit {
+	for i := a.first[s]; ; i++ {
 		o := a.outs[i]
 		hits = append(hits, Hit{ID: o.id, End: int32(end), Len: int32(o.len)})
 		if !o.more {

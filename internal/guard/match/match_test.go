@@ -1,6 +1,7 @@
 package match_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -9,8 +10,27 @@ import (
 	"durward/internal/guard/match"
 )
 
+func compile(t *testing.T, ps []match.Pattern) *match.Automaton {
+	t.Helper()
+	a, err := match.Compile(ps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestCompileRefusesTooMany(t *testing.T) {
+	var ps []match.Pattern
+	for i := range match.MaxStates/4 + 1 { // each needs states of its own
+		ps = append(ps, match.Pattern{Text: string([]byte{'a' + byte(i&15), 'a' + byte(i>>4&15), 'a' + byte(i>>8&15), 'a' + byte(i>>12&15)}) + "endings"})
+	}
+	if _, err := match.Compile(ps); !errors.Is(err, match.ErrTooMany) {
+		t.Errorf("Compile of %d patterns: %v, want %v", len(ps), err, match.ErrTooMany)
+	}
+}
+
 func TestAppend(t *testing.T) {
-	a := match.Compile([]match.Pattern{{" api key", 1}, {" key ", 2}, {"< system", 3}, {" ignor", 4}, {"忽略", 5}, {" send", 6}})
+	a := compile(t, []match.Pattern{{" api key", 1}, {" key ", 2}, {"< system", 3}, {" ignor", 4}, {"忽略", 5}, {" send", 6}})
 	for _, c := range []struct {
 		text string
 		want []uint16
@@ -59,7 +79,7 @@ func TestAppendAgreesWithSearch(t *testing.T) {
 		}
 		text := strings.Join(strings.Fields(b.String()), " ")
 		got := map[uint16]int{}
-		for _, h := range match.Compile(ps).Append(nil, []byte(text)) {
+		for _, h := range compile(t, ps).Append(nil, []byte(text)) {
 			got[h.ID]++
 		}
 		for _, p := range ps {
