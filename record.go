@@ -18,6 +18,11 @@ const (
 	OutcomeUnknown   Outcome = "unknown" // the end was never seen
 )
 
+// Outcomes are the words of the record's outcome field.
+func Outcomes() []string {
+	return []string{string(OutcomeOK), string(OutcomeToolError), string(OutcomeError), string(OutcomeRefused), string(OutcomeCancelled), string(OutcomeUnknown)}
+}
+
 // Record is what is kept of one call, refusals included. The JSON names are
 // the stable surface of `durward audit export`. Seq, Prev and Hash are the
 // log's to write; everything else is the pipeline's.

@@ -26,8 +26,11 @@ type Snapshot struct {
 	// RecordMode is what a call that may change something waits for: "" or
 	// "durable", "must", "batched". Results is what is kept of results; the first
 	// of RecordRules that matches an operation says otherwise for it.
-	RecordMode  string
-	Results     string
+	RecordMode string
+	Results    string
+	// Evidence is what the record keeps of what findings quote: "" or "shape",
+	// "off", "text".
+	Evidence    string
 	RecordRules []RecordRule
 	// Guard is how calls and replies are inspected.
 	Guard Guard

@@ -29,6 +29,11 @@ func (e Effect) String() string {
 	}
 }
 
+// Verdicts are the words of the record's verdict field, mildest first.
+func Verdicts() []string {
+	return []string{Allow.String(), Flag.String(), Redact.String(), Hold.String(), Deny.String()}
+}
+
 // Verdict is an effect with its reason. The zero Verdict denies.
 type Verdict struct {
 	Effect Effect

@@ -37,8 +37,8 @@ func (r *recordFlags) add(c *cobra.Command, a *app) {
 	f.StringVar(&r.f.Agent, "agent", "", "only calls of this agent")
 	f.StringVar(&r.f.Upstream, "upstream", "", "only calls to this upstream")
 	f.StringVar(&r.f.Tool, "tool", "", "only calls of this tool (the upstream's own name)")
-	f.StringVar(&r.f.Verdict, "verdict", "", "only calls with this verdict: allow or deny")
-	f.StringVar(&r.f.Outcome, "outcome", "", "only calls with this outcome: ok, tool_error, error, refused, cancelled")
+	f.StringVar(&r.f.Verdict, "verdict", "", "only calls with this verdict: "+wordList(durward.Verdicts()))
+	f.StringVar(&r.f.Outcome, "outcome", "", "only calls with this outcome: "+wordList(durward.Outcomes()))
 	f.StringVar(&r.f.Reason, "reason", "", "only calls with this reason, such as rule_denies")
 	f.StringVar(&r.f.Rule, "rule", "", "only calls that this rule decided")
 	f.StringVar(&r.f.User, "user", "", "only calls for this user")
@@ -46,10 +46,18 @@ func (r *recordFlags) add(c *cobra.Command, a *app) {
 	f.StringVar(&r.f.Text, "text", "", "only calls with this text anywhere in their record, in either case")
 	_ = c.RegisterFlagCompletionFunc("agent", a.completeAgents)       // the flags are there,
 	_ = c.RegisterFlagCompletionFunc("upstream", a.completeUpstreams) // some lines up
+	_ = c.RegisterFlagCompletionFunc("verdict", cobra.FixedCompletions(durward.Verdicts(), cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("outcome", cobra.FixedCompletions(durward.Outcomes(), cobra.ShellCompDirectiveNoFileComp))
 }
 
-// filter reads the times.
+// filter reads the times, and refuses words that no record has.
 func (r *recordFlags) filter(now time.Time) (boot.RecordFilter, error) {
+	if err := oneOf("verdict", r.f.Verdict, durward.Verdicts()); err != nil {
+		return r.f, err
+	}
+	if err := oneOf("outcome", r.f.Outcome, durward.Outcomes()); err != nil {
+		return r.f, err
+	}
 	var err error
 	if r.f.Since, err = moment(r.since, now); err != nil {
 		return r.f, usagef("--since %v", err)
@@ -59,6 +67,17 @@ func (r *recordFlags) filter(now time.Time) (boot.RecordFilter, error) {
 	}
 	return r.f, nil
 }
+
+// oneOf refuses the value of a flag that is none of the words that it takes.
+func oneOf(flag, value string, words []string) error {
+	if value == "" || slices.Contains(words, value) {
+		return nil
+	}
+	return usagef("--%s %s: it is one of %s", flag, value, wordList(words))
+}
+
+// wordList is words for a sentence.
+func wordList(words []string) string { return strings.Join(words, ", ") }
 
 // moment reads a date, a time, or how long ago.
 func moment(text string, now time.Time) (time.Time, error) {

@@ -81,7 +81,17 @@ func isFolder(path string) bool {
 }
 
 // trustedKeys are keys that were given, or stand in files that were given.
-func trustedKeys(flag string, given []string) ([]string, error) {
+func trustedKeys(flag string, given []string, check func(string) error) ([]string, error) {
+	keys, err := keysIn(flag, given)
+	for _, k := range keys {
+		if wrong := check(k); wrong != nil {
+			return nil, usagef("--%s %s is no key: %v", flag, k, wrong)
+		}
+	}
+	return keys, err
+}
+
+func keysIn(flag string, given []string) ([]string, error) {
 	var keys []string
 	for _, k := range given {
 		if boot.IsRecordKey(k) {
@@ -116,7 +126,7 @@ type verified struct {
 func (a *app) verifyRecord(ctx context.Context, dir string, f verifyFlags) error {
 	expect := boot.RecordExpectation{Head: f.head}
 	var err error
-	if expect.Keys, err = trustedKeys("key", f.keys); err != nil {
+	if expect.Keys, err = trustedKeys("key", f.keys, boot.CheckRecordKey); err != nil {
 		return err
 	}
 	for _, path := range f.checkpoints {
@@ -159,6 +169,12 @@ func doubts(r boot.RecordReport, data string) []string {
 	if r.Back > time.Minute {
 		all = append(all, fmt.Sprintf("the clock was set back by %s at least once; the order of the records is that of their numbers", r.Back.Round(time.Second)))
 	}
+	if len(r.Missing) > 0 {
+		all = append(all, fmt.Sprintf("%s: not here, although the record was sealed: a checkpoint that was published elsewhere (--checkpoint) shows whether something was cut", strings.Join(r.Missing, ", ")))
+	}
+	if len(r.Foreign) > 0 {
+		all = append(all, fmt.Sprintf("not of the record, and not looked into: %s", strings.Join(few(r.Foreign), ", ")))
+	}
 	switch t := r.Tree; {
 	case r.Fault != nil || r.Records == 0:
 	case t == nil || t.Size == 0:
@@ -167,6 +183,15 @@ func doubts(r boot.RecordReport, data string) []string {
 		all = append(all, fmt.Sprintf("no checkpoint covers the last %s yet: only the chain of hashes holds them", count(int(t.Uncovered), "record")))
 	}
 	return all
+}
+
+// few are the first of many names.
+func few(names []string) []string {
+	const most = 5
+	if len(names) <= most {
+		return names
+	}
+	return append(names[:most:most], fmt.Sprintf("and %d more", len(names)-most))
 }
 
 func (a *app) printVerified(v verified, fault *boot.RecordFault) {
@@ -220,14 +245,14 @@ type provedProof struct {
 }
 
 func (a *app) verifyProof(f verifyFlags) error {
-	keys, err := trustedKeys("key", f.keys)
+	keys, err := trustedKeys("key", f.keys, boot.CheckRecordKey)
 	if err != nil {
 		return err
 	}
 	if len(keys) == 0 {
 		return usagef("--proof needs --key: a proof is worth nothing without a key that you trust")
 	}
-	witnesses, err := trustedKeys("witness", f.witnesses)
+	witnesses, err := trustedKeys("witness", f.witnesses, boot.CheckWitnessKey)
 	if err != nil {
 		return err
 	}

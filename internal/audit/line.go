@@ -152,7 +152,10 @@ func when(b []byte) time.Time {
 
 // segmentSuffix ends the names of segments; before it stands the sequence
 // number of the first record in 20 digits, so that names sort.
-const segmentSuffix = ".jsonl"
+const (
+	segmentSuffix = ".jsonl"
+	tornSuffix    = ".torn"
+)
 
 func segmentName(first uint64) string { return numbered(first, segmentSuffix) }
 

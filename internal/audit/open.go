@@ -192,13 +192,13 @@ func (w *writer) keepAside(t *Torn, next uint64) (string, error) {
 // was being written, which may happen more than once.
 func (w *writer) createTorn(next uint64) (string, file, error) {
 	const most = 1000
-	name := numbered(next, ".torn")
+	name := numbered(next, tornSuffix)
 	for i := 2; i < most; i++ {
 		f, err := w.files.Create(filepath.Join(w.dir, name))
 		if !errors.Is(err, fs.ErrExist) {
 			return name, f, err
 		}
-		name = numbered(next, "-"+strconv.Itoa(i)+".torn")
+		name = numbered(next, "-"+strconv.Itoa(i)+tornSuffix)
 	}
 	return "", nil, fmt.Errorf("%d torn ends of one record lie here already: look into the disk, then move them away", most)
 }

@@ -40,10 +40,14 @@ type Report struct {
 	// Back is the greatest step back in time between a record and a former one.
 	// Calls that end later than younger ones make small steps; a large one is a
 	// clock that was set back. The order of the log is that of Seq.
-	Back  time.Duration `json:"back_ns,omitempty"`
-	Torn  *Torn         `json:"torn,omitempty"`
-	Tree  *TreeReport   `json:"tree,omitempty"`
-	Fault *Fault        `json:"fault,omitempty"`
+	Back time.Duration `json:"back_ns,omitempty"`
+	Torn *Torn         `json:"torn,omitempty"`
+	Tree *TreeReport   `json:"tree,omitempty"`
+	// Missing are files of the seal that are not there although others are;
+	// Foreign is what lies in the folder and is nothing of the log's.
+	Missing []string `json:"missing,omitempty"`
+	Foreign []string `json:"foreign,omitempty"`
+	Fault   *Fault   `json:"fault,omitempty"`
 }
 
 // Verify recomputes the chain over all segments in dir, which a gateway may be
@@ -55,6 +59,9 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (Report, error) {
 		return v.Report, errors.New("verify the record: an expected head is not a SHA-256 in hex")
 	}
 	tree, err := openTree(dir, o) // before the lines, which may grow meanwhile
+	if err == nil {
+		v.Missing, v.Foreign, err = inventory(dir)
+	}
 	if err == nil {
 		v.segments, err = listSegments(dir)
 	}

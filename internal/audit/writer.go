@@ -213,9 +213,11 @@ func (w *writer) repair() error {
 	return nil
 }
 
+const probeName = "probe"
+
 // probe writes and removes a file of its own.
 func (w *writer) probe() (err error) {
-	path := filepath.Join(w.dir, "probe")
+	path := filepath.Join(w.dir, probeName)
 	if err := w.files.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -108,6 +108,9 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 
 // openState opens the database; only one process at a time can.
 func (g *Gateway) openState(context.Context) error {
+	if err := checkFolder(g.cfg.Data); err != nil {
+		return err
+	}
 	db, err := store.Open(g.cfg.Data, store.Options{})
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("the data folder %s belongs to a gateway that is running; stop it, or choose another folder with --data: %w", g.cfg.Data, err)

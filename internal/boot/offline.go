@@ -51,14 +51,27 @@ func operator() durward.Actor { return durward.Actor{Name: "local", Operator: tr
 // one, such as a mistyped virtual key, are refused with their place, and so
 // are rules that the guard does not have.
 func ConfigOptions(o config.Options) config.Options {
-	o.CheckKey = identity.Check
+	o.CheckKey, o.CheckWitness = identity.Check, CheckWitnessKey
 	o.Rules, o.Vectors = guard.Names()
 	o.ReadLock = readLock
 	return o
 }
 
-// Check compiles what a configuration declares, as a start would.
+// Check compiles what a configuration declares, and looks at the folder that
+// it would use, as a start would.
 func Check(_ context.Context, cfg *config.Config) error {
+	if err := checkFolder(cfg.Data); err != nil {
+		return err
+	}
 	_, err := pipeline.Compile(make([]byte, 32), cfg.Declared(func(s string) [32]byte { return identity.Hash(nil, s) }))
 	return err
+}
+
+// checkFolder refuses a data folder that is there and into which others could
+// put something; one that is not there yet is made closed.
+func checkFolder(data string) error {
+	if _, err := os.Stat(data); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return onlyOurs(data)
 }

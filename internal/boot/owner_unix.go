@@ -18,7 +18,7 @@ func onlyOurs(dir string) error {
 		return fmt.Errorf("%s is not a folder of this user's own", dir)
 	}
 	if info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("others may write into %s: chmod go-w it", dir)
+		return fmt.Errorf("others may write into %s, where keys and the record lie: chmod go-w it", dir)
 	}
 	return nil
 }

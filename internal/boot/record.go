@@ -101,5 +101,15 @@ func ReadCheckpoints(b []byte) ([][]byte, error) { return audit.ReadCheckpoints(
 // RecordKeys lists the keys that signed the record, the oldest first.
 func RecordKeys(dir string) ([]RecordKeyEntry, error) { return audit.ReadKeys(dir) }
 
+// CheckRecordKey and CheckWitnessKey say with an error why a text is no public
+// key of a record, or of a witness.
+func CheckRecordKey(s string) error { return merkle.CheckKey(s) }
+
+// CheckWitnessKey is CheckRecordKey for witnesses.
+func CheckWitnessKey(s string) error {
+	_, err := merkle.NewWitness(s)
+	return err
+}
+
 // IsRecordKey tells a key from the name of a file.
 func IsRecordKey(s string) bool { return merkle.LooksLikeKey(s) }

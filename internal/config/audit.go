@@ -144,6 +144,11 @@ func (b *builder) audit() {
 			b.failAt(at, "needs a url and a key", "")
 		}
 		b.web(at+".url", string(w.URL))
+		if check := b.o.CheckWitness; check != nil && w.Key != "" {
+			if err := check(string(w.Key)); err != nil {
+				b.failAt(at+".key", "is no key of a witness", err.Error())
+			}
+		}
 		out.Witnesses = append(out.Witnesses, Place{URL: string(w.URL), Key: string(w.Key)})
 	}
 	b.exports()

@@ -38,6 +38,7 @@ func (b *builder) build() *Config {
 		Reads:       string(in.Record.Reads),
 		RecordMode:  string(in.Record.Mode),
 		Results:     string(in.Record.Results),
+		Evidence:    string(in.Record.Evidence),
 		Guarding:    in.Guard.guarding(),
 		Lock:        relative(b.dir, string(in.Lock)),
 		Log:         Log{Level: string(in.Log.Level), Format: string(in.Log.Format)},

@@ -42,6 +42,7 @@ type Config struct {
 	Reads       string // batched, durable
 	RecordMode  string // must, durable, batched
 	Results     string // off, digest, redacted, full
+	Evidence    string // off, shape, text
 	RecordRules []durward.RecordRule
 	Audit       Audit
 	Approvals   durward.ApprovalRules
@@ -104,6 +105,8 @@ type Options struct {
 	ReadLock func(raw []byte) ([]durward.Pin, error)
 	// CheckKey refuses keys by more than their length, such as a wrong checksum.
 	CheckKey func(secret string) error
+	// CheckWitness refuses what is no public key of a witness.
+	CheckWitness func(key string) error
 	// Rules and Vectors are what the guard knows; names are not checked when nil.
 	Rules, Vectors []string
 }
@@ -187,6 +190,7 @@ func (c *Config) Declared(hash func(secret string) [32]byte) *durward.Snapshot {
 
 		RecordMode:  c.RecordMode,
 		Results:     c.Results,
+		Evidence:    c.Evidence,
 		RecordRules: c.RecordRules,
 		Once:        c.Once,
 		Policy:      c.Policy,

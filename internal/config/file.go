@@ -238,8 +238,9 @@ type record struct {
 	Reads     word `key:"reads" words:"batched|durable" doc:"Whether the record of a read is durable before the reply is given."`
 	Mode      word `key:"mode" words:"must|durable|batched" doc:"What a call that may change something waits for: must has an intent on disk before the call and the record before the reply, durable the record before the reply, batched nothing."`
 
-	Results word         `key:"results" words:"off|digest|redacted|full" doc:"What is kept of results."`
-	Rules   []recordRule `key:"rules" doc:"What is kept of the calls of some tools; the first rule that matches a call decides."`
+	Results  word         `key:"results" words:"off|digest|redacted|full" doc:"What is kept of results."`
+	Evidence word         `key:"evidence" words:"off|shape|text" doc:"What is kept of what findings quote: nothing, its length and digest, or the words themselves, unsealed."`
+	Rules    []recordRule `key:"rules" doc:"What is kept of the calls of some tools; the first rule that matches a call decides."`
 }
 
 type limits struct {
@@ -279,7 +280,7 @@ func defaults() file {
 			terms: terms{Need: 1}, Expire: duration(15 * 60 * second), Wait: duration(25 * second), Patience: duration(5 * 60 * second),
 			PerAgent: 32, Most: 1024,
 		},
-		Record: record{Arguments: "digest", Reads: "batched", Mode: "durable", Results: "off"},
+		Record: record{Arguments: "digest", Reads: "batched", Mode: "durable", Results: "off", Evidence: "shape"},
 		Limits: limits{
 			Body:          4 << 20,
 			Headers:       64 << 10,

@@ -2,10 +2,14 @@ package pipeline
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"durward"
 	"durward/internal/audit"
@@ -128,19 +132,45 @@ func (g *Gateway) record(t *transit, reply durward.Reply, err error) *durward.Re
 	return r
 }
 
-// kept is what the record keeps of the findings. What they quote are values of
-// the arguments: where the policy does not keep those, the rule has to do.
+// kept is what the record keeps of the findings. What they quote of a call has
+// passed no policy and is not sealed: unless the operator wants it, its shape
+// has to do.
 func (t *transit) kept() []durward.Finding {
-	if len(t.findings) == 0 || t.recordMode() == audit.KeepFull {
+	mode := t.plan.snapshot.Evidence
+	if len(t.findings) == 0 || mode == evidenceText {
 		return t.findings
 	}
 	out := slices.Clone(t.findings)
 	for i := range out {
-		if out[i].Rule == guard.RuleArguments || out[i].Rule == guard.RuleNumber {
-			out[i].Evidence, _, _ = strings.Cut(out[i].Evidence, ":")
+		f := &out[i]
+		switch {
+		case !guard.Quotes(f.Rule) || f.Evidence == "":
+		case f.Rule == guard.RuleArguments || f.Rule == guard.RuleNumber:
+			f.Evidence, _, _ = strings.Cut(f.Evidence, ":") // the rule of the schema
+		case mode == evidenceOff:
+			f.Evidence = ""
+		default:
+			f.Evidence = shape(f.Evidence, t.recordMode())
 		}
 	}
 	return out
+}
+
+// What is kept of what findings quote; "" stands for the shape.
+const (
+	evidenceOff  = "off"
+	evidenceText = "text"
+)
+
+// shape is what may be known of a quoted text: how long it is, and a digest by
+// which the same attack is known again, where the record keeps digests.
+func shape(text string, of audit.Keep) string {
+	out := "[" + strconv.Itoa(utf8.RuneCountInString(text)) + " characters"
+	if of != audit.KeepOff {
+		sum := sha256.Sum256([]byte(text))
+		out += ", sha256 " + hex.EncodeToString(sum[:6])
+	}
+	return out + "]"
 }
 
 // outcome tells how the call ended. A call that was let through keeps its

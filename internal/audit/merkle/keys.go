@@ -182,6 +182,12 @@ func (t *Trust) Keys() []string {
 	return keys
 }
 
+// CheckKey says with an error why s is no public key of a log.
+func CheckKey(s string) error {
+	_, err := note.NewVerifier(s)
+	return err
+}
+
 // LooksLikeKey tells a verifier key from the name of a file.
 func LooksLikeKey(s string) bool {
 	parts := strings.SplitN(s, "+", 3)

@@ -32,11 +32,11 @@ func NewWitness(vkey string) (*Witness, error) {
 	raw, err := base64.StdEncoding.DecodeString(encoded)
 	id, err2 := strconv.ParseUint(hash, 16, 32)
 	if !ok || !ok2 || err != nil || err2 != nil || name == "" || len(raw) != 1+ed25519.PublicKeySize || raw[0] != algCosignature {
-		return nil, errors.New("it is no key of a witness: such a key is name+hash+base64, of type 4 (cosignature/v1)")
+		return nil, errors.New("it has to be name+hash+base64, of type 4 (cosignature/v1)")
 	}
 	w := &Witness{name: name, hash: uint32(id), key: raw[1:]}
 	if w.hash != keyHash(name, raw) {
-		return nil, errors.New("the hash in the key of the witness is wrong")
+		return nil, errors.New("the hash in it is not that of its key: part of it may be missing")
 	}
 	return w, nil
 }

@@ -85,7 +85,7 @@ func Start(dir string, log *slog.Logger, targets []Target) (*Publisher, error) {
 			w, err := merkle.NewWitness(t.Key)
 			if err != nil {
 				cancel()
-				return nil, fmt.Errorf("witness %s: %w", t.Name(), err)
+				return nil, fmt.Errorf("the key of the witness %s: %w", t.Name(), err)
 			}
 			c.witness = w
 		}
@@ -305,15 +305,16 @@ func (c *courier) keep(seen map[string]int64, cosigned []byte) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(replace(filepath.Join(c.p.dir, CosignedName), cosigned), replace(filepath.Join(c.p.dir, seenName), b))
+	return errors.Join(replace(filepath.Join(c.p.dir, CosignedName), cosigned), replace(filepath.Join(c.p.dir, SeenName), b))
 }
 
-const seenName = "witnesses.json"
+// SeenName is the file in which the publisher keeps what witnesses have seen.
+const SeenName = "witnesses.json"
 
 // readSeen is how many records each witness has seen, as far as remembered.
 func readSeen(dir string) map[string]int64 {
 	seen := map[string]int64{}
-	if b, err := os.ReadFile(filepath.Join(dir, seenName)); err == nil {
+	if b, err := os.ReadFile(filepath.Join(dir, SeenName)); err == nil {
 		_ = json.Unmarshal(b, &seen) // what is lost, the witness tells again
 	}
 	return seen
