@@ -29,7 +29,10 @@ func tendHeap() {
 	t.sample[0].Name = "/gc/heap/live:bytes"
 	t.look()
 	// What was needed to start is garbage now, and the floor would keep it.
-	time.AfterFunc(startTime, debug.FreeOSMemory)
+	time.AfterFunc(startTime, func() {
+		debug.FreeOSMemory()
+		dropProgram()
+	})
 }
 
 // startTime is when a gateway has started, for sure.
