@@ -39,7 +39,7 @@ type Guard struct {
 // The first answer counts. What Rules and Vectors say is what a finding does;
 // Mode is the strictest that findings may do, each as its rule says.
 type GuardScope struct {
-	Mode    string            `json:"mode,omitempty"`    // observe, flag, redact, hold, block
+	Mode    string            `json:"mode,omitempty"`    // off, observe, flag, redact, hold, block
 	Rules   map[string]string `json:"rules,omitempty"`   // a mode by rule
 	Vectors map[string]string `json:"vectors,omitempty"` // a mode by vector
 

@@ -208,7 +208,7 @@ type guard struct {
 
 // guardScope is what can be said for everything and for a part.
 type guardScope struct {
-	Mode    word                 `key:"mode" words:"observe|flag|redact|hold|block" doc:"The strictest that findings may do; each does what its rule says up to this. observe only counts."`
+	Mode    word                 `key:"mode" words:"off|observe|flag|redact|hold|block" doc:"The strictest that findings may do; each does what its rule says up to this. observe only counts, off inspects nothing."`
 	Rules   map[string]guardMode `key:"rules" names:"rule" doc:"What a finding of a rule does; durward guard rules lists them."`
 	Vectors map[string]guardMode `key:"vectors" names:"vector" doc:"What findings of a threat do: tool_poisoning, injection, exfiltration, secrets, arguments, ..."`
 }

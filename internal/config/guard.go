@@ -30,6 +30,9 @@ func (b *builder) guard() {
 	for _, n := range slices.Sorted(maps.Keys(in.Agents)) {
 		enter(&out.Agents, n, b.guardScope(join("guard.agents", n), in.Agents[n]))
 	}
+	if in.Mode == "off" {
+		b.warn(b.keyNode("guard.mode"), "guard.mode", "is off: no call is inspected", "write observe to inspect without acting")
+	}
 	b.guardNames(in)
 	b.classifier(&out.Classifier)
 }

@@ -136,6 +136,9 @@ func (m *Memory) drop(e *list.Element) {
 // Judge tells whether a call may carry its arguments where it would, after
 // what the conversation has seen.
 func (c *Conversation) Judge(s *Scope, args []byte) *Seen {
+	if s.off {
+		return nothing
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !s.role.Sink && !s.role.Acts && s.role.Reach == flow.Stays {
@@ -176,6 +179,9 @@ func (c *Conversation) egress(s *Scope, v *Seen, n int) {
 
 // Heard takes note of what an agent got to read, with what was seen in it.
 func (c *Conversation) Heard(s *Scope, reply []byte, seen *Seen, orders float64) {
+	if s.off {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s.trust == "trusted" {

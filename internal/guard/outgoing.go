@@ -15,6 +15,9 @@ import (
 // or a URI. Hostile values are judged by what their field is for; credentials
 // may stand only in fields that the schema declares for them.
 func (s *Scope) Arguments(raw []byte) *Seen {
+	if s.off {
+		return nothing
+	}
 	mark, known := s.routine.has(raw)
 	if known {
 		return nothing
@@ -54,6 +57,9 @@ func (s *Scope) arguments(raw []byte) *Seen {
 func (s *Scope) Answer(raw []byte) *Seen { return s.outgoing(raw) }
 
 func (s *Scope) outgoing(raw []byte) *Seen {
+	if s.off {
+		return nothing
+	}
 	r := readings.Get().(*reading)
 	r.out = true
 	return r.read(s, raw, durward.Deny, "")
@@ -181,6 +187,9 @@ func restored(text string, find func(string) (string, bool)) string {
 
 // Question inspects what a server asks of a person or a model.
 func (s *Scope) Question(params []byte) *Seen {
+	if s.off {
+		return nothing
+	}
 	read := s.Asked(params)
 	asked := s.engine.Ask(params)
 	var v *Seen

@@ -63,7 +63,7 @@ func (p *Policy) check() error {
 		}
 	}
 	for _, s := range all {
-		if s.Mode != "" && !Mode(s.Mode).valid() {
+		if s.Mode != "" && s.Mode != Off && !Mode(s.Mode).valid() {
 			return fmt.Errorf("guard: there is no mode %q", s.Mode)
 		}
 		for name, m := range s.Rules {
@@ -159,6 +159,9 @@ func decide(r Rule, parts []part) Settled {
 		if p.scope.Mode == "" {
 			continue
 		}
+		if p.scope.Mode == Off {
+			return Settled{Mode: Observe, From: p.name + ": mode"}
+		}
 		if most := Mode(p.scope.Mode); most.effect() > s.Mode.effect() {
 			s.Mode, s.From = most, p.name+": mode"
 		}
@@ -211,6 +214,7 @@ func (p *Policy) engine(modes map[string]Settled) (*Engine, error) {
 type Scope struct {
 	engine   *Engine
 	modes    map[string]Settled
+	off      bool // nothing is inspected
 	op       *durward.Operation
 	policy   *Policy
 	role     flow.Role
@@ -257,7 +261,7 @@ func (p *Policy) Forget() {
 // scope is called with mu held.
 func (p *Policy) scope(agent string, op *durward.Operation) *Scope {
 	parts := p.parts(agent, op)
-	s := &Scope{policy: p, op: op, modes: p.settle(parts), formats: Formats(op.InputSchema)}
+	s := &Scope{policy: p, op: op, off: off(parts), modes: p.settle(parts), formats: Formats(op.InputSchema)}
 	engine, err := p.engine(s.modes)
 	if err != nil { // check has seen every mode
 		panic(err)
@@ -276,6 +280,19 @@ func (p *Policy) scope(agent string, op *durward.Operation) *Scope {
 	}
 	return s
 }
+
+// off reports whether the narrowest part that has a mode says so.
+func off(parts []part) bool {
+	for _, q := range parts {
+		if q.scope.Mode != "" {
+			return q.scope.Mode == Off
+		}
+	}
+	return false
+}
+
+// Off reports whether calls are not inspected at all.
+func (s *Scope) Off() bool { return s.off }
 
 // say takes over what a part says of what the operation is.
 func (s *Scope) say(q durward.GuardScope) {

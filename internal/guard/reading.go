@@ -60,6 +60,9 @@ func (s *Scope) Read(raw []byte, most durward.Effect) *Seen { return s.read(raw,
 
 // Asked is Read of what asks a person or a model, where no note can be put.
 func (s *Scope) Asked(raw []byte) *Seen {
+	if s.off {
+		return nothing
+	}
 	r := readings.Get().(*reading)
 	r.early = true
 	return r.read(s, raw, durward.Deny, "")
@@ -74,6 +77,9 @@ func (s *Scope) Spotlight(raw []byte, most durward.Effect, nonce string) *Seen {
 var nothing = &Seen{Effect: durward.Allow}
 
 func (s *Scope) read(raw []byte, most durward.Effect, spot string) *Seen {
+	if s.off {
+		return nothing
+	}
 	return readings.Get().(*reading).read(s, raw, most, spot)
 }
 

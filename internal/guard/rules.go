@@ -14,6 +14,9 @@ const (
 	Block   Mode = "block"
 )
 
+// Off is the mode of a scope whose calls are not inspected. No rule has it.
+const Off = "off"
+
 func (m Mode) valid() bool {
 	switch m {
 	case Observe, Flagged, Redact, Hold, Block:

@@ -14,6 +14,9 @@ import (
 // to go is cut out; nothing found leaves the bytes as they are.
 func (g *Gateway) examine(ctx context.Context, t *transit, reply durward.Reply) (durward.Reply, error) {
 	s := t.scope()
+	if s.Off() {
+		return reply, nil
+	}
 	if reply.Error != nil {
 		return g.examineError(t, s, reply), nil
 	}

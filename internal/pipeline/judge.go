@@ -21,11 +21,15 @@ type guarded struct {
 // credentials and planted values in them, and whether data would leave that
 // this conversation has seen.
 func (g *Gateway) guardCall(t *transit) (durward.Reply, error) {
-	sent := t.sends()
+	sent, s := t.sends(), t.scope()
+	if s.Off() {
+		t.tell("the guard is off for this agent and operation")
+		g.outgoing(t, s, sent, nil, nil)
+		return durward.Reply{}, nil
+	}
 	if t.blind("what they hold") {
 		return durward.Reply{}, nil
 	}
-	s := t.scope()
 	seen := &guard.Seen{Effect: durward.Allow}
 	if sent != nil {
 		seen.Body = g.weigh(t, seen, s.Arguments(sent))

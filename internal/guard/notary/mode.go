@@ -20,7 +20,7 @@ func (c *session) stops(f durward.Finding, o *durward.Pin) bool {
 	}
 	for _, scope := range []durward.GuardScope{toolScope(g, o), g.Upstreams[o.Upstream], g.GuardScope} {
 		for _, mode := range []string{scope.Rules[f.Rule], scope.Vectors[f.Vector], scope.Mode} {
-			if mode != "" {
+			if mode != "" && mode != guard.Off { // definitions are held to their pins all the same
 				return mode == "hold" || mode == "block"
 			}
 		}
