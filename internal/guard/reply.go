@@ -21,6 +21,7 @@ import (
 func (e *Engine) Text(raw []byte) *Report {
 	r := Report{Effect: durward.Allow, Would: durward.Allow}
 	reader := e.readers.Get().(*carrier.Reader)
+	reader.Weigh(e.response)
 	worst := float32(model.LeastMargin)
 	whole := reader.Text(raw, "", lexicon.Set{}, func(p *carrier.Piece) {
 		e.hiddenReply(&r, p)
@@ -34,6 +35,7 @@ func (e *Engine) Text(raw []byte) *Report {
 		}
 	})
 	within(&r, reader.Inside())
+	reader.Weigh(nil)
 	e.readers.Put(reader)
 	e.secrets(&r, raw)
 	if worst == model.LeastMargin && whole && len(r.Findings) == 0 {

@@ -49,6 +49,9 @@ func NewReader(lex *lexicon.Lexicon) *Reader {
 	return &Reader{lex: lex, model: model.NewReader(lex)}
 }
 
+// Weigh makes the reader weigh passages on the way; see [model.Reader.Weigh].
+func (r *Reader) Weigh(w *model.Weights) { r.model.Weigh(w) }
+
 // Text takes apart one text and calls see for it and for each view of it. A
 // piece is valid during the call only. Text reports whether everything was
 // opened within the bounds.

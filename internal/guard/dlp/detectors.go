@@ -10,14 +10,12 @@ type detector struct {
 	match  func(b []byte, i int) (Find, bool)
 }
 
-// starts lists the detectors by their first byte, pairs the first two bytes
-// that any of them may have.
-var starts, pairs = func() (t [256][]detector, p [256][4]uint64) {
+// starts lists the detectors by their first byte, begins how their prefixes
+// begin.
+var starts, begins = func() (t [256][]detector, p beginnings) {
 	add := func(c byte, d detector, seconds []byte) {
 		t[c] = append(t[c], d)
-		for _, s := range seconds {
-			p[c][s>>6] |= 1 << (s & 63)
-		}
+		p.add(c, d, seconds)
 	}
 	for _, d := range table() {
 		c := d.prefix[0]

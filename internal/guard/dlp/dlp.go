@@ -43,7 +43,7 @@ func Append(dst []Find, b []byte) []Find {
 	from := len(dst)
 	for i := 0; i+1 < len(b); {
 		c, next := b[i], b[i+1]
-		if pairs[c][next>>6]&(1<<(next&63)) != 0 {
+		if may(b, i, c, next) {
 			if f, ok := at(b, i, c); ok {
 				dst = append(dst, f)
 				i = max(i+1, f.End)

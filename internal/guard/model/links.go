@@ -8,7 +8,7 @@ import (
 
 // links looks at addresses: what they show, and whether they have a place that
 // is to be filled in, as those have that carry data out.
-func (s shapes) links(set lexicon.Set, b []byte) lexicon.Set {
+func (s shapes) links(set lexicon.Set, b []byte, equals, colons bool) lexicon.Set {
 	if set.Has(s.base + lexicon.Concept(ShapeURL)) {
 		for rest := b; ; {
 			i := bytes.Index(rest, []byte("://"))
@@ -24,11 +24,8 @@ func (s shapes) links(set lexicon.Set, b []byte) lexicon.Set {
 			}
 		}
 	}
-	if handler(b) {
+	if equals && handler(b) || colons && bytes.Contains(b, []byte("javascript:")) {
 		set = s.set(set, ShapeHandler)
-	}
-	if ruled(b) {
-		set = s.set(set, ShapeEnd)
 	}
 	return set
 }
@@ -82,12 +79,12 @@ func slot(b []byte) bool {
 	return false
 }
 
-// handler reports an attribute such as onerror=, or an address that is a script.
+// handler reports an attribute such as onerror=.
 func handler(b []byte) bool {
 	for i := 0; ; {
 		k := bytes.IndexByte(b[i:], '=')
 		if k < 0 {
-			break
+			return false
 		}
 		k += i
 		j := k
@@ -99,20 +96,4 @@ func handler(b []byte) bool {
 		}
 		i = k + 1
 	}
-	return bytes.Contains(b, []byte("javascript:"))
-}
-
-// ruled reports a rule of marks, as they close a document.
-func ruled(b []byte) bool {
-	run := 0
-	for i, c := range b {
-		if i > 0 && c == b[i-1] && (c == '-' || c == '=' || c == '*' || c == '#' || c == '%' || c == '_' || c == '~') {
-			if run++; run >= 4 {
-				return true
-			}
-			continue
-		}
-		run = 0
-	}
-	return false
 }

@@ -1,10 +1,12 @@
 package model_test
 
 import (
+	"math"
 	"testing"
 
 	"durward/internal/guard/lexicon"
 	"durward/internal/guard/model"
+	"durward/internal/guard/samples"
 )
 
 func TestReleasedWeightsBelongToTheVocabulary(t *testing.T) {
@@ -71,5 +73,35 @@ func TestRoundingKeepsTheJudgement(t *testing.T) {
 	}
 	if !w.Tells(worst) {
 		t.Errorf("margin %.2f does not tell", worst)
+	}
+}
+
+// A reader that weighs on the way says of each passage what its words say.
+func TestWeighingOnTheWayChangesNoMargin(t *testing.T) {
+	lex, w := lexicon.Default(), model.Response()
+	all, weighed := model.NewReader(lex), model.NewReader(lex)
+	weighed.Weigh(w)
+	for _, c := range []samples.Carrier{samples.Response, samples.Definition} {
+		texts, err := samples.For(c, 40, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range texts {
+			b := []byte(s.Text + " --- = ===== \"it's\" http://a.example/?q={X} ABCD EFGHI 1234 \\n\u00fcn\u00efcode \u65e5\u672c")
+			ps := weighed.Passages(b, lexicon.Set{})
+			got := make([]float32, len(ps))
+			for i := range ps {
+				got[i] = w.Margin(&ps[i])
+			}
+			ps = all.Passages(b, lexicon.Set{})
+			if len(ps) != len(got) {
+				t.Fatalf("%q: %d passages on the way, %d by their words", b, len(got), len(ps))
+			}
+			for i := range ps {
+				if want := w.Margin(&ps[i]); math.Abs(float64(got[i]-want)) > 1e-4 {
+					t.Fatalf("%q: margin %v on the way, %v by its words", b[ps[i].Start:ps[i].End], got[i], want)
+				}
+			}
+		}
 	}
 }

@@ -21,6 +21,8 @@ type Passage struct {
 	More       []uint32 // those of the second sentence
 	first      int      // index of the first sentence
 	pair       bool
+	by         *Weights // who weighed it on the way; see Weigh
+	margin     float32
 }
 
 // sentence limits: shorter ones join their neighbour, longer ones are cut.
@@ -36,7 +38,8 @@ func (p *Passage) Sentences() (first int, pair bool) { return p.first, p.pair }
 type sentence struct {
 	start, end int
 	concepts   lexicon.Set
-	from, to   int // in grams; equal when not yet read
+	from, to   int   // in grams; equal when not yet read
+	sum, words int32 // of the word groups, where they are weighed on the way
 	read       bool
 }
 
@@ -50,6 +53,7 @@ type Reader struct {
 	sentences []sentence
 	grams     []uint32
 	passages  []Passage
+	by        *Weights
 }
 
 // NewReader returns a reader over a vocabulary.
@@ -57,6 +61,11 @@ func NewReader(lex *lexicon.Lexicon) *Reader {
 	talk, _ := lex.Lookup("attacktalk")
 	return &Reader{lex: lex, shape: shapes{base: lexicon.Concept(lex.Len())}, talk: talk}
 }
+
+// Weigh makes the reader weigh passages on the way: the words of a sentence are
+// then read and summed up once, though it stands in three passages. nil, as
+// training has it, keeps the words.
+func (r *Reader) Weigh(w *Weights) { r.by = w }
 
 // Hits are the concept occurrences of the last text read.
 func (r *Reader) Hits() []match.Hit { return r.hits }
@@ -80,26 +89,46 @@ func (r *Reader) Passages(b []byte, extra lexicon.Set) []Passage {
 		hot := s.concepts.Meets(r.lex.Triggers())
 		next := i+1 < len(r.sentences)
 		if hot {
-			r.read(b, s)
-			r.passages = append(r.passages, r.passage(i, false, extra))
+			r.consider(b, i, false, extra)
 		}
 		if next && (hot || r.sentences[i+1].concepts.Meets(r.lex.Triggers())) {
-			n := &r.sentences[i+1]
-			r.read(b, s)
-			r.read(b, n)
-			r.passages = append(r.passages, r.passage(i, true, extra))
+			r.consider(b, i, true, extra)
 		}
 	}
 	for i := range r.passages { // only now: grams moved while it grew
 		p := &r.passages[i]
-		s := r.sentences[p.first]
+		s := &r.sentences[p.first]
 		p.Grams = r.grams[s.from:s.to]
 		if p.pair {
-			n := r.sentences[p.first+1]
+			n := &r.sentences[p.first+1]
 			p.More = r.grams[n.from:n.to]
 		}
 	}
 	return r.passages
+}
+
+// consider takes in a sentence, or a pair, that holds a trigger.
+func (r *Reader) consider(b []byte, i int, pair bool, extra lexicon.Set) {
+	s := &r.sentences[i]
+	r.read(b, s)
+	sum, words := s.sum, s.words
+	if pair {
+		n := &r.sentences[i+1]
+		r.read(b, n)
+		sum, words = sum+n.sum, words+n.words
+	}
+	p := r.passage(i, pair, extra)
+	if r.by != nil {
+		p.by, p.margin = r.by, r.by.concepts(p.Concepts)+r.by.groups(sum, words)
+	}
+	r.passages = append(r.passages, p)
+}
+
+func (r *Reader) concepts(i int, pair bool) lexicon.Set {
+	if pair {
+		return r.sentences[i].concepts.Or(r.sentences[i+1].concepts)
+	}
+	return r.sentences[i].concepts
 }
 
 func (r *Reader) triggered() bool {
@@ -123,11 +152,9 @@ func (r *Reader) discusses() bool {
 }
 
 func (r *Reader) passage(i int, pair bool, extra lexicon.Set) Passage {
-	s := r.sentences[i]
-	p := Passage{Start: s.start, End: s.end, Concepts: s.concepts.Or(extra), first: i, pair: pair}
+	p := Passage{Start: r.sentences[i].start, End: r.sentences[i].end, Concepts: r.concepts(i, pair).Or(extra), first: i, pair: pair}
 	if pair {
 		p.End = r.sentences[i+1].end
-		p.Concepts = p.Concepts.Or(r.sentences[i+1].concepts)
 	}
 	return p
 }
@@ -137,10 +164,14 @@ func (r *Reader) read(b []byte, s *sentence) {
 		return
 	}
 	s.read = true
-	s.from = len(r.grams)
 	var alien bool
-	r.grams, alien = appendGrams(r.grams, b[s.start:s.end])
-	s.to = len(r.grams)
+	if r.by != nil {
+		s.sum, s.words, alien = r.by.weigh(b[s.start:s.end])
+	} else {
+		s.from = len(r.grams)
+		r.grams, alien = appendGrams(r.grams, b[s.start:s.end])
+		s.to = len(r.grams)
+	}
 	s.concepts = s.concepts.Or(r.shape.of(b[s.start:s.end]))
 	if alien {
 		s.concepts = r.shape.set(s.concepts, ShapeAlien)
@@ -153,12 +184,19 @@ func (r *Reader) split(b []byte) {
 	r.sentences = r.sentences[:0]
 	start := 0
 	for i := 0; i < len(b); i++ {
+		most := min(len(b), start+mostSentence)
+		for i < most && !stops[b[i]] {
+			i++
+		}
+		if i == len(b) {
+			break
+		}
 		if i-start >= mostSentence && b[i] <= ' ' || i-start >= 2*mostSentence {
 			r.close(b, start, i)
 			start = i
 			continue
 		}
-		if !ends(b, i) || i+1-start < leastSentence {
+		if i+1-start < leastSentence || !ends(b, i) {
 			continue
 		}
 		r.close(b, start, i+1)
@@ -166,6 +204,9 @@ func (r *Reader) split(b []byte) {
 	}
 	r.close(b, start, len(b))
 }
+
+// stops are the bytes that sentences may end with.
+var stops = [256]bool{'\n': true, '\\': true, '.': true, '!': true, '?': true, ';': true}
 
 func ends(b []byte, i int) bool {
 	switch b[i] {
@@ -211,6 +252,9 @@ const nearest = 24 // hits that a compound may reach over
 
 func (r *Reader) combine(k int, hits []match.Hit) {
 	s := &r.sentences[k]
+	if len(hits) < 2 {
+		return
+	}
 	for _, c := range r.lex.Compounds() {
 		if !s.concepts.Has(c.First) || !s.concepts.Has(c.Then) {
 			continue

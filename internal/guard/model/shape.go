@@ -59,47 +59,57 @@ func (s shapes) set(set lexicon.Set, x Shape) lexicon.Set {
 // of looks at the outline of a sentence.
 func (s shapes) of(b []byte) lexicon.Set {
 	var set lexicon.Set
-	caps, slashes, braces, high, capsRun := 0, 0, 0, 0, 0
-	for i, c := range b {
-		if plain[c] {
-			capsRun = 0
+	caps, slashes, braces, high := 0, 0, 0, 0
+	equals, colons := false, false
+	for i := 0; i < len(b); i++ {
+		role := roles[b[i]]
+		if role == plainByte {
 			continue
 		}
-		switch {
-		case 'A' <= c && c <= 'Z':
-			capsRun++
-			if capsRun == 4 {
+		c := b[i]
+		switch role {
+		case capital:
+			from := i
+			for i+1 < len(b) && roles[b[i+1]] == capital {
+				i++
+			}
+			if i-from >= 3 {
 				caps++
 			}
-			continue
-		case c == ':' && i+2 < len(b) && b[i+1] == '/' && b[i+2] == '/':
-			set = s.set(set, ShapeURL)
-		case c == '@' && i > 0 && i+3 < len(b) && wordByte(b[i-1]) && wordByte(b[i+1]):
-			set = s.set(set, ShapeEmail)
-		case c == '/':
-			slashes++
-		case c == '`':
-			set = s.set(set, ShapeCode)
-		case c == '"' || c == '\'' && i > 0 && !wordByte(b[i-1]):
-			set = s.set(set, ShapeQuote)
-		case c == '!':
-			set = s.set(set, ShapeExclaim)
-		case c == '_' && i > 0 && i+1 < len(b) && wordByte(b[i-1]) && wordByte(b[i+1]):
-			set = s.set(set, ShapeIdent)
-		case c == '<' && i+1 < len(b) && (wordByte(b[i+1]) || b[i+1] == '/' || b[i+1] == '!' || b[i+1] == '|'):
-			set = s.set(set, ShapeTag)
-		case c == '{' || c == '}' || c == '=' || c == '(' || c == ';':
-			braces++
-		case c >= 0x80:
+		case ruler:
+			from := i
+			for i+1 < len(b) && b[i+1] == c {
+				i++
+			}
+			if n := i - from; n >= 4 {
+				set = s.set(set, ShapeEnd)
+			} else if c == '_' && n == 0 && i > 0 && i+1 < len(b) && wordByte(b[i-1]) && wordByte(b[i+1]) {
+				set = s.set(set, ShapeIdent)
+			}
+			if c == '=' {
+				braces += i - from + 1
+				equals = true
+			}
+		case colon:
+			colons = true
+			if i+2 < len(b) && b[i+1] == '/' && b[i+2] == '/' {
+				set = s.set(set, ShapeURL)
+			}
+		case beyond:
 			high++
-		case c == '$' && i+1 < len(b) && '0' <= b[i+1] && b[i+1] <= '9':
-			set = s.set(set, ShapeMoney)
-		case '0' <= c && c <= '9' && i+3 < len(b) && '0' <= b[i+1] && b[i+1] <= '9' && '0' <= b[i+2] && b[i+2] <= '9':
-			set = s.set(set, ShapeNumber)
+		case brace:
+			braces++
+		case slash:
+			slashes++
+		case numeral:
+			if i+3 < len(b) && roles[b[i+1]] == numeral && roles[b[i+2]] == numeral {
+				set = s.set(set, ShapeNumber)
+			}
+		case mark:
+			set = s.mark(set, b, i)
 		}
-		capsRun = 0
 	}
-	set = s.links(set, b)
+	set = s.links(set, b, equals, colons)
 	order, please := opening(b)
 	if order {
 		set = s.set(set, ShapeImperative)
@@ -125,13 +135,53 @@ func (s shapes) of(b []byte) lexicon.Set {
 	return set
 }
 
-// plain are the bytes that no outline is made of: most of a text.
-var plain = func() (t [256]bool) {
-	for c := 'a'; c <= 'z'; c++ {
-		t[c] = true
+// mark looks at a mark that says something by itself or by what stands around it.
+func (s shapes) mark(set lexicon.Set, b []byte, i int) lexicon.Set {
+	switch c := b[i]; {
+	case c == '@' && i > 0 && i+3 < len(b) && wordByte(b[i-1]) && wordByte(b[i+1]):
+		return s.set(set, ShapeEmail)
+	case c == '`':
+		return s.set(set, ShapeCode)
+	case c == '"' || c == '\'' && i > 0 && !wordByte(b[i-1]):
+		return s.set(set, ShapeQuote)
+	case c == '!':
+		return s.set(set, ShapeExclaim)
+	case c == '<' && i+1 < len(b) && (wordByte(b[i+1]) || b[i+1] == '/' || b[i+1] == '!' || b[i+1] == '|'):
+		return s.set(set, ShapeTag)
+	case c == '$' && i+1 < len(b) && '0' <= b[i+1] && b[i+1] <= '9':
+		return s.set(set, ShapeMoney)
 	}
-	for _, c := range " ,.-\n\t?#*|[]>%&+^~" {
-		t[c] = true
+	return set
+}
+
+// What a byte is to an outline: most of a text is nothing to it.
+const (
+	plainByte = iota
+	capital
+	numeral
+	beyond // ASCII
+	ruler  // a row of them is a rule
+	colon
+	slash
+	brace
+	mark
+)
+
+var roles = func() (t [256]uint8) {
+	for c := range 256 {
+		switch {
+		case 'A' <= c && c <= 'Z':
+			t[c] = capital
+		case '0' <= c && c <= '9':
+			t[c] = numeral
+		case c >= 0x80:
+			t[c] = beyond
+		}
+	}
+	for bytes, role := range map[string]uint8{"-=*#%_~": ruler, ":": colon, "/": slash, "{}(;": brace, "@`\"'!<$": mark} {
+		for i := range len(bytes) {
+			t[bytes[i]] = role
+		}
 	}
 	return t
 }()

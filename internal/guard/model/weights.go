@@ -66,22 +66,36 @@ func quantise(dst []int8, src []float32) float32 {
 
 // Margin is the score of a passage before calibration; above zero is suspicious.
 func (w *Weights) Margin(p *Passage) float32 {
-	var list [sets]uint8
-	in := p.Concepts.Append(list[:0])
-	var pairs, grams int32
-	for i, a := range in {
-		row := int(a) * sets
-		for _, b := range in[i:] {
-			pairs += int32(w.pairs[row+int(b)])
-		}
+	if p.by == w {
+		return p.margin
 	}
+	var grams int32
 	for _, g := range p.Grams {
 		grams += int32(w.grams[g])
 	}
 	for _, g := range p.More {
 		grams += int32(w.grams[g])
 	}
-	return w.bias + float32(pairs)*w.pairScale*spread[len(in)] + float32(grams)*w.gramScale*Norm(p)
+	return w.concepts(p.Concepts) + w.groups(grams, int32(len(p.Grams)+len(p.More)))
+}
+
+// concepts is the part of the margin that the concepts have, and the bias.
+func (w *Weights) concepts(in lexicon.Set) float32 {
+	var list [sets]uint8
+	all := in.Append(list[:0])
+	var pairs int32
+	for i, a := range all {
+		row := (*[sets]int8)(w.pairs[int(a)*sets:])
+		for _, b := range all[i:] {
+			pairs += int32(row[b&(sets-1)])
+		}
+	}
+	return w.bias + float32(pairs)*w.pairScale*spread[len(all)]
+}
+
+// groups is the part that n word groups have whose weights sum up to sum.
+func (w *Weights) groups(sum, n int32) float32 {
+	return float32(sum) * w.gramScale * norm(n)
 }
 
 // spread weighs concept pairs so that long lists of concepts do not shout.
@@ -93,9 +107,9 @@ var spread = func() (t [sets + 1]float32) {
 }()
 
 // Norm weighs word groups by the length of the passage.
-func Norm(p *Passage) float32 {
-	return float32(1 / math.Sqrt(float64(len(p.Grams)+len(p.More)+8)))
-}
+func Norm(p *Passage) float32 { return norm(int32(len(p.Grams) + len(p.More))) }
+
+func norm(n int32) float32 { return float32(1 / math.Sqrt(float64(n+8))) }
 
 // Probability calibrates the margin of a document's worst passage.
 func (w *Weights) Probability(margin float32) float64 {

@@ -2,6 +2,7 @@ package text
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 	"unicode"
 	"unicode/utf8"
@@ -35,7 +36,8 @@ func (f *Folder) Fold(raw []byte) *Canonical {
 	}
 	f.buf, f.offs, f.hid = f.buf[:0], f.offs[:0], f.hid[:0]
 	f.word = wordState{start: -1}
-	f.fold(raw)
+	f.buf, f.offs = slices.Grow(f.buf, len(raw)), slices.Grow(f.offs, len(raw))
+	f.fold(raw, evenLetters())
 	f.endWord()
 	f.out.Bytes, f.out.offsets, f.out.Hidden = f.buf, f.offs, f.hid
 	return &f.out
@@ -66,7 +68,7 @@ func plainBytes(b []byte) bool {
 	return true
 }
 
-func (f *Folder) fold(raw []byte) {
+func (f *Folder) fold(raw []byte, letters *evens) {
 	for i := 0; i < len(raw); {
 		c := raw[i]
 		if c < utf8.RuneSelf {
@@ -78,15 +80,17 @@ func (f *Folder) fold(raw []byte) {
 			i++
 			continue
 		}
+		if c >= evenFrom>>6|0xc0 && c < evenTo>>6|0xc0 && i+1 < len(raw) { // Greek, Cyrillic, Armenian: nothing hides there
+			if low := letters[c&0x1f-evenFrom>>6][raw[i+1]]; low != 0 {
+				f.even(rune(low&^same), low&same != 0, i)
+				i += 2
+				continue
+			}
+		}
 		r, n := utf8.DecodeRune(raw[i:])
 		if r == utf8.RuneError && n == 1 {
 			f.out.Signals.Invalid++
 			i++
-			continue
-		}
-		if r >= 0x0370 && r < 0x0590 { // Greek, Cyrillic, Armenian: nothing hides there
-			f.letter(raw[i:i+n], r, i)
-			i += n
 			continue
 		}
 		if used := f.invisible(raw, i, r, n); used > 0 {
@@ -201,6 +205,41 @@ func (f *Folder) foreign(r rune, at int) {
 	}
 	f.putRune(r, at)
 }
+
+// even is foreign for a letter of two bytes that stays of two and is not Latin.
+// same tells that it looks like a Latin one.
+func (f *Folder) even(low rune, same bool, at int) {
+	f.inWord()
+	f.word.letters++
+	f.word.foreign = true
+	f.word.plain = f.word.plain && same
+	f.buf = append(f.buf, 0xc0|byte(low>>6), 0x80|byte(low&0x3f))
+	f.offs = append(f.offs, int32(at), int32(at))
+}
+
+const (
+	evenFrom, evenTo = 0x0340, 0x0580 // whole rows of those bytes
+	same             = 1 << 15
+)
+
+// evens are letters by both their bytes, and what they fold to.
+type evens [evenTo>>6 - evenFrom>>6][256]uint16
+
+// evenLetters are the letters that fold to one of two bytes which is not Latin.
+var evenLetters = sync.OnceValue(func() *evens {
+	var t evens
+	for r := rune(0x0370); r < evenTo; r++ {
+		low := quick()[r]
+		if low < 0x80 || low >= 0x800 || latinLetter(rune(low)) {
+			continue
+		}
+		if _, ok := lookalike(rune(low)); ok {
+			low |= same
+		}
+		t[r>>6-evenFrom>>6][0x80|r&0x3f] = low
+	}
+	return &t
+})
 
 // endWord closes a word; one that mixes Latin with look-alikes is respelled.
 func (f *Folder) endWord() {

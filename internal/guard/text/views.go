@@ -81,11 +81,26 @@ func survey(b []byte) mark {
 	var m mark
 	var words, percent, entity, escape, pairs, single, digitInWord, tagInWord int
 	for i := 0; i < len(b); {
-		start := i
-		for i < len(b) && classOf[b[i]] != 0 {
+		start, in := i, uint8(0)
+		for i < len(b) {
+			class := classOf[b[i]]
+			if class == 0 {
+				break
+			}
+			in |= class
 			i++
 		}
 		if n := i - start; n > 0 {
+			if n >= 3 && n < minEncoded && in == letters { // a word like most
+				pairs, single = 0, 0
+				if words++; words > localWords && m&markLeet == 0 {
+					words, digitInWord = 1, 0
+				}
+				if (b[start] == 'r' || b[start] == 'R') && rotWord(b[start:i]) {
+					m |= markRot
+				}
+				continue
+			}
 			switch {
 			case n >= minEncoded:
 				m |= markBase
@@ -157,12 +172,21 @@ func survey(b []byte) mark {
 // classOf is non-zero for the bytes of base64 and of words.
 var classOf = func() (t [256]uint8) {
 	for c := range 256 {
-		if isWordByte(byte(c)) || c == '+' || c == '/' || c == '=' || c == '_' || c == '-' {
-			t[c] = 1
+		switch {
+		case 'a' <= c|0x20 && c|0x20 <= 'z':
+			t[c] = letters
+		case isWordByte(byte(c)) || c == '+' || c == '/' || c == '=' || c == '_' || c == '-':
+			t[c] = others
 		}
 	}
 	return t
 }()
+
+// The classes of bytes.
+const (
+	letters = 1 << iota
+	others  // digits and marks
+)
 
 func (v *Views) open(b []byte, m mark, at Span, depth int) {
 	for _, d := range decoders {
