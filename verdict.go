@@ -68,6 +68,7 @@ const (
 	ReasonKeyExpired          Reason = "key_expired"
 	ReasonKeyRevoked          Reason = "key_revoked"
 	ReasonAgentDisabled       Reason = "agent_disabled"
+	ReasonAgentUnknown        Reason = "agent_unknown" // of a name that this machine's user, or an operator, gave
 	ReasonSessionMissing      Reason = "session_missing"
 	ReasonSessionUnknown      Reason = "session_unknown"
 	ReasonEndpointUnknown     Reason = "endpoint_unknown"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -15,7 +16,7 @@ func auditEraseCommand(a *app) *cobra.Command {
 		Use: "erase SUBJECT", Short: "Make what is kept in full of a person or agent unreadable", Args: args(1, 1),
 		Long: "Destroys the keys with which arguments and results of a subject (user:NAME or agent:NAME) were sealed. The records\n" +
 			"stay, and verify; the values in them are gone. Who did it, when and why is in the record. Backups of the data\n" +
-			"folder that are older still have the keys. A legal hold on the subject refuses it.",
+			"folder that are older still have the keys. A legal hold on the subject refuses it. Exit code 1 when nothing was kept.",
 		Example: "  durward audit erase user:alice@example.com --reason 'request 2026-117'",
 		RunE: func(c *cobra.Command, words []string) error {
 			if e.Subject = words[0]; !strings.HasPrefix(e.Subject, "user:") && !strings.HasPrefix(e.Subject, "agent:") {
@@ -26,9 +27,18 @@ func auditEraseCommand(a *app) *cobra.Command {
 				return err
 			}
 			if a.json() {
-				return printJSON(a.out, out)
+				if err := printJSON(a.out, out); err != nil {
+					return err
+				}
 			}
-			a.out.line("%s destroyed; what they sealed cannot be read any more", count(out.Keys, "key"))
+			switch {
+			case out.Keys == 0 && a.json():
+				return said{exitFailed}
+			case out.Keys == 0:
+				return hint(fmt.Errorf("nothing is kept in full of %s: no key was destroyed", e.Subject), "The record has the names: `durward audit search --%s`.", strings.Replace(e.Subject, ":", " ", 1))
+			case !a.json():
+				a.out.line("%s destroyed; what they sealed cannot be read any more", count(out.Keys, "key"))
+			}
 			return nil
 		},
 	}

@@ -86,6 +86,9 @@ func (x *Index) Agent(name string) (*durward.Agent, bool) {
 	return a, a != nil && !a.Disabled
 }
 
+// Known tells whether there is an agent of a name, be it disabled.
+func (x *Index) Known(name string) bool { return x.agents[name] != nil }
+
 func (x *Index) withoutCredential() (*durward.Agent, *durward.Key, error) {
 	if !x.Anonymous() {
 		return nil, nil, refuse(durward.ReasonCredentialMissing, "A key is needed: send it as 'Authorization: Bearer <key>' or 'X-API-Key: <key>'.")

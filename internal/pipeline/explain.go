@@ -193,12 +193,12 @@ type Stated interface {
 	Status() []durward.UpstreamStatus
 }
 
-// tellUpstream says how what would be called is: a breaker that is open would
-// refuse the call, and a server that is down would fail it.
-func (g *Gateway) tellUpstream(t *transit) {
+// tellUpstream says how what would be called is: a breaker that is open refuses
+// the call, and a server that is down would fail it.
+func (g *Gateway) tellUpstream(t *transit) error {
 	s, ok := g.Upstreams.(Stated)
 	if !ok {
-		return
+		return nil
 	}
 	op := t.call.Target
 	for _, u := range s.Status() {
@@ -207,9 +207,16 @@ func (g *Gateway) tellUpstream(t *transit) {
 		}
 		t.tell("upstream %s is %s", u.Name, u.State)
 		for _, b := range u.Breakers {
-			if b.Tool == "" || b.Tool == op.Name {
-				t.tell("breaker %s until %s: the call would be refused meanwhile", b.State, b.Until.UTC().Format(time.RFC3339))
+			if b.Tool != "" && b.Tool != op.Name {
+				continue
+			}
+			t.tell("breaker %s: %d of the last %d calls failed", b.State, b.Failed, b.Calls)
+			if left := b.Until.Sub(g.Now()); b.State == durward.BreakerOpen && left > 0 {
+				t.reason, t.rule = durward.ReasonBreakerOpen, "breaker of "+strings.TrimSpace(u.Name+" "+b.Tool)
+				return &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonBreakerOpen, Retry: left,
+					Message: fmt.Sprintf("%s failed too often and is left alone until %s.", strings.TrimSpace(u.Name+" "+b.Tool), b.Until.UTC().Format(time.RFC3339))}
 			}
 		}
 	}
+	return nil
 }

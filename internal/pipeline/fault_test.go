@@ -149,6 +149,9 @@ func (f *faulty) check(t *testing.T, name string, err error, want outcome) {
 		t.Fatalf("%s: %d records, want one", name, len(f.ledger.records))
 	}
 	r, mode := f.ledger.last(t)
+	if err != nil && durward.AsError(err).Call != r.ID {
+		t.Errorf("%s: the error names the call %q, the record is %q", name, durward.AsError(err).Call, r.ID)
+	}
 	if r.Outcome != want.outcome || r.Verdict != want.verdict || (want.reason != "" && r.Reason != want.reason) || mode != want.mode {
 		t.Errorf("%s: record says %s, %s, %q with mode %v; want %s, %s, %q with %v", name, r.Outcome, r.Verdict, r.Reason, mode, want.outcome, want.verdict, want.reason, want.mode)
 	}

@@ -478,7 +478,7 @@ func TestACallAdmittedUnderAnOlderPlanIsJudgedByTheNewOne(t *testing.T) {
 	}
 	c = h.call(t, "tools/call", `{"name":"crm__add"}`)
 	c.Agent = &durward.Agent{Name: "bot"}
-	if _, err := h.Serve(t.Context(), c, nil); durward.AsError(err).Reason != durward.ReasonAgentDisabled {
+	if _, err := h.Serve(t.Context(), c, nil); durward.AsError(err).Reason != durward.ReasonAgentUnknown {
 		t.Errorf("the agent is gone, but Serve = %v", err)
 	}
 }

@@ -81,10 +81,10 @@ func (g *Gateway) end(ctx context.Context, t *transit, reply durward.Reply, err 
 	return reply, named(err, rec)
 }
 
-// named gives a refusal the id of its record.
+// named gives the error of a call the id of its record.
 func named(err error, rec *durward.Record) error {
 	var e *durward.Error
-	if err == nil || rec.Outcome != durward.OutcomeRefused || !errors.As(err, &e) {
+	if err == nil || !errors.As(err, &e) {
 		return err
 	}
 	told := *e

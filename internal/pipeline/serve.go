@@ -116,8 +116,7 @@ func (g *Gateway) run(ctx context.Context, t *transit, p durward.Peer) (reply du
 		return g.cut(ctx, t, reply, err)
 	}
 	if t.dry() { // what follows acts
-		g.tellUpstream(t.at("upstream"))
-		return durward.Reply{}, nil
+		return durward.Reply{}, g.tellUpstream(t.at("upstream"))
 	}
 	if err := g.announce(ctx, t.at("record")); err != nil { // no record, no call
 		return durward.Reply{}, err
@@ -153,7 +152,10 @@ func (t *transit) byName(name string) error {
 	agent, ok := t.plan.identity.Agent(name)
 	if !ok {
 		t.call.Agent = nil
-		return &durward.Error{Code: durward.Forbidden, Reason: durward.ReasonAgentDisabled, Message: "There is no enabled agent named " + name + "."}
+		if !t.plan.identity.Known(name) {
+			return &durward.Error{Code: durward.Forbidden, Reason: durward.ReasonAgentUnknown, Message: "There is no agent named " + name + "; durward agent list shows them."}
+		}
+		return &durward.Error{Code: durward.Forbidden, Reason: durward.ReasonAgentDisabled, Message: "The agent " + name + " is disabled."}
 	}
 	t.call.Agent = agent
 	if t.dry() {

@@ -233,7 +233,6 @@ func (v *Vault) Erase(subject string) (int, error) {
 }
 
 // Expire destroys the keys of a class of months that ended before a time.
-
 func (v *Vault) Expire(class string, before time.Time) (int, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
