@@ -56,9 +56,10 @@ type Approval struct {
 
 // ApprovalAnswer is what one person said.
 type ApprovalAnswer struct {
-	By      string    `json:"by"`            // the operator's name
-	Key     string    `json:"key,omitempty"` // by which the operator was known
-	Channel string    `json:"channel"`       // admin, webhook
+	By      string    `json:"by"`             // the operator's name
+	Key     string    `json:"key,omitempty"`  // by which the operator was known
+	Since   time.Time `json:"since,omitzero"` // when that key was made; zero for one of the file
+	Channel string    `json:"channel"`        // admin, webhook
 	Approve bool      `json:"approve"`
 	Reason  string    `json:"reason"`
 	Time    time.Time `json:"time"`

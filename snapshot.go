@@ -1,5 +1,7 @@
 package durward
 
+import "time"
+
 // Revision numbers the accepted states of the configuration; it only grows.
 type Revision uint64
 
@@ -90,6 +92,12 @@ type Actor struct {
 	Name string
 	// Key is the id of the key that was presented; "" for local.
 	Key string
+	// Since is when that key was made; zero for a key of the file, and for local.
+	Since time.Time
 	// Operator may read and change everything.
 	Operator bool
 }
+
+// Named tells whether the actor is somebody with a key of their own: not
+// whoever is on this machine, nor a key that belongs to nobody in particular.
+func (a Actor) Named() bool { return a.Key != "" && a.Name != "key "+a.Key }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os/user"
 
 	"github.com/spf13/cobra"
 
@@ -41,7 +42,7 @@ func killCommand(a *app) *cobra.Command {
 	f := c.Flags()
 	f.BoolVar(&k.All, "all", false, "stop every agent")
 	f.StringVar(&k.Reason, "reason", "", "why, for the record")
-	f.StringVar(&k.By, "by", "", "who stops it, for the record (default: you)")
+	f.StringVar(&k.By, "by", "", "who stops it, for the record (default: whose key it is, else your account)")
 	return c
 }
 
@@ -71,7 +72,7 @@ func releaseCommand(a *app) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&r.By, "by", "", "who answers for it (default: you)")
+	f.StringVar(&r.By, "by", "", "who answers for it (default: whose key it is, else your account)")
 	f.StringVar(&r.Reason, "reason", "", "why, for the record")
 	return c
 }
@@ -93,10 +94,10 @@ func haltsCommand(a *app) *cobra.Command {
 	}
 }
 
-// person is who gives the command: the name that was said, else the one of the
-// account on this machine.
+// person is who gives the command: the name that was said, else whose key it
+// is, which the gateway knows, else the account on this machine.
 func (a *app) person(said string) string {
-	if said != "" {
+	if key, _ := a.env("DURWARD_ADMIN_KEY"); said != "" || key != "" {
 		return said
 	}
 	for _, name := range []string{"USER", "LOGNAME", "USERNAME"} {
@@ -104,7 +105,10 @@ func (a *app) person(said string) string {
 			return v
 		}
 	}
-	return "unnamed"
+	if who, err := user.Current(); err == nil {
+		return who.Username
+	}
+	return ""
 }
 
 func haltText(h durward.Halt) string {

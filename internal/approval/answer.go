@@ -69,6 +69,8 @@ func mayAnswer(q *durward.Approval, a durward.ApprovalAnswer) error {
 		return notApprover(a.By + " is not among those who may answer this: " + strings.Join(q.Terms.Approvers, ", ") + ".")
 	case (q.Terms.Need > 1 || q.Terms.FourEyes) && nameless(a):
 		return notApprover("This needs answers of people with names, and " + a.By + " is none; use a named operator's key: durward operator create NAME makes one, DURWARD_ADMIN_KEY is where it goes.")
+	case (q.Terms.Need > 1 || q.Terms.FourEyes) && a.Approve && a.Since.After(q.Created):
+		return notApprover("The key of " + a.By + " was made after this was asked, and whoever asks could have made it: answer with an older key, or let the call be asked for anew.")
 	case slices.ContainsFunc(q.Answers, func(b durward.ApprovalAnswer) bool { return b.By == a.By || (b.Key != "" && b.Key == a.Key) }):
 		return &durward.Error{Code: durward.Conflict, Reason: durward.ReasonConflict, Message: a.By + " has answered already; others have to."}
 	case a.Approve && q.Terms.FourEyes && q.Owner != "" && slices.Contains(strings.Split(q.Owner, ","), a.By):

@@ -142,6 +142,7 @@ func TestWhoMayNotAnswer(t *testing.T) {
 		"a key without a name":  {By: "key k_x", Key: "k_x", Approve: true, Reason: "r"},
 		"whoever is local":      {By: "local", Channel: "admin", Approve: true, Reason: "r"},
 		"the owner of the key":  {By: "olga", Key: "k_o", Approve: true, Reason: "r"},
+		"a key made meanwhile":  {By: "dora", Key: "k_d", Since: time.Now().Add(time.Second), Approve: true, Reason: "r"},
 		"one without a reason":  {By: "ann", Key: "k_a", Approve: true, Reason: " "},
 		"one with a long story": {By: "ann", Key: "k_a", Approve: true, Reason: string(make([]byte, 501))},
 	} {

@@ -46,7 +46,30 @@ func (b *builder) terms(at string, in terms) durward.ApprovalTerms {
 	if n := len(t.Approvers); n > 0 && t.Need > n {
 		b.failAt(join(at, "need"), fmt.Sprintf("is %d, but there are %d approvers", t.Need, n), "")
 	}
+	if t.Need > 1 || t.FourEyes {
+		b.people(at, t)
+	}
 	return t
+}
+
+// people warns where one person at the gateway's machine could be several: its
+// user makes keys of operators in any name that the file does not declare.
+func (b *builder) people(at string, t durward.ApprovalTerms) {
+	const hint = "declare each under admin.operators, and name them in approvers"
+	key := join(at, "need")
+	if t.FourEyes {
+		key = join(at, "four_eyes")
+	}
+	if len(t.Approvers) == 0 {
+		b.warn(b.keyNode(key), key, "asks for several people, but every operator may answer, and the user of this machine can make operators of any name", hint)
+		return
+	}
+	for i, n := range t.Approvers {
+		if len(b.in.Admin.Operators[n].Key) == 0 {
+			p := fmt.Sprintf("%s[%d]", join(at, "approvers"), i)
+			b.warn(b.keyNode(p), p, shown(n)+" has no key in this file: the user of this machine can make one in that name", hint)
+		}
+	}
 }
 
 func (b *builder) webhook(out *durward.Webhook, in webhook) {

@@ -388,3 +388,32 @@ audit:
 		}
 	}
 }
+
+func TestSeveralPeopleAreToBeDeclared(t *testing.T) {
+	const file = "data: d\nadmin: {operators: {ann: {key: ann-key-0123456789abcdefgh}}}\napprovals: "
+	for terms, want := range map[string][]string{
+		"{need: 1}":                             nil,
+		"{need: 2}":                             {"approvals.need"},
+		"{four_eyes: true}":                     {"approvals.four_eyes"},
+		"{four_eyes: true, approvers: [ann]}":   nil,
+		"{need: 2, approvers: [ann, bob]}":      {"approvals.approvers[1]"},
+		`{rules: [{tools: ["x__*"], need: 2}]}`: {"approvals.rules[0].need"},
+		`{rules: [{tools: ["x__*"], approvers: [bob], four_eyes: true}]}`: {"approvals.rules[0].approvers[0]"},
+	} {
+		path := filepath.Join(t.TempDir(), "durward.yaml")
+		if err := os.WriteFile(path, []byte(file+terms), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.Load(path, env(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var warned []string
+		for _, w := range c.Warnings {
+			warned = append(warned, w.Path)
+		}
+		if !reflect.DeepEqual(warned, want) {
+			t.Errorf("%s: warned of %q, want %q", terms, warned, want)
+		}
+	}
+}

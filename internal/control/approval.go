@@ -44,7 +44,7 @@ func (c *Control) Answer(ctx context.Context, by durward.Actor, id string, in Ap
 	if err := c.mayApprove(by); err != nil {
 		return durward.Approval{}, err
 	}
-	return c.answer(ctx, id, in, durward.ApprovalAnswer{By: by.Name, Key: by.Key, Channel: "admin", Approve: in.Approve, Reason: in.Reason})
+	return c.answer(ctx, id, in, durward.ApprovalAnswer{By: by.Name, Key: by.Key, Since: by.Since, Channel: "admin", Approve: in.Approve, Reason: in.Reason})
 }
 
 func (c *Control) mayApprove(by durward.Actor) error {

@@ -117,7 +117,8 @@ type moment struct {
 	state *durward.State
 	file  *durward.Snapshot // what the file declares, never nil
 	path  string            // of the file
-	now   time.Time
+	now   time.Time         // in whole seconds, as it is kept
+	exact time.Time
 	all   *durward.Snapshot // file and state merged
 }
 
@@ -129,7 +130,8 @@ func (c *Control) look(ctx context.Context, by durward.Actor) (*moment, error) {
 	if err != nil {
 		return nil, &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonInternal, Message: "The state cannot be read; the gateway's log says why.", Err: err}
 	}
-	m := &moment{state: state, now: c.o.Now().UTC().Truncate(time.Second)}
+	exact := c.o.Now().UTC()
+	m := &moment{state: state, now: exact.Truncate(time.Second), exact: exact}
 	if m.file, m.path = c.o.File(); m.file == nil {
 		m.file = &durward.Snapshot{}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -419,5 +420,48 @@ func TestSecretsDoNotSpread(t *testing.T) {
 	text, _ := json.Marshal(journal)
 	if err != nil || strings.Contains(string(text), m.Secret) || journal[0].By != "tester" {
 		t.Errorf("journal = %s, %v", text, err)
+	}
+}
+
+func TestWhoAnOperatorMayBe(t *testing.T) {
+	h := open(t)
+	ctx, local := t.Context(), durward.Actor{Name: "local", Operator: true}
+	var noted []string
+	h.Control = control.New(control.Options{
+		Store: h.db, Pepper: h.db.Pepper(), Now: func() time.Time { return h.now }, File: func() (*durward.Snapshot, string) { return h.file, "/etc/durward.yaml" },
+		Note: func(_ context.Context, by, method, what, _ string) error {
+			noted = append(noted, by+" "+method+" "+what)
+			return nil
+		},
+	})
+	h.file.Keys = append(h.file.Keys, durward.Key{ID: "f_3", Admin: true, Name: "ann", Hash: identity.Hash(h.db.Pepper(), "the-key-of-ann-in-the-file"), Origin: durward.FromFile})
+	_, err := h.CreateAdminKey(ctx, local, "ann", time.Time{})
+	wantError(t, err, durward.Forbidden, durward.ReasonReadOnly, "Operator ann is declared in /etc/durward.yaml")
+	ann, err := h.Authenticate(ctx, durward.NewCredential("the-key-of-ann-in-the-file"))
+	if err != nil || !ann.Named() || !ann.Since.IsZero() {
+		t.Fatalf("Authenticate = %+v, %v", ann, err)
+	}
+	if _, err := h.CreateAdminKey(ctx, ann, "ann", time.Time{}); err != nil {
+		t.Errorf("ann makes herself a key: %v", err)
+	}
+	h.now = h.now.Add(300 * time.Millisecond)
+	m, err := h.CreateAdminKey(ctx, local, "bob", time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bob, err := h.Authenticate(ctx, durward.NewCredential(m.Secret)); err != nil || !bob.Since.Equal(h.now) {
+		t.Errorf("Authenticate = %+v, %v, want a key made at %s", bob, err, h.now)
+	}
+	if want := []string{"ann operator/key operator:ann", "local operator/key operator:bob"}; !slices.Equal(noted, want) {
+		t.Errorf("the record has %q, want %q", noted, want)
+	}
+
+	if _, err := h.Kill(ctx, ann, control.Kill{Name: "filed"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.Release(ctx, local, control.Release{Name: "filed", Reason: "r"})
+	wantError(t, err, durward.BadRequest, durward.ReasonRequestInvalid, "Say who releases it")
+	if _, err := h.Release(ctx, ann, control.Release{Name: "filed", Reason: "r"}); err != nil || noted[len(noted)-1] != "ann operator/release agent:filed" {
+		t.Errorf("Release = %v, noted %q", err, noted)
 	}
 }

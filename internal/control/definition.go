@@ -89,7 +89,7 @@ func (m *moment) approve(by durward.Actor, upstream string, defined []durward.De
 		return nil, done, nil
 	}
 	needed := max(m.file.Guarding.People, 1)
-	if needed > 1 && (by.Key == "" || by.Name == "key "+by.Key) {
+	if needed > 1 && !by.Named() {
 		return nil, done, &durward.Error{Code: durward.Forbidden, Reason: durward.ReasonNotApprover,
 			Message: fmt.Sprintf("%d people with names have to approve definitions, and %s is none; use a named operator's key: durward operator create NAME makes one, DURWARD_ADMIN_KEY is where it goes.", needed, by.Name)}
 	}
@@ -98,10 +98,14 @@ func (m *moment) approve(by durward.Actor, upstream string, defined []durward.De
 		if slices.Contains(q.By, by.Name) {
 			return nil, done, conflict(fmt.Sprintf("%s has approved %s already; somebody else has to, with a key of their own.", by.Name, nameOf(d)), nil)
 		}
+		if by.Since.After(q.At) {
+			return nil, done, &durward.Error{Code: durward.Forbidden, Reason: durward.ReasonNotApprover,
+				Message: fmt.Sprintf("The key of %s was made after %s approved %s, who could have made it: approve with an older key.", by.Name, strings.Join(q.By, " and "), nameOf(d))}
+		}
 		people = append(slices.Clone(q.By), by.Name)
 	}
 	if len(people) < needed {
-		p.Proposal = &durward.Proposal{Digest: d.Digest, By: people, At: m.now}
+		p.Proposal = &durward.Proposal{Digest: d.Digest, By: people, At: m.exact}
 		done.Missing = needed - len(people)
 		return &p, done, nil
 	}

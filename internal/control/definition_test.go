@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"durward"
 	"durward/internal/control"
@@ -87,6 +88,10 @@ func TestTwoPeopleApprove(t *testing.T) {
 	h.defined[0] = defined(durward.DefinitionWithheld, digestTwo)
 	if done, err := h.Approve(t.Context(), bob, "crm", wants(digestTwo)); err != nil || done[0].Missing != 1 {
 		t.Errorf("another definition: %+v, %v", done, err)
+	}
+	late := durward.Actor{Name: "cora", Key: "k_c", Since: h.now.Add(time.Second), Operator: true}
+	if _, err := h.Approve(t.Context(), late, "crm", wants(digestTwo)); durward.AsError(err).Reason != durward.ReasonNotApprover {
+		t.Errorf("a key that was made after the first approval: %v", err)
 	}
 	if done, err := h.Approve(t.Context(), ada, "crm", wants(digestTwo)); err != nil || done[0].Missing != 0 {
 		t.Errorf("the second: %+v, %v", done, err)

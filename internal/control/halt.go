@@ -114,16 +114,20 @@ type Release struct {
 	// Name is an agent, key or session that is stopped, or the ID of the halt;
 	// "all" for the global stop.
 	Name string `json:"name"`
-	// By is the person who answers for it, Reason why. Both are needed.
-	By     string `json:"by"`
+	// By is the person who answers for it, Reason why. Both are needed; a named
+	// operator's key says by itself who it is.
+	By     string `json:"by,omitempty"`
 	Reason string `json:"reason"`
 }
 
 // Release lets go on what was stopped. Who does it and why is in the record
 // first.
 func (c *Control) Release(ctx context.Context, by durward.Actor, r Release) (durward.Halt, error) {
-	if strings.TrimSpace(r.By) == "" || strings.TrimSpace(r.Reason) == "" {
-		return durward.Halt{}, bad("Say who releases it and why.")
+	switch {
+	case strings.TrimSpace(r.Reason) == "":
+		return durward.Halt{}, bad("Say why it is released.")
+	case strings.TrimSpace(r.By) == "" && !by.Named():
+		return durward.Halt{}, bad("Say who releases it (--by NAME), or use the key of a named operator.")
 	}
 	if err := c.o.Stops.StoreStops(ctx); err != nil {
 		return durward.Halt{}, &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonInternal, Message: "The state cannot be stored at the moment, so nothing can be released.", Err: err}

@@ -162,12 +162,23 @@ func (c *Control) CreateAdminKey(ctx context.Context, by durward.Actor, name str
 			Message: "An operator makes keys for itself only; on the gateway's own machine its user makes them for others."}
 	}
 	var out Minted
+	noted := name == ""
 	err := c.change(ctx, by, func(m *moment) ([]durward.Change, error) {
+		if name != "" && by.Name != name && slices.ContainsFunc(m.file.Keys, func(k durward.Key) bool { return k.Admin && k.Name == name }) {
+			return nil, m.readOnly("Operator", name)
+		}
 		k, err := c.mint(m, &out, "", expires)
 		if err != nil {
 			return nil, err
 		}
-		k.Name, k.Owner, out.Key.Name = name, by.Name, name
+		if !noted { // who could have answered in whose name is to be found out later
+			if err := c.o.Note(ctx, by.Name, "operator/key", "operator:"+name, ""); err != nil {
+				return nil, err
+			}
+			noted = true
+		}
+		k.Name, k.Owner, k.Created = name, by.Name, m.exact // what was asked before counts without it
+		out.Key.Name = name
 		return []durward.Change{{PutKey: k}}, nil
 	})
 	if err != nil {
@@ -215,7 +226,7 @@ func (c *Control) Authenticate(ctx context.Context, secret durward.Credential) (
 			if name == "" {
 				name = "key " + k.ID
 			}
-			return durward.Actor{Name: name, Key: k.ID, Operator: true}, nil
+			return durward.Actor{Name: name, Key: k.ID, Since: k.Created, Operator: true}, nil
 		}
 	}
 	return durward.Actor{}, refused
