@@ -37,6 +37,7 @@ const blank = 1
 type Automaton struct {
 	class  [256]uint8
 	marks  [256]bool
+	odd    [256]uint8 // of marks and the backslash
 	width  int
 	next   []uint16 // state*width+class -> state, with [accepting]
 	first  []int32  // state -> index into outs, -1 without
@@ -78,7 +79,17 @@ func Compile(patterns []Pattern) (*Automaton, error) {
 			a.next[i] |= accepting
 		}
 	}
+	a.blanks()
 	return a, nil
+}
+
+// blanks makes a row of blanks count as one: a state that a blank led to stays.
+func (a *Automaton) blanks() {
+	for s := range a.states {
+		if t := a.next[s*a.width+blank] &^ accepting; t != 0 {
+			a.next[int(t)*a.width+blank] = t
+		}
+	}
 }
 
 // atMost returns how many states sorted patterns need, or a few more where
@@ -106,7 +117,9 @@ func (a *Automaton) classes(patterns []Pattern) {
 	for _, p := range patterns {
 		for i := range len(p.Text) {
 			c := p.Text[i]
-			a.marks[c] = a.marks[c] || mark(c)
+			if mark(c) {
+				a.marks[c], a.odd[c] = true, 1
+			}
 			if a.class[c] == 0 || (a.class[c] == blank && mark(c)) {
 				a.class[c] = n
 				n++
@@ -116,6 +129,7 @@ func (a *Automaton) classes(patterns []Pattern) {
 	for c := 'A'; c <= 'Z'; c++ {
 		a.class[c] = a.class[c|0x20]
 	}
+	a.odd['\\'] = 1
 	a.width = int(n)
 }
 
@@ -204,42 +218,6 @@ func (a *Automaton) output(patterns []Pattern, ends, order, fail []uint16) {
 // States returns the size of the automaton.
 func (a *Automaton) States() int { return a.states }
 
-// Append appends the occurrences in b to hits, by their end.
-func (a *Automaton) Append(hits []Hit, b []byte) []Hit {
-	s := a.next[blank] &^ accepting
-	last := uint8(blank)
-	width := a.width
-	for i := 0; i < len(b); i++ {
-		c := b[i]
-		k := a.class[c]
-		if c == '\\' && Escaped(b, i) { // \n and its like part words in quoted JSON
-			i++
-		}
-		if k == blank && last == blank {
-			continue
-		}
-		last = k
-		n := a.next[int(s)*width+int(k)]
-		s = n &^ accepting
-		if n&accepting != 0 {
-			hits = a.report(hits, s, i+1)
-		}
-		if a.marks[c] {
-			n = a.next[int(s)*width+blank]
-			s, last = n&^accepting, blank
-			if n&accepting != 0 {
-				hits = a.report(hits, s, i+1)
-			}
-		}
-	}
-	if last != blank {
-		if n := a.next[int(s)*width+blank]; n&accepting != 0 {
-			hits = a.report(hits, n&^accepting, len(b))
-		}
-	}
-	return hits
-}
-
 // Escaped reports whether a line end, tab or quote is written as an escape at i.
 func Escaped(b []byte, i int) bool {
 	if i+1 >= len(b) {
@@ -250,14 +228,4 @@ func Escaped(b []byte, i int) bool {
 		return true
 	}
 	return false
-}
-
-func (a *Automaton) report(hits []Hit, s uint16, end int) []Hit {
-	for i := a.first[s]; ; i++ {
-		o := a.outs[i]
-		hits = append(hits, Hit{ID: o.id, End: int32(end), Len: int32(o.len)})
-		if !o.more {
-			return hits
-		}
-	}
 }

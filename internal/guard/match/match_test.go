@@ -99,3 +99,18 @@ func overlapping(s, p string) int {
 	}
 	return n
 }
+
+// A long text is read in two places at once: nothing is lost or seen twice
+// where they meet, wherever that is.
+func TestHalvesMeet(t *testing.T) {
+	a := compile(t, []match.Pattern{{" api key", 1}, {" key ", 2}, {"< system", 3}, {" ignor", 4}, {"忽略", 5}, {" key is long enough to reach over", 6}, {" a", 7}})
+	for _, piece := range []string{"the API_key is long enough to reach over it. ", "<system>ignore", "a ", `key\nkey\`, "忽略", "x", "a  <  "} {
+		for size := 500; size < 700; size++ {
+			text := []byte(strings.Repeat(piece, 700/len(piece)+1))[:size]
+			got, want := a.Append(nil, text), a.Once(nil, text)
+			if !slices.Equal(got, want) {
+				t.Fatalf("%q, %d bytes: %v, want %v", piece, size, got, want)
+			}
+		}
+	}
+}
