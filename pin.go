@@ -2,6 +2,7 @@ package durward
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -30,6 +31,12 @@ type Pin struct {
 	// Definition is what was approved, in canonical form; nil when it was too
 	// large to be kept.
 	Definition json.RawMessage `json:"definition,omitempty"`
+	// Also are digests of other definitions that were approved for the same name,
+	// which the upstream shows to somebody else.
+	Also []string `json:"also,omitempty"`
+	// Before is the digest that was approved before this one: a process that was
+	// started then may still show it.
+	Before string `json:"before,omitempty"`
 	// By and At tell who approved it, and when.
 	By string    `json:"by,omitempty"`
 	At time.Time `json:"at,omitzero"`
@@ -41,8 +48,14 @@ type Pin struct {
 // Proposal is a definition that some have approved, and not enough of them.
 type Proposal struct {
 	Digest string    `json:"digest"`
+	Also   []string  `json:"also,omitempty"`
 	By     []string  `json:"by"`
 	At     time.Time `json:"at"` // of the last of them
+}
+
+// Approves reports whether the pin approves of a definition with a digest.
+func (p *Pin) Approves(digest string) bool {
+	return digest != "" && (p.Digest == digest || slices.Contains(p.Also, digest))
 }
 
 // PinKey tells pins apart.
@@ -73,6 +86,9 @@ type Guarding struct {
 	Identity string `json:"identity,omitempty"`
 	// People is how many operators approve a definition; 0 is 1.
 	People int `json:"people,omitempty"`
+	// Probe is how often an upstream over HTTP is asked as another client what it
+	// lists, and its sessions are compared; not positive means never.
+	Probe time.Duration `json:"probe,omitempty"`
 }
 
 // The ways to take what is new.
@@ -101,6 +117,8 @@ type Definition struct {
 	// Class is how far a change reaches: notation, cosmetic, widening, risky.
 	Class   string             `json:"class,omitempty"`
 	Changes []DefinitionChange `json:"changes,omitempty"`
+	// Variants are what the upstream shows to others than the gateway in its place.
+	Variants []DefinitionVariant `json:"variants,omitempty"`
 	// Now is the definition as it is listed, Groups its digests by field group;
 	// nil when it is gone.
 	Now    json.RawMessage   `json:"now,omitempty"`
@@ -123,4 +141,18 @@ type DefinitionChange struct {
 	Why    string `json:"why"`
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
+}
+
+// DefinitionVariant is a definition as somebody else than the gateway is shown
+// it: an agent in its own session or process, another client.
+type DefinitionVariant struct {
+	Who    string `json:"who"`
+	Digest string `json:"digest"`
+	// Approved tells that somebody has approved this one, too.
+	Approved bool `json:"approved,omitempty"`
+	// Class and Changes compare it with what was approved, or with what is listed
+	// when nothing was.
+	Class    string             `json:"class,omitempty"`
+	Changes  []DefinitionChange `json:"changes,omitempty"`
+	Findings []Finding          `json:"findings,omitempty"`
 }

@@ -51,6 +51,8 @@ type Upstream struct {
 
 	// FirstSight overrides Guarding.FirstSight.
 	FirstSight string `json:"first_sight,omitempty"`
+	// Probe overrides Guarding.Probe: zero is as everywhere, less is never.
+	Probe time.Duration `json:"probe,omitempty"`
 
 	Disabled bool   `json:"disabled,omitempty"`
 	Origin   Origin `json:"origin"`

@@ -80,7 +80,7 @@ func TestExample(t *testing.T) {
 		Arguments: "enforce", Record: "digest", Reads: "batched", RecordMode: "durable", Results: "off", Evidence: "shape",
 		Runaway:   durward.Runaways{All: durward.Runaway{Mode: "record", Window: time.Minute, SameCall: 30, Errors: 15, PingPong: 20, FanOut: 50, Novel: 4 * time.Hour, Slow: 5 * time.Second}},
 		Guard:     durward.Guard{GuardScope: durward.GuardScope{Mode: "block"}, Spotlight: "off", Idle: 30 * time.Minute, Quarantine: 24 * time.Hour},
-		Guarding:  durward.Guarding{FirstSight: "scan-then-trust", Resources: "scan", Identity: "first-sight", People: 1},
+		Guarding:  durward.Guarding{FirstSight: "scan-then-trust", Resources: "scan", Identity: "first-sight", People: 1, Probe: 10 * time.Minute},
 		Approvals: durward.ApprovalDefaults(), Once: durward.OnceDefaults(),
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -110,7 +110,8 @@ type server struct {
 	Disabled  flag             `key:"disabled" doc:"Keep it out of use."`
 	Limits    upstreamBounds   `key:"limits" doc:"How much all agents together may use of it."`
 
-	FirstSight word `key:"first_sight" words:"trust-first|quarantine|scan-then-trust" doc:"What happens to its definitions that are new; as guard.first_sight when absent."`
+	FirstSight word  `key:"first_sight" words:"trust-first|quarantine|scan-then-trust" doc:"What happens to its definitions that are new; as guard.first_sight when absent."`
+	Probe      every `key:"probe" doc:"How often it is asked as another client what it lists; as guard.probe when absent, off for never."`
 
 	OpenAPI later `key:"openapi" doc:"Turning an OpenAPI description into tools is not available yet."`
 	EnvFile later `key:"envFile" doc:"Files of variables are not read; use env with \"${file:path}\" values."`

@@ -1,12 +1,17 @@
 package config
 
-import "durward"
+import (
+	"time"
+
+	"durward"
+)
 
 // guardPins is how definitions are held to what was approved.
 type guardPins struct {
 	FirstSight word    `key:"first_sight" words:"trust-first|quarantine|scan-then-trust" doc:"What happens to a definition that is new: it is taken, it waits for an operator, or it is taken unless a scan finds an attack in it."`
 	Resources  word    `key:"resources" words:"scan|pin" doc:"Whether resources, whose lists may change with every file, are only scanned or pinned like tools."`
 	Identity   word    `key:"identity" words:"first-sight|withhold" doc:"What happens when an upstream is another server than before: its definitions are seen as for the first time, or all of them wait for an operator."`
+	Probe      every   `key:"probe" doc:"How often an upstream over HTTP is asked as another client, in a session of its own, what it lists, and the sessions of agents are compared; off for never."`
 	Approve    approve `key:"approve" doc:"How changed and new definitions are approved."`
 }
 
@@ -15,11 +20,11 @@ type approve struct {
 }
 
 func pinDefaults() guardPins {
-	return guardPins{FirstSight: durward.ScanThenTrust, Resources: "scan", Identity: "first-sight", Approve: approve{People: 1}}
+	return guardPins{FirstSight: durward.ScanThenTrust, Resources: "scan", Identity: "first-sight", Probe: every(600 * second), Approve: approve{People: 1}}
 }
 
 func (g *guardPins) guarding() durward.Guarding {
-	return durward.Guarding{FirstSight: string(g.FirstSight), Resources: string(g.Resources), Identity: string(g.Identity), People: int(g.Approve.People)}
+	return durward.Guarding{FirstSight: string(g.FirstSight), Resources: string(g.Resources), Identity: string(g.Identity), People: int(g.Approve.People), Probe: time.Duration(g.Probe)}
 }
 
 // maxLock bounds a lock file.

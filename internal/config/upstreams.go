@@ -78,6 +78,7 @@ func (b *builder) upstream(at, name string, in *server, timeout time.Duration) d
 		Arguments:  string(in.Arguments),
 		Record:     string(in.Record),
 		FirstSight: string(in.FirstSight),
+		Probe:      time.Duration(in.Probe),
 		Disabled:   bool(in.Disabled),
 		Origin:     durward.FromFile,
 	}

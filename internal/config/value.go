@@ -50,6 +50,7 @@ type (
 	host      string // a host name or address, without port
 	secret    string // a key
 	duration  time.Duration
+	every     time.Duration // a duration; negative for off
 	size      int64
 	count     int
 	flag      bool
@@ -243,6 +244,24 @@ func (v *duration) parse(s string) *refusal {
 		return &refusal{text: "is not between 1ms and a year"}
 	}
 	*v = duration(d)
+	return nil
+}
+
+func (v *every) accepts() []string { return []string{"!!str", "!!bool"} }
+func (v *every) describe() object {
+	return object{"anyOf": []any{(*duration)(nil).describe(), object{"const": "off"}, object{"const": false}}}
+}
+
+func (v *every) parse(s string) *refusal {
+	if s == "off" || s == "false" {
+		*v = -1
+		return nil
+	}
+	var d duration
+	if bad := d.parse(s); bad != nil {
+		return &refusal{text: bad.text, hint: "write it as 5m or 1h, or off"}
+	}
+	*v = every(d)
 	return nil
 }
 

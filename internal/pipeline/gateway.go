@@ -131,6 +131,9 @@ func (g *Gateway) Load(s *durward.Snapshot) error {
 	g.mu.Lock()
 	before := g.plan.Load()
 	g.Upstreams.Apply(s.Upstreams)
+	if u, ok := g.Upstreams.(Prober); ok {
+		u.Probe(max(s.Guarding.Probe, 0))
+	}
 	g.put(g.offering(plan))
 	g.desk.Adopt(plan.limits)
 	g.mu.Unlock()

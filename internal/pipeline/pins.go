@@ -55,7 +55,11 @@ func (g *Gateway) judge(p *Plan, up *durward.Upstream, l *upstream.Listing) (sta
 		Tools: l.Tools, Prompts: l.Prompts, Resources: l.Resources, Templates: l.Templates,
 	}
 	for _, v := range l.Varies {
-		offer.Varies = append(offer.Varies, notary.Varied{Kind: v.Kind.String(), Name: v.Name, Who: v.Who, Other: v.Item})
+		other := v.Item
+		if v.Kind == durward.PinInstructions {
+			other = pin.Instructions(string(v.Item))
+		}
+		offer.Varies = append(offer.Varies, notary.Varied{Kind: v.Kind, Name: v.Name, Who: v.Who, Other: other})
 	}
 	j := s.notary.Judge(offer, p.book.With(s.trusted), &notary.Policy{Guarding: p.snapshot.Guarding, Guard: &p.snapshot.Guard})
 	s.judged[up.Name] = j
@@ -119,6 +123,9 @@ func (g *Gateway) tell(p *Plan, j *notary.Judgement) {
 			if o.Standing.Withheld {
 				now += " withheld"
 			}
+		}
+		for _, v := range o.Variants {
+			now += " " + v.Seen.Digest
 		}
 		if now == was {
 			continue
@@ -190,6 +197,9 @@ type Rereader interface {
 	// Reread waits until they were.
 	Reread(ctx context.Context, name string) error
 }
+
+// Prober is what upstreams can do besides that look at what others are shown.
+type Prober interface{ Probe(every time.Duration) }
 
 // rereadTime is how long a call waits for lists that are being read anew.
 const rereadTime = 5 * time.Second
@@ -326,6 +336,9 @@ func status(o *notary.Opinion) durward.Definition {
 			d.Class, d.Changes = differences(a.Definition, d.Now)
 		}
 	}
+	for _, v := range o.Variants {
+		d.Variants = append(d.Variants, variant(o, &v))
+	}
 	if w := o.Standing; w != nil {
 		d.State, d.Reason, d.Findings = durward.DefinitionFlagged, w.Reason, w.Findings
 		if w.Withheld {
@@ -333,6 +346,19 @@ func status(o *notary.Opinion) durward.Definition {
 		}
 	}
 	return d
+}
+
+// variant is a definition as somebody else is shown it, beside what was approved.
+func variant(o *notary.Opinion, v *notary.Variant) durward.DefinitionVariant {
+	out := durward.DefinitionVariant{Who: v.Who, Digest: v.Seen.Digest, Approved: v.Approved, Findings: v.Findings}
+	before := o.Seen.Definition
+	if a := o.Approved; a != nil && a.Digest != "" && a.Digest != v.Seen.Digest && a.Definition != nil {
+		before = a.Definition
+	}
+	if before != nil && v.Seen.Definition != nil {
+		out.Class, out.Changes = differences(before, v.Seen.Definition)
+	}
+	return out
 }
 
 func differences(before, after []byte) (class string, out []durward.DefinitionChange) {

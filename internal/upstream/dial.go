@@ -17,10 +17,15 @@ type wish struct {
 	asks     bool   // and ask the client there
 	event    func(method string, params []byte)
 	orphan   func(method string) []byte
+	info     []byte // of who we say we are; nil for what we are
 }
 
 func (s *server) hello(w *wish) link.Hello {
-	return link.Hello{Revision: w.revision, Capabilities: w.caps, Info: s.set.info}
+	info := w.info
+	if info == nil {
+		info = s.set.info
+	}
+	return link.Hello{Revision: w.revision, Capabilities: w.caps, Info: info}
 }
 
 // dial opens a conversation in the era that the upstream speaks, which it

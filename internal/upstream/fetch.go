@@ -127,7 +127,7 @@ func (s *server) fetchPage(ctx context.Context, l *line, method string, cursor [
 		c.Params = append(append([]byte(`{"cursor":`), cursor...), '}')
 	}
 	if l.modern {
-		c.Params = s.ownParams(c.Params)
+		c.Params = s.paramsAs(l.as, c.Params)
 	}
 	a, err := l.conn.Do(ctx, c)
 	switch {
@@ -142,10 +142,16 @@ func (s *server) fetchPage(ctx context.Context, l *line, method string, cursor [
 }
 
 // ownParams are the params of a request of our own to a modern server.
-func (s *server) ownParams(params []byte) []byte {
+func (s *server) ownParams(params []byte) []byte { return s.paramsAs(nil, params) }
+
+// paramsAs are those of a request that says it comes from somebody else.
+func (s *server) paramsAs(as *link.Hello, params []byte) []byte {
 	var p *durward.Payload
 	if params != nil {
 		p = &durward.Payload{Raw: params}
+	}
+	if as != nil {
+		return mcpwire.ModernParams(p, mcpwire.Rewrite{}, mcpwire.RequestMeta{Capabilities: as.Capabilities, Info: as.Info})
 	}
 	return mcpwire.ModernParams(p, mcpwire.Rewrite{}, mcpwire.RequestMeta{Capabilities: everythingIn(mcpwire.NewestModern), Info: s.set.info})
 }

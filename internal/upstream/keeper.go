@@ -35,6 +35,13 @@ type keeper struct {
 	updates  []update // of resources, that are told in a moment
 	agents   []*ear   // processes of agents, oldest first
 	ended    bool     // one of them has
+	// witnesses are sessions of agents, oldest first, and stranger is a client
+	// that is not us, see witness.go.
+	witnesses []*witness
+	stranger  witness
+	looking   bool // at what one of them is shown
+	looked    time.Time
+	seen      []sighting
 
 	line atomic.Pointer[line] // of own, for who inspects; nil where it is the pool's
 
@@ -47,7 +54,11 @@ type keeper struct {
 	// failed is why the last reading failed; base may be older.
 	failed *durward.Error
 
+	anew time.Time // when the lists were last read in a new session because they differed
+
 	dropped [4]int64 // counted when last told
+
+	looks sync.WaitGroup
 }
 
 // ear is a conversation on which changes are heard.
@@ -78,6 +89,7 @@ func newKeeper(s *server) *keeper {
 // run keeps until ctx ends.
 func (k *keeper) run(ctx context.Context) {
 	defer close(k.done)
+	defer k.looks.Wait()
 	defer k.hangUp()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -117,6 +129,8 @@ func (k *keeper) step(ctx context.Context) time.Duration {
 		k.readNow(ctx)
 	}
 	k.hearOverlays(ctx)
+	k.weigh(ctx)
+	k.look()
 	k.knows(told)
 	k.followAll(ctx)
 	k.rest()
@@ -168,6 +182,7 @@ func (k *keeper) nap() time.Duration {
 		}
 		nap = min(nap, e.read.Add(overlayCheck).Sub(now))
 	}
+	nap = min(nap, k.nextLook(now))
 	return max(nap, time.Millisecond)
 }
 
@@ -225,8 +240,21 @@ func (k *keeper) readAll(ctx context.Context) error {
 		return err
 	}
 	k.own.used = time.Now()
+	if k.base == nil || !sameLists(k.base, l) {
+		k.mu.Lock()
+		k.compareSoon()
+		k.mu.Unlock()
+	}
 	k.base = l
 	return nil
+}
+
+// compareSoon has everybody asked again what they are shown. Called with mu held.
+func (k *keeper) compareSoon() {
+	for _, e := range k.agents {
+		e.heard = true
+	}
+	k.lookSoon()
 }
 
 // connect opens the keeper's conversation. A failure holds up the calls for
@@ -405,6 +433,7 @@ func (k *keeper) hear(sl *slot, method string, params []byte) {
 		return
 	}
 	if !k.server.isStdio() || k.server.up.Sharing == "shared" {
+		k.doubt(sl)
 		k.changedNow(true)
 		return
 	}
@@ -421,11 +450,18 @@ func (k *keeper) hear(sl *slot, method string, params []byte) {
 
 // opened takes a new process of an agent into account.
 func (k *keeper) opened(sl *slot) {
-	if !k.server.isStdio() || k.server.up.Sharing == "shared" {
-		return
-	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if !k.server.isStdio() {
+		if !sl.line.modern {
+			k.attend(sl)
+			k.wake()
+		}
+		return
+	}
+	if k.server.up.Sharing == "shared" {
+		return
+	}
 	e := k.newEar(sl.line, sl, func(method string, params []byte) { k.hear(sl, method, params) })
 	e.heard, e.read = true, time.Now() // does it show the agent the same?
 	k.agents = append(k.agents, e)
@@ -436,6 +472,9 @@ func (k *keeper) opened(sl *slot) {
 func (k *keeper) closed(sl *slot) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.dismiss(sl); k.ended {
+		k.wake()
+	}
 	for i, e := range k.agents {
 		if e.slot == sl {
 			k.agents = append(k.agents[:i:i], k.agents[i+1:]...)

@@ -17,6 +17,9 @@ type line struct {
 	welcome link.Welcome
 	opened  time.Time
 
+	// as is whom our own requests on it come from; nil for us.
+	as *link.Hello
+
 	// exclusive tells that only one call may be in flight, since the server may
 	// ask its client something and nobody could tell for which call.
 	exclusive bool

@@ -21,7 +21,6 @@ const (
 	// overlayCheck is how often a process is read that does not say that its
 	// lists changed: it may show an agent something else than us.
 	overlayCheck = time.Minute
-	variesMost   = 20
 )
 
 // hearOverlays reads the lists of the processes that said theirs changed.
@@ -65,7 +64,10 @@ func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
 		k.server.log.Info("lists of a process of upstream cannot be read", "err", err)
 		return false
 	}
-	differ := differing(k.base, l, e.slot.key.whose())
+	differ := k.differ(e, l)
+	if len(differ) > 0 && !reflect.DeepEqual(differ, e.varies) && (k.own == nil || k.own.slot == nil) && k.readAnew(ctx) {
+		differ = k.differ(e, l) // the program may be another one since our process was started
+	}
 	news := len(differ) > 0 || len(e.varies) > 0
 	e.varies = differ
 	was := e.overlay
@@ -76,6 +78,12 @@ func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
 		}
 	}
 	return news || was == nil || !sameLists(was, e.overlay)
+}
+
+// differ is what a process of an agent lists otherwise than is listed.
+func (k *keeper) differ(e *ear, l *lists) []Variation {
+	revision := k.server.listing.Load().Revision
+	return differing(k.base, l, e.slot.key.whose(), revision == e.line.welcome.Revision)
 }
 
 // gap is how long a process is left alone after it was read; the caller holds
@@ -89,27 +97,6 @@ func (e *ear) gap() time.Duration {
 
 func sameLists(a, b *lists) bool {
 	return sameItems(a.tools, b.tools) && sameItems(a.resources, b.resources) && sameItems(a.templates, b.templates) && sameItems(a.prompts, b.prompts)
-}
-
-// differing returns what others have otherwise than base.
-func differing(base, others *lists, who string) (out []Variation) {
-	if base == nil {
-		return nil
-	}
-	for _, of := range listed {
-		known := map[string][]byte{}
-		for _, item := range *of.items(base) {
-			name, _ := mcpwire.FieldText(item, of.id)
-			known[name] = item
-		}
-		for _, item := range *of.items(others) {
-			name, _ := mcpwire.FieldText(item, of.id)
-			if mine, ok := known[name]; ok && !bytes.Equal(mine, item) && len(out) < variesMost && len(item) <= addedBytes {
-				out = append(out, Variation{Kind: of.kind, Name: name, Who: who, Item: bytes.Clone(item)})
-			}
-		}
-	}
-	return out
 }
 
 // publish makes what is known the listing, and tells of it if it is news. err
@@ -165,14 +152,14 @@ func (k *keeper) complain() {
 func (k *keeper) compose(l *Listing) {
 	all := *k.base
 	k.mu.Lock()
-	agents := slices.Clone(k.agents)
+	agents, witnesses := slices.Clone(k.agents), append(slices.Clone(k.witnesses), &k.stranger)
 	k.mu.Unlock()
-	l.Varies = nil
+	varies := [][]Variation{twice(k.base)}
 	for _, e := range agents {
 		if e.overlay == nil {
 			continue
 		}
-		l.Varies = append(l.Varies, e.varies...)
+		varies = append(varies, e.varies)
 		added := lacking(&all, e.overlay)
 		for _, of := range listed {
 			items := of.items(&all)
@@ -181,6 +168,10 @@ func (k *keeper) compose(l *Listing) {
 	}
 	l.Tools, l.Resources, l.Templates, l.Prompts = all.tools, all.resources, all.templates, all.prompts
 	l.TTL = or(k.base.ttl, ttlPolled)
+	for _, w := range witnesses {
+		varies = append(varies, w.varies)
+	}
+	l.Varies = variations(l, varies...)
 }
 
 // lacking returns what base (nil for nothing) lacks of others, within bounds.

@@ -50,7 +50,7 @@ type Listing struct {
 	Resources    [][]byte
 	Templates    [][]byte
 	Prompts      [][]byte
-	Varies       []Variation // what it shows otherwise in processes of agents
+	Varies       []Variation // what it shows otherwise to somebody
 	TTL          time.Duration
 	Tried        time.Time // when a reading last ended, well or not; zero before the first
 	Fetched      time.Time // zero before the first that succeeded
@@ -58,11 +58,11 @@ type Listing struct {
 	Err          error     // why it could not be read (anew), a *durward.Error; what is here may be old. nil before the first attempt
 }
 
-// Variation is an item that an upstream lists otherwise in the process of an
-// agent than in the one that its lists are read in.
+// Variation is something that an upstream shows otherwise to somebody than in
+// the session or process that its lists are read in.
 type Variation struct {
-	Kind durward.Kind
+	Kind string // as of pins: tool, prompt, resource, template, instructions
 	Name string
-	Who  string // "agent NAME"
-	Item []byte
+	Who  string // was shown it: "agent NAME", "another client"
+	Item []byte // the definition; the text of instructions
 }

@@ -74,6 +74,7 @@ type Set struct {
 	profiles profiles
 	plan     atomic.Pointer[plan]
 	closing  chan struct{} // closed by Close
+	probe    atomic.Int64  // how often, see Probe
 
 	mu       sync.Mutex // held while the plan changes; guards closed
 	closed   bool

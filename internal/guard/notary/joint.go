@@ -7,7 +7,6 @@ import (
 
 	"durward"
 	"durward/internal/guard"
-	"durward/internal/mcpwire"
 )
 
 // window is the part of a list that gives orders when it is read together.
@@ -76,28 +75,6 @@ func narrow(e *guard.Engine, tools [][]byte) window {
 		from--
 	}
 	return window{from: from, to: to, findings: found}
-}
-
-// varied reports definitions that the upstream shows otherwise elsewhere. What
-// was approved stays in use: that is what the gateway lists and calls.
-func (c *session) varied() {
-	for _, v := range c.offer.Varies {
-		for _, o := range c.out.Opinions {
-			if o.Seen.Kind != v.Kind || o.Seen.Name != v.Name || !mcpwire.IsObject(v.Other) {
-				continue
-			}
-			r := c.read(v.Kind, v.Name, v.Other)
-			if r.err == nil && r.pin.Digest == o.Seen.Digest {
-				continue
-			}
-			f := finding("pin.varies", "high", 0.9, "it is another definition for "+v.Who)
-			if o.Standing == nil {
-				o.Standing = c.stop(o, durward.ReasonDefinitionChanged, f)
-				continue
-			}
-			o.Standing.Findings = append(o.Standing.Findings, f)
-		}
-	}
 }
 
 func changed(before, now map[string]string) (groups []string) {

@@ -36,12 +36,12 @@ type Offer struct {
 	Prompts      [][]byte
 	Resources    [][]byte
 	Templates    [][]byte
-	// Varies are definitions that the upstream showed otherwise in another
-	// session than its lists were read in.
+	// Varies are definitions that the upstream shows otherwise to somebody than
+	// in the session that its lists were read in.
 	Varies []Varied
 }
 
-// Varied is a definition that differs between the sessions of one upstream.
+// Varied is a definition that an upstream shows otherwise to somebody.
 type Varied struct {
 	Kind, Name string
 	Who        string // saw the other one
@@ -54,6 +54,7 @@ type Opinion struct {
 	Raw      []byte       // as received
 	Approved *durward.Pin // what it was, or should be; nil for nothing
 	Standing *durward.Standing
+	Variants []Variant
 }
 
 // FirstSight stands for who approved what policy took at first sight.
@@ -207,7 +208,7 @@ func (c *session) item(kind, name string, raw []byte) {
 		o.Standing = c.stop(o, durward.ReasonServerChanged, finding("pin.server", "high", 0.9, "the upstream is another server than the one that was approved"))
 	case kind == durward.PinResource && c.policy.Resources != "pin" && !approved:
 		c.scanned(o, r)
-	case approved && o.Approved.Digest == r.pin.Digest:
+	case approved && o.Approved.Approves(r.pin.Digest):
 		if kind == durward.PinTool && o.Approved.By == FirstSight && c.first == durward.ScanThenTrust {
 			c.overtaken(o, r)
 		}
