@@ -22,7 +22,7 @@ import (
 
 // The test binary is also the program, and a server for it to import.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "moody-server": moodyServer, "turncoat": turncoat, "villain": villain, "gullible": gullible, "errander": errander})
+	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "moody-server": moodyServer, "turncoat": turncoat, "chameleon": chameleon, "villain": villain, "gullible": gullible, "errander": errander})
 }
 
 // notesServer is the example under a name that is not ours.
@@ -56,6 +56,13 @@ func errander() {
 // turncoat is a server that changes what it lists.
 func turncoat() {
 	if err := durwardtest.Turncoat(os.Args[1:], os.Stdin, os.Stdout); err != nil {
+		os.Exit(1)
+	}
+}
+
+// chameleon is a server over HTTP that shows some callers other tools than others.
+func chameleon() {
+	if err := durwardtest.ServeChameleon(os.Args[1:]); err != nil {
 		os.Exit(1)
 	}
 }

@@ -139,3 +139,50 @@ func TestPinsOutliveTheirUpstreamWhereTwoPeopleApprove(t *testing.T) {
 		}
 	}
 }
+
+// What an upstream shows to others is approved beside what the gateway lists,
+// in one go also where two people have to.
+func TestApproveVariants(t *testing.T) {
+	three := strings.Repeat("3c", 32)
+	shown := defined(durward.DefinitionWithheld, digestOne)
+	shown.Variants = []durward.DefinitionVariant{{Who: "agent a", Digest: digestTwo}, {Who: "another client", Digest: three}}
+	all := append(append(wants(digestOne), wants(digestTwo)...), wants(three[:12])...)
+
+	h := open(t)
+	h.defined = []durward.Definition{shown}
+	if _, err := h.Approve(t.Context(), operator, "crm", wants(digestTwo)); err == nil || len(h.pins(t)) != 0 {
+		t.Errorf("what others are shown is approved alone: %v", err)
+	}
+	if done, err := h.Approve(t.Context(), operator, "crm", all); err != nil || len(done) != 3 {
+		t.Fatalf("Approve = %+v, %v", done, err)
+	}
+	if p := h.pins(t)[0]; p.Digest != digestOne || !p.Approves(digestTwo) || !p.Approves(three) || p.Approves("") {
+		t.Errorf("pin %+v", p)
+	}
+	if done, err := h.Approve(t.Context(), operator, "crm", all); err != nil || !done[0].Already {
+		t.Errorf("the same again: %+v, %v", done, err)
+	}
+	// What nobody is shown any more is not approved for ever.
+	shown.Digest, shown.Variants = strings.Repeat("4d", 32), shown.Variants[:1]
+	h.defined = []durward.Definition{shown}
+	if _, err := h.Approve(t.Context(), operator, "crm", wants(shown.Digest)); err != nil {
+		t.Fatal(err)
+	}
+	if p := h.pins(t)[0]; p.Digest != shown.Digest || p.Before != digestOne || !p.Approves(digestTwo) || p.Approves(three) || p.Approves(digestOne) {
+		t.Errorf("pin %+v", p)
+	}
+
+	two := open(t)
+	two.file.Guarding.People = 2
+	two.defined = []durward.Definition{defined(durward.DefinitionWithheld, digestOne)}
+	two.defined[0].Variants = []durward.DefinitionVariant{{Who: "agent a", Digest: digestTwo}}
+	both := append(wants(digestOne), wants(digestTwo)...)
+	for i, by := range []durward.Actor{{Name: "ada", Key: "k_a", Operator: true}, {Name: "bob", Key: "k_b", Operator: true}} {
+		if done, err := two.Approve(t.Context(), by, "crm", both); err != nil || done[0].Missing != 1-i {
+			t.Fatalf("%s: %+v, %v", by.Name, done, err)
+		}
+	}
+	if p := two.pins(t)[0]; p.Digest != digestOne || !p.Approves(digestTwo) || p.By != "ada and bob" {
+		t.Errorf("pin %+v", p)
+	}
+}
