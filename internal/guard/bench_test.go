@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"durward"
 	"durward/internal/guard"
 )
 
@@ -105,4 +106,40 @@ func BenchmarkText32KB(b *testing.B) {
 			b.ReportMetric(float64(took[0].Nanoseconds())/1000/32, "best-us/KB")
 		})
 	}
+}
+
+// BenchmarkSmall is what most calls cost: some sixty bytes each way, never the
+// same twice.
+func BenchmarkSmall(b *testing.B) {
+	s := scope(b, durward.Guard{})
+	number := func(raw []byte, at, n int) {
+		for k := range 6 {
+			raw[at-k] = byte('0' + n%10)
+			n /= 10
+		}
+	}
+	b.Run("arguments", func(b *testing.B) {
+		raw, n := []byte(`{"id":"INV-2026-000000","fields":["total","status"],"limit":20}`), 0
+		at := strings.IndexByte(string(raw), ',') - 2
+		b.ReportAllocs()
+		for b.Loop() {
+			n++
+			number(raw, at, n)
+			if v := s.Arguments(raw); v.Effect != durward.Allow {
+				b.Fatal(v.Findings)
+			}
+		}
+	})
+	b.Run("result", func(b *testing.B) {
+		raw, n := []byte(`{"content":[{"type":"text","text":"Invoice 000000 is open, 129.90 EUR, due on Friday."}]}`), 0
+		at := strings.Index(string(raw), " is open") - 1
+		b.ReportAllocs()
+		for b.Loop() {
+			n++
+			number(raw, at, n)
+			if v := s.Read(raw, durward.Deny); v.Effect != durward.Allow {
+				b.Fatal(v.Findings)
+			}
+		}
+	})
 }

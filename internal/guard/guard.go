@@ -39,8 +39,9 @@ type Engine struct {
 	response   *model.Weights
 	redactor   *dlp.Redactor
 	modes      map[string]Mode
-	readers    sync.Pool
-	clean      *Report // of texts without anything to judge
+	readers    sync.Pool // of *carrier.Reader
+	texts      sync.Pool // of *inspection
+	clean      *Report   // of texts without anything to judge
 }
 
 // New compiles a guard.
@@ -63,6 +64,7 @@ func New(o Options) (*Engine, error) {
 	e.clean = newReport()
 	e.clean.Score = e.response.Probability(model.LeastMargin)
 	e.readers.New = func() any { return carrier.NewReader(e.lex) }
+	e.texts.New = func() any { return e.newInspection() }
 	return e, nil
 }
 

@@ -41,6 +41,7 @@ type reading struct {
 	spot    string // nonce of marks around texts; "" for none
 	out     bool   // it is what an agent sends
 	early   bool   // see takeAt
+	report  Report // of the text that is read
 }
 
 // piece is a string or number of the message and where its value lies in buf.
@@ -91,7 +92,7 @@ func (r *reading) read(s *Scope, raw []byte, most durward.Effect, spot string) *
 		if cap(r.buf) > 1<<20 || cap(r.whole) > 1<<20 {
 			r.buf, r.whole = nil, nil
 		}
-		r.scope, r.raw, r.seen, r.out, r.early = nil, nil, nil, false, false
+		r.scope, r.raw, r.seen, r.out, r.early, r.report = nil, nil, nil, false, false, Report{}
 		readings.Put(r)
 	}()
 	if end := r.value(0, nil, 0); end < 0 || r.broken {
@@ -262,7 +263,8 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 		r.mark(text, parts)
 		return
 	}
-	rep := e.Text(text)
+	rep := &r.report
+	e.text(text, rep)
 	hit := r.scope.honey(text)
 	if len(rep.Findings) == 0 && hit == "" {
 		if rep.Score > 0 && r.scope.policy.settings.Classifier.URL != "" {

@@ -19,34 +19,59 @@ import (
 // A report without findings may be shared between callers: it is not to be
 // changed.
 func (e *Engine) Text(raw []byte) *Report {
-	r := Report{Effect: durward.Allow, Would: durward.Allow}
-	reader := e.readers.Get().(*carrier.Reader)
-	reader.Weigh(e.response)
-	worst := float32(model.LeastMargin)
-	whole := reader.Text(raw, "", lexicon.Set{}, func(p *carrier.Piece) {
-		e.hiddenReply(&r, p)
-		top := float32(model.LeastMargin)
-		for i := range p.Passages {
-			top = max(top, e.response.Margin(&p.Passages[i]))
-		}
-		worst = max(worst, top)
-		if e.response.Tells(top) {
-			e.orders(&r, p)
-		}
-	})
-	within(&r, reader.Inside())
-	reader.Weigh(nil)
-	e.readers.Put(reader)
-	e.secrets(&r, raw)
-	if worst == model.LeastMargin && whole && len(r.Findings) == 0 {
+	var r Report
+	if !e.text(raw, &r) {
 		return e.clean
 	}
-	r.orders = e.response.Probability(worst)
-	r.Score = max(r.Score, r.orders)
-	e.partial(&r, whole)
-	e.cut(&r, raw)
-	out := r
+	out := r // only what is needed goes to the heap
 	return &out
+}
+
+// text is Text into a report of the caller's. It is false for texts in which
+// nothing was found that a score could tell of.
+func (e *Engine) text(raw []byte, out *Report) bool {
+	i := e.texts.Get().(*inspection)
+	defer e.texts.Put(i)
+	r := &i.report
+	*r, i.worst = Report{Effect: durward.Allow, Would: durward.Allow}, model.LeastMargin
+	whole := i.reader.Text(raw, "", lexicon.Set{}, i.see)
+	within(r, i.reader.Inside())
+	e.secrets(r, raw)
+	if i.worst == model.LeastMargin && whole && len(r.Findings) == 0 {
+		*out = *e.clean
+		return false
+	}
+	r.orders = e.response.Probability(i.worst)
+	r.Score = max(r.Score, r.orders)
+	e.partial(r, whole)
+	e.cut(r, raw)
+	*out, *r = *r, Report{}
+	return true
+}
+
+// inspection is what the inspection of a text needs, used again for the next.
+type inspection struct {
+	reader *carrier.Reader
+	report Report
+	worst  float32 // margin
+	see    func(*carrier.Piece)
+}
+
+func (e *Engine) newInspection() *inspection {
+	i := &inspection{reader: carrier.NewReader(e.lex)}
+	i.reader.Weigh(e.response)
+	i.see = func(p *carrier.Piece) {
+		e.hiddenReply(&i.report, p)
+		top := float32(model.LeastMargin)
+		for k := range p.Passages {
+			top = max(top, e.response.Margin(&p.Passages[k]))
+		}
+		i.worst = max(i.worst, top)
+		if e.response.Tells(top) {
+			e.orders(&i.report, p)
+		}
+	}
+	return i
 }
 
 // within confines cuts to the strings of a JSON text, so that it stays one.

@@ -43,13 +43,14 @@ const (
 // tool; a schema, when given, types the fields by their format.
 func Inspect(tool string, arguments []byte, formats map[string]string) ([]Finding, bool) {
 	var out []Finding
-	public := any(words(tool), "comment", "comments", "reply", "review", "feedback", "guestbook")
+	t := words(tool)
+	public := any(t, "comment", "comments", "reply", "review", "feedback", "guestbook")
 	whole := carrier.Walk(arguments, func(path []string, value []byte, key bool) {
 		if key || len(value) == 0 {
 			return
 		}
 		where := "/" + strings.Join(path, "/")
-		f := fieldOf(tool, path, formats[where])
+		f := fieldOf(t, path, formats[where])
 		if best := judge(f, string(value), public); best.Rule != "" {
 			best.Where = where
 			out = append(out, best)
@@ -65,6 +66,9 @@ const longest = 16 << 10
 func judge(f Field, v string, public bool) Finding {
 	if len(v) > longest {
 		v = v[:longest]
+	}
+	if !f.names() && word(v) {
+		return Finding{}
 	}
 	var best Finding
 	worse := func(x Finding) {
@@ -119,8 +123,9 @@ func sqlOrScript(s string) Finding {
 	return a
 }
 
-// fieldOf types a field by its schema format, its name, and the tool.
-func fieldOf(tool string, path []string, format string) Field {
+// fieldOf types a field by its schema format, its name, and the words of the
+// tool.
+func fieldOf(t, path []string, format string) Field {
 	name := lastName(path)
 	n := words(name)
 	switch format {
@@ -134,7 +139,6 @@ func fieldOf(tool string, path []string, format string) Field {
 	case "hostname", "ipv4", "ipv6":
 		return Host
 	}
-	t := words(tool)
 	switch {
 	case any(t, "sql", "query", "statement", "postgres", "mysql", "sqlite", "bigquery", "snowflake", "clickhouse", "cypher", "redshift", "athena", "duckdb", "mongodb", "oracle") && any(n, "sql", "query", "statement", "input", "q", "text", "command", "queries", "expression"):
 		return Query

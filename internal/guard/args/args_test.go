@@ -96,3 +96,23 @@ func TestNestedLeavesAreSeen(t *testing.T) {
 		t.Errorf("found %+v", f)
 	}
 }
+
+// What is passed as a word without a closer look is what a closer look passes.
+func TestWordsAreHarmless(t *testing.T) {
+	for _, v := range []string{"admin", "INV-2026-000123", "12.5", "a.b-c", "0", "DROP", "shutdown", "4111111111111111", "whoami", "8f14e45f-ceea-467f-a0d9-9f2b4c1d7e11"} {
+		for _, tool := range []string{"get_invoice", "search", "run_query", "run_command", "add_comment"} {
+			raw, _ := json.Marshal(map[string]string{"id": v, "query": v, "command": v, "comment": v, "pattern": v})
+			if found, _ := args.Inspect(tool, raw, nil); len(found) > 0 {
+				t.Errorf("%s of %s: %+v", tool, v, found)
+			}
+			raw, _ = json.Marshal(map[string]string{"id": v + " ", "query": v + " ", "comment": v + " "})
+			if found, _ := args.Inspect(tool, raw, nil); len(found) > 0 {
+				t.Errorf("%s of %s, looked at closely: %+v", tool, v, found)
+			}
+		}
+	}
+	raw, _ := json.Marshal(map[string]string{"id": "xp_cmdshell"})
+	if found, _ := args.Inspect("get_invoice", raw, nil); len(found) == 0 {
+		t.Error("xp_cmdshell was passed as a word")
+	}
+}

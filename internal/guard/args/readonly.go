@@ -16,7 +16,7 @@ func ReadOnly(tool string, arguments []byte, formats map[string]string) []Findin
 			return
 		}
 		where := "/" + strings.Join(path, "/")
-		if fieldOf(tool, path, formats[where]) != Query {
+		if fieldOf(words(tool), path, formats[where]) != Query {
 			return
 		}
 		if what := changes(string(value)); what != "" {
