@@ -71,7 +71,10 @@ func (r *reading) judgeOut(text []byte, parts []piece) {
 	if s.honeyHidden(text) {
 		s.take(r.note(), honeyFinding(r.pointer(parts[0].span.Start)), durward.Deny)
 	}
-	finds := dlp.Append(nil, text)
+	finds, whole := dlp.Look(nil, text)
+	if !whole {
+		r.partial()
+	}
 	if len(finds) == 0 {
 		return
 	}
@@ -97,14 +100,15 @@ func (r *reading) judgeOut(text []byte, parts []piece) {
 	if len(rep.spans) == 0 {
 		return
 	}
-	for _, p := range parts {
-		r.cut(rep, text, p, false)
+	for k := range parts {
+		r.cut(rep, text, parts, k, false)
 	}
 }
 
 // sure reports a value that is a credential whatever its field is called.
 func sure(value []byte) bool {
-	for _, f := range dlp.Append(nil, value) {
+	finds, _ := dlp.Look(nil, value)
+	for _, f := range finds {
 		if f.Sure && f.Class == dlp.Secret {
 			return true
 		}

@@ -290,8 +290,8 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 		return
 	}
 	before := len(r.edits)
-	for _, p := range parts {
-		r.cut(rep, text, p, alone)
+	for k := range parts {
+		r.cut(rep, text, parts, k, alone)
 	}
 	if effect == durward.Redact && len(r.edits) == before { // no place is known: all of it goes
 		for _, p := range parts {
@@ -301,8 +301,8 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 }
 
 // cut replaces what has to go within one piece.
-func (r *reading) cut(rep *Report, text []byte, p piece, alone bool) {
-	e := r.scope.engine
+func (r *reading) cut(rep *Report, text []byte, parts []piece, k int, alone bool) {
+	e, p := r.scope.engine, parts[k]
 	part := Report{Effect: durward.Redact}
 	for _, s := range rep.spans {
 		if a, b := max(s.start, p.start), min(s.end, p.end); a < b {
@@ -317,16 +317,40 @@ func (r *reading) cut(rep *Report, text []byte, p piece, alone bool) {
 		if f.End <= p.start || f.Start >= p.end {
 			continue
 		}
-		f.Start, f.End, f.Value = max(f.Start, p.start)-p.start, min(f.End, p.end)-p.start, max(f.Value, p.start)-p.start
+		f.Plain, f.Rest = clearOf(f, text, parts), k > 0 && f.Value < parts[k-1].end
+		f.Start, f.End, f.Value, f.Until = max(f.Start, p.start)-p.start, min(f.End, p.end)-p.start, 0, 0
 		f.Quote = f.Quote && alone
 		part.finds = append(part.finds, f)
-		if value := text[p.start+f.Value : p.start+f.End]; f.Class == dlp.Secret {
+		if f.Class == dlp.Secret && !f.Rest {
 			v := r.note()
-			v.Secrets = append(v.Secrets, Secret{e.redactor.Token(f, text[p.start:p.end]), string(value)})
+			v.Secrets = append(v.Secrets, Secret{e.redactor.Token(f, nil), string(f.Plain)})
 		}
 	}
 	e.cut(&part, text[p.start:p.end])
 	r.edit(p, string(part.Redacted))
+}
+
+// clearOf is the value of a find, without what stands between the pieces that it
+// is spread over.
+func clearOf(f dlp.Find, text []byte, parts []piece) []byte {
+	if f.Plain != nil {
+		return f.Plain
+	}
+	whole := f.Clear(text)
+	end := f.Value + len(whole)
+	var out []byte
+	for _, p := range parts {
+		if a, b := max(f.Value, p.start), min(end, p.end); a < b {
+			if out != nil {
+				out = append(out, '\n')
+			}
+			out = append(out, text[a:b]...)
+		}
+	}
+	if out == nil {
+		return whole
+	}
+	return out
 }
 
 // edit puts a text in the place of a piece.
@@ -368,10 +392,15 @@ func (r *reading) blob(span durward.Span, inner []byte) bool {
 		return false
 	}
 	text, plain := legible(raw)
-	if len(text) == 0 {
-		return true
+	rep := r.scope.engine.clean
+	if len(text) > 0 {
+		rep = r.scope.engine.Text(text)
 	}
-	rep := r.scope.engine.Text(text)
+	if len(rep.Findings) == 0 || !plain {
+		if finds, _ := dlp.Look(nil, inner); len(finds) > 0 { // not all that has the letters of base64 is
+			return false
+		}
+	}
 	if len(rep.Findings) == 0 {
 		return true
 	}

@@ -36,7 +36,7 @@ func (e *Engine) text(raw []byte, out *Report) bool {
 	*r, i.worst = Report{Effect: durward.Allow, Would: durward.Allow}, model.LeastMargin
 	whole := i.reader.Text(raw, "", lexicon.Set{}, i.see)
 	within(r, i.reader.Inside())
-	e.secrets(r, raw)
+	whole = e.secrets(r, raw) && whole
 	if i.worst == model.LeastMargin && whole && len(r.Findings) == 0 {
 		*out = *e.clean
 		return false
@@ -182,8 +182,10 @@ func (e *Engine) hiddenReply(r *Report, p *carrier.Piece) {
 // lost is what a secret in a result adds to the probability of an attack.
 const lost = 0.4
 
-func (e *Engine) secrets(r *Report, raw []byte) {
-	finds := dlp.Append(nil, raw)
+// secrets records credentials and personal data; false when not all of the
+// text was looked at.
+func (e *Engine) secrets(r *Report, raw []byte) bool {
+	finds, whole := dlp.Look(nil, raw)
 	for _, f := range finds {
 		id, score := "secret.credential", 0.9
 		if f.Class == dlp.Personal {
@@ -207,6 +209,7 @@ func (e *Engine) secrets(r *Report, raw []byte) {
 	if len(finds) > 0 {
 		r.finds = finds
 	}
+	return whole
 }
 
 // cut makes the redacted copy: secrets become tokens, orders a notice.

@@ -35,8 +35,8 @@ func assignment(keyword int) func([]byte, int) (Find, bool) {
 		if bytes.EqualFold(b[start:end], b[wordStart(b, i):min(len(b), wordStart(b, i)+end-start)]) || !believable(b[start:end], quote != 0) {
 			return Find{}, false
 		}
-		f := Find{Start: start, End: end, Value: start}
-		if !quotedKey {
+		f := Find{Start: start, End: end, Value: start, Until: end}
+		if !quotedKey && !parameter(b, wordStart(b, i)) {
 			f.Start = wordStart(b, i)
 			if quote != 0 && end < len(b) && b[end] == quote {
 				f.End++
@@ -45,6 +45,9 @@ func assignment(keyword int) func([]byte, int) (Find, bool) {
 		return f, true
 	}
 }
+
+// parameter reports a name in the query of an address, which stays.
+func parameter(b []byte, i int) bool { return i > 0 && (b[i-1] == '?' || b[i-1] == '&') }
 
 // wordStart goes back to the start of the name that a keyword ends.
 func wordStart(b []byte, i int) int {
@@ -86,6 +89,7 @@ var closes = func() (t [256]bool) {
 // believable accepts values of eight characters or more that were generated,
 // not written: code, templates, words and placeholders are none.
 func believable(v []byte, quoted bool) bool {
+	v = withoutIssued(v)
 	if len(v) < 8 || len(v) > 400 || harmless(v) || !varied(v) {
 		return false
 	}
@@ -148,7 +152,26 @@ func camel(v []byte) bool {
 			changes++
 		}
 	}
-	return changes*3 < len(v)
+	return changes*3 < len(v) || capitalised(v)
+}
+
+// capitalised reports words of three letters and more, each with a capital.
+func capitalised(v []byte) bool {
+	n := 3
+	for _, c := range v {
+		switch kindOf[c] {
+		case kindLower:
+			n++
+		case kindUpper:
+			if n < 3 {
+				return false
+			}
+			n = 1
+		default:
+			return false
+		}
+	}
+	return n >= 3
 }
 
 func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
@@ -201,7 +224,7 @@ func userinfo(scheme int) func([]byte, int) (Find, bool) {
 		if at < 0 || colon < 0 || colon > at || at-colon < 5 {
 			return Find{}, false
 		}
-		pass := b[colon+1 : at]
+		pass := withoutIssued(b[colon+1 : at])
 		if harmless(pass) || bytes.IndexByte([]byte("$<{[%*"), pass[0]) >= 0 && len(pass) > 1 && (pass[1] == '{' || pass[0] == '{' || pass[0] == '<' || pass[0] == '*') || common(pass) {
 			return Find{}, false
 		}

@@ -7,6 +7,7 @@ type detector struct {
 	class  Class
 	kind   string
 	next   []byte // what may follow a prefix of one byte
+	label  bool   // it names what stands behind it, whatever that is
 	match  func(b []byte, i int) (Find, bool)
 }
 
@@ -51,8 +52,9 @@ var numbers = []detector{
 }
 
 func token(prefix, kind, alphabet string, least, most int) detector {
+	a := set(alphabet)
 	return detector{prefix: prefix, class: Secret, kind: kind, match: func(b []byte, i int) (Find, bool) {
-		return run(b, i, len(prefix), set(alphabet), least, most)
+		return run(b, i, len(prefix), a, least, most)
 	}}
 }
 
@@ -81,7 +83,7 @@ func table() []detector {
 		token("SG.", "sendgrid", dashed+" .", 50, 90), token("key-", "mailgun", lower, 32, 32), token("re_", "resend", word, 24, 60), token("xkeysib-", "brevo", dashed, 60, 100),
 		token("shpat_", "shopify", "az AZ 09", 30, 40), token("shpca_", "shopify", "az AZ 09", 30, 40), token("shppa_", "shopify", "az AZ 09", 30, 40), token("shpss_", "shopify", "az AZ 09", 30, 40),
 		token("dop_v1_", "digitalocean", lower, 60, 70), token("doo_v1_", "digitalocean", lower, 60, 70), token("dor_v1_", "digitalocean", lower, 60, 70), token("dapi", "databricks", lower+" -", 32, 40),
-		token("hvs.", "vault", dashed, 20, 260), token("hvb.", "vault", dashed, 20, 260), token("s.", "vault", "az AZ 09", 24, 24),
+		token("hvs.", "vault", dashed, 20, 260), token("hvb.", "vault", dashed, 20, 260), {prefix: "s.", class: Secret, kind: "vault", match: oldVault},
 		token("SK", "twilio", lower, 32, 32), token("AC", "twilio", lower, 32, 32), token("SQ0", "square", dashed, 22, 60), token("sq0", "square", dashed, 22, 60), token("EAAA", "square", dashed, 50, 200),
 		token("lin_api_", "linear", word, 30, 60), token("ntn_", "notion", word, 30, 60), token("secret_", "notion", "az AZ 09", 40, 50), token("figd_", "figma", dashed, 30, 60), token("pat-na1-", "hubspot", dashed, 30, 60), token("NRAK-", "newrelic", "AZ 09", 20, 40), token("glsa_", "grafana", word, 30, 60), token("sntrys_", "sentry", base64, 40, 260), token("dp.pt.", "doppler", word, 30, 60), token("pul-", "pulumi", lower, 40, 40), token("tskey-", "tailscale", dashed, 20, 90), token("fly", "fly", word+" - = + /", 60, 800), token("dwk_", "durward", word, 16, 120), token("AGE-SECRET-KEY-1", "age", "AZ 09", 50, 70), token("PMAK-", "postman", dashed, 40, 80), token("atlasv1.", "terraform", dashed, 40, 120), token("ATATT3", "atlassian", dashed+" =", 40, 260), token("CCIPAT_", "circleci", word, 30, 90), token("sbp_", "supabase", lower, 40, 40), token("nfp_", "netlify", word, 30, 60), token("vercel_", "vercel", word, 20, 60), token("ops_ey", "onepassword", base64, 60, 2000), token("EAACEdEose0cBA", "facebook", word, 20, 300),
 		{prefix: "eyJ", class: Secret, kind: "jwt", match: jwt},
@@ -96,9 +98,11 @@ func table() []detector {
 		{prefix: "sharedaccesskey=", fold: true, class: Secret, kind: "azure", match: assigned},
 		{prefix: "sig=", class: Secret, kind: "azure_sas", match: signature},
 		{prefix: "\"type\"", class: Secret, kind: "gcp", match: serviceAccount},
-		{prefix: "authorization", fold: true, class: Secret, kind: "auth", match: authorization},
-		{prefix: "bearer ", fold: true, class: Secret, kind: "bearer", match: bearer},
-		{prefix: "basic ", fold: true, class: Secret, kind: "basic", match: basic},
+		{prefix: "[secret:", match: issued},
+		{prefix: "[pii:", match: issued},
+		{prefix: "authorization", fold: true, class: Secret, kind: kindValue, label: true, match: authorization},
+		{prefix: "bearer ", fold: true, class: Secret, kind: kindValue, label: true, match: bearer},
+		{prefix: "basic ", fold: true, class: Secret, kind: "basic", label: true, match: basic},
 		{prefix: "passport", fold: true, class: Personal, kind: "travel_id", match: passport},
 		{prefix: "ssn", fold: true, class: Personal, kind: "ssn", match: labelledSSN},
 		{prefix: "social security", fold: true, class: Personal, kind: "ssn", match: labelledSSN},
@@ -114,7 +118,7 @@ func table() []detector {
 		d = append(d, detector{prefix: l, fold: true, class: Personal, kind: "id", match: labelledID})
 	}
 	for _, k := range keywords {
-		d = append(d, detector{prefix: k, fold: true, class: Secret, kind: keywordKind(k), match: assignment(len(k))})
+		d = append(d, detector{prefix: k, fold: true, class: Secret, kind: kindValue, label: true, match: assignment(len(k))})
 	}
 	d = append(d, detector{prefix: "@", class: Personal, kind: "mails", next: bytesOf("az AZ 09"), match: mails})
 	for c := 'A'; c <= 'Z'; c++ {
@@ -124,7 +128,7 @@ func table() []detector {
 		d = append(d, detector{prefix: string(c), class: Secret, kind: "discord", next: bytesOf("az AZ 09"), match: discord})
 	}
 	for _, s := range schemes {
-		d = append(d, detector{prefix: s, fold: true, class: Secret, kind: "url", match: userinfo(len(s))})
+		d = append(d, detector{prefix: s, fold: true, class: Secret, kind: kindURL, label: true, match: userinfo(len(s))})
 	}
 	return d
 }
@@ -139,17 +143,12 @@ var keywords = []string{
 	"database_url", "db_pass", "db_password", "session_key", "webhook_secret", "x-api-key",
 }
 
-// keywordKind names a keyword without repeating it: the token must not show
-// the text that it replaces.
-func keywordKind(k string) string {
-	switch k {
-	case "password", "passwd", "passphrase", "pwd", "kennwort", "passwort", "contraseña", "mot_de_passe", "db_pass", "db_password":
-		return "pw"
-	case "aws_secret_access_key", "aws_session_token":
-		return "aws"
-	}
-	return "value"
-}
+// What a value is called that only its label tells: the same whatever the
+// label is, and none of the text that is replaced.
+const (
+	kindValue = "value"
+	kindURL   = "url"
+)
 
 // bytesOf lists the bytes of an alphabet.
 func bytesOf(s string) []byte {

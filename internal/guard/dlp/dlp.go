@@ -13,6 +13,7 @@
 package dlp
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -34,18 +35,42 @@ type Find struct {
 	Kind       string // github_pat, card, ...
 	Start, End int    // what is replaced, label included
 	Value      int    // where the value itself starts
+	Until      int    // and where it ends; 0 for End
 	Sure       bool   // the form or a checksum leaves no doubt
 	Quote      bool   // the token takes quotes, to stand for a JSON value
+	Plain      []byte // the value, where what is replaced is an encoding of it
+	Rest       bool   // it goes on from another text, where the token stands
 }
 
-// Append appends the finds in b to dst, in order and without overlap.
-func Append(dst []Find, b []byte) []Find {
+// Clear is the value itself, decoded; b is the text of the find.
+func (f *Find) Clear(b []byte) []byte {
+	if f.Plain != nil {
+		return f.Plain
+	}
+	return b[f.Value:f.until()]
+}
+
+func (f *Find) until() int {
+	if f.Until > f.Value {
+		return f.Until
+	}
+	return f.End
+}
+
+// Append appends the finds that stand in b as they are to dst, in order and
+// without overlap.
+func Append(dst []Find, b []byte) []Find { return find(dst, b, false) }
+
+// find is Append; typed leaves out what only its label tells.
+func find(dst []Find, b []byte, typed bool) []Find {
 	from := len(dst)
 	for i := 0; i+1 < len(b); {
 		c, next := b[i], b[i+1]
 		if may(b, i, c, next) {
-			if f, ok := at(b, i, c); ok {
-				dst = append(dst, f)
+			if f, ok := at(b, i, c, typed); ok {
+				if f.Class != "" {
+					dst = append(dst, f)
+				}
 				i = max(i+1, f.End)
 				continue
 			}
@@ -68,19 +93,40 @@ func Append(dst []Find, b []byte) []Find {
 }
 
 // at tries the detectors that may begin at i.
-func at(b []byte, i int, c byte) (Find, bool) {
+func at(b []byte, i int, c byte, typed bool) (Find, bool) {
 	list := starts[c]
 	for k := range list {
 		d := &list[k]
-		if !hasPrefix(b, i, d) {
+		if typed && d.label || !hasPrefix(b, i, d) {
 			continue
 		}
 		if f, ok := d.match(b, i); ok {
 			f.Class, f.Kind = d.class, pick(f.Kind, d.kind)
+			if d.label && d.class == Secret {
+				refine(b, &f)
+			}
 			return f, true
 		}
 	}
 	return Find{}, false
+}
+
+// refine names what a label's value is: one secret is the same wherever it
+// stands. A value that speaks for itself is replaced alone.
+func refine(b []byte, f *Find) {
+	end := f.until()
+	for _, in := range find(nil, b[f.Value:end], true) {
+		if !in.Sure || in.Class != Secret {
+			continue
+		}
+		alone := in.Start == 0 && f.Value+in.End == end || f.Kind == kindURL
+		f.Kind, f.Sure = in.Kind, true
+		if alone {
+			f.Start, f.End = f.Value+in.Start, f.Value+in.End
+		}
+		f.Value, f.Until = f.Value+in.Value, f.Value+in.until()
+		return
+	}
 }
 
 // settle orders the finds and merges those that overlap.
@@ -94,12 +140,22 @@ func settle(all []Find, from int) []Find {
 	for _, f := range part[1:] {
 		last := &out[len(out)-1]
 		if f.Start < last.End {
-			last.End = max(last.End, f.End)
+			join(last, f)
 			continue
 		}
 		out = append(out, f)
 	}
 	return all[:from+len(out)]
+}
+
+// join makes one find of two that overlap, and calls it by the surer name.
+func join(a *Find, f Find) {
+	start, end := a.Start, max(a.End, f.End)
+	if f.Class == Secret && (a.Class != Secret || f.Sure && !a.Sure || f.Sure && f.Plain != nil && f.End > a.End) {
+		*a = f
+	}
+	a.Until = a.until()
+	a.Start, a.End = start, end
 }
 
 func pick(a, b string) string {
@@ -161,15 +217,39 @@ type Redactor struct{ key []byte }
 // NewRedactor returns a redactor; an empty key makes tokens without a hash.
 func NewRedactor(key []byte) *Redactor { return &Redactor{key: key} }
 
-// Token is what stands for a find: [secret:github_pat:3f2a9c].
+// Token is what stands for a find: [secret:github_pat:3f2a9c]. One value has one
+// token, however it is carried.
 func (r *Redactor) Token(f Find, b []byte) string {
+	if f.Rest {
+		return "[" + string(f.Class) + ":rest]"
+	}
 	if len(r.key) == 0 {
 		return "[" + string(f.Class) + ":" + f.Kind + "]"
 	}
 	m := hmac.New(sha256.New, r.key)
-	m.Write([]byte(f.Kind))
-	m.Write(b[f.Value:f.End])
+	m.Write(normal(f.Clear(b)))
 	return "[" + string(f.Class) + ":" + f.Kind + ":" + hex.EncodeToString(m.Sum(nil)[:3]) + "]"
+}
+
+// normal is a value without quotes around it and without line ends, escaped
+// ones too: keys are wrapped in many ways.
+func normal(v []byte) []byte {
+	v = bytes.Trim(v, " \t\r\n\"'`\\")
+	if bytes.IndexByte(v, '\n') < 0 && bytes.IndexByte(v, '\\') < 0 {
+		return v
+	}
+	out := make([]byte, 0, len(v))
+	for i := 0; i < len(v); i++ {
+		switch c := v[i]; {
+		case c == '\n' || c == '\r' || c == '\\' && i+1 == len(v):
+		case c == '\\' && (v[i+1] == 'n' || v[i+1] == 'r'):
+			i++
+		case c == '\\':
+		default:
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // Redact returns b with the finds replaced; b itself when there are none.

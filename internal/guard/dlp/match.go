@@ -43,6 +43,14 @@ func run(b []byte, i, prefix int, a *alphabet, least, most int) (Find, bool) {
 	return Find{Start: i, End: end, Value: i, Sure: true}, true
 }
 
+var plainLetters = set("az AZ 09")
+
+// oldVault matches a token with a prefix of one letter, and no member of s.
+func oldVault(b []byte, i int) (Find, bool) {
+	f, ok := run(b, i, len("s."), plainLetters, 24, 24)
+	return f, ok && !camel(b[i+2:f.End])
+}
+
 // harmless reports documentation keys and placeholders.
 func harmless(v []byte) bool {
 	if len(v) == 0 {
@@ -96,7 +104,12 @@ func entropy(v []byte) float64 {
 	return h
 }
 
-var urlSafe = set(dashed)
+var (
+	urlSafe    = set(dashed)
+	escaped64  = set(base64 + " %")
+	bearing    = set(dashed + " . ~ + / =")
+	standard64 = set("az AZ 09 + / =")
+)
 
 func jwt(b []byte, i int) (Find, bool) {
 	end, dots := i, 0
@@ -178,13 +191,13 @@ func azure(b []byte, i int) (Find, bool) {
 
 func assigned(b []byte, i int) (Find, bool) {
 	eq := bytes.IndexByte(b[i:], '=')
-	f, ok := run(b, i+eq+1, 0, set(base64+" %"), 20, 200)
+	f, ok := run(b, i+eq+1, 0, escaped64, 20, 200)
 	f.Start, f.Value = i, i+eq+1
 	return f, ok
 }
 
 func signature(b []byte, i int) (Find, bool) {
-	f, ok := run(b, i+4, 0, set(base64+" %"), 40, 120)
+	f, ok := run(b, i+4, 0, escaped64, 40, 120)
 	f.Start = i
 	return f, ok
 }
@@ -265,7 +278,7 @@ func bearerLike(b []byte, i int) (Find, bool) {
 }
 
 func schemeValue(b []byte, at int) (Find, bool) {
-	f, ok := run(b, at, 0, set(dashed+" . ~ + / ="), 16, 4096)
+	f, ok := run(b, at, 0, bearing, 16, 4096)
 	if !ok || !random(b[f.Start:f.End]) {
 		return Find{}, false
 	}
@@ -275,7 +288,7 @@ func schemeValue(b []byte, at int) (Find, bool) {
 
 func basic(b []byte, i int) (Find, bool) {
 	at := i + len("basic ")
-	f, ok := run(b, at, 0, set("az AZ 09 + / ="), 8, 512)
+	f, ok := run(b, at, 0, standard64, 8, 512)
 	if !ok {
 		return Find{}, false
 	}
