@@ -34,6 +34,19 @@ func NewRegistry(tools []Approved, others ...Approved) *Registry {
 	return r
 }
 
+// Privileged reports a tool that does more than read, by its annotations or its
+// first word: any variant of its name at another server is a trick.
+func Privileged(name string, definition []byte) bool {
+	if notes, ok := mcpwire.Field(definition, "annotations"); ok && mcpwire.IsObject(notes) {
+		if v, ok := mcpwire.Field(notes, "readOnlyHint"); ok && string(v) == "true" {
+			return false
+		}
+	}
+	word := strings.ToLower(strings.TrimLeft(name, "_-./: "))
+	return !slices.ContainsFunc([]string{"get", "list", "read", "search", "find", "fetch", "query", "show", "describe", "lookup", "view", "count", "check", "echo", "help", "ping", "status"},
+		func(verb string) bool { return strings.HasPrefix(word, verb) })
+}
+
 // Shadowing inspects a definition of a server against the approved tools of
 // the others: look-alike names, copies, and orders about foreign tools.
 func (e *Engine) Shadowing(server string, raw []byte, reg *Registry) *Report {

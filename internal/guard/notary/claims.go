@@ -14,23 +14,7 @@ import (
 // approved is a pinned tool as the guard compares others with it.
 func approved(upstream, name string, definition []byte, firstSight bool) guard.Approved {
 	description, _ := mcpwire.FieldText(definition, "description")
-	return guard.Approved{Server: upstream, Name: name, Description: description, FirstSight: firstSight, Privileged: !reads(name, definition)}
-}
-
-// reads reports a tool that only reads, by its annotations or its first word.
-func reads(name string, definition []byte) bool {
-	if notes, ok := mcpwire.Field(definition, "annotations"); ok && mcpwire.IsObject(notes) {
-		if v, ok := mcpwire.Field(notes, "readOnlyHint"); ok && string(v) == "true" {
-			return true
-		}
-	}
-	word := strings.ToLower(strings.TrimLeft(name, "_-./: "))
-	for _, verb := range []string{"get", "list", "read", "search", "find", "fetch", "query", "show", "describe", "lookup", "view", "count", "check", "echo", "help", "ping", "status"} {
-		if strings.HasPrefix(word, verb) {
-			return true
-		}
-	}
-	return false
+	return guard.Approved{Server: upstream, Name: name, Description: description, FirstSight: firstSight, Privileged: guard.Privileged(name, definition)}
 }
 
 // lookalike reports findings about the name of a tool and that of another.

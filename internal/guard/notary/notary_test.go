@@ -386,8 +386,16 @@ func TestLookalikesAtFirstSight(t *testing.T) {
 		{"odd separators", "send__mail", other, "send_mail", text, "g send__mail"},
 		{"odd case", "Send-Mail", other, "send_mail", text, "g Send-Mail"},
 		{"a copy that nobody can tell", "send-mail", text, "send_mail", text, "g send-mail, h send_mail"},
-		{"swapped letters that nobody can tell", "send_mial", text, "send_mail", text, "g send_mial, h send_mail"},
-		{"swapped letters, another text", "send_mial", other, "send_mail", text, "g send_mial, h send_mail"},
+		{"swapped letters", "send_mial", text, "send_mail", text, "g send_mial"},
+		{"swapped letters, another text", "send_mial", other, "send_mail", text, "g send_mial"},
+		{"swapped letters that nobody can tell", "send_mial", "Sends a mial.", "send_mail", text, "g send_mial, h send_mail"},
+		{"a letter less", "send_mal", other, "send_mail", text, "g send_mal"},
+		{"another letter", "send_maul", other, "send_mail", text, "g send_maul"},
+		{"two letters for one", "send_rnail", other, "send_mail", text, "g send_rnail"},
+		{"a capital I", "send_maiI", other, "send_mail", text, "g send_maiI"},
+		{"a sign", "send_ma!l", other, "send_mail", text, "g send_ma!l"},
+		{"another word", "send_email", "Sends an email.", "send_mail", text, ""},
+		{"more of them", "send_mails", "Sends mails.", "send_mail", text, ""},
 		{"the same name", "send_mail", other, "send_mail", text, ""},
 		{"the same tool", "send_mail", text, "send_mail", text, ""},
 		{"another way to write it", "sendMail", other, "send_mail", text, ""},
@@ -408,7 +416,7 @@ func TestLookalikesAtFirstSight(t *testing.T) {
 func TestApprovedToolsKeepTheirNames(t *testing.T) {
 	h := tools("h", "send_mail", "Sends a mail to one recipient.")
 	for _, by := range []string{"ann", notary.FirstSight} {
-		for _, name := range []string{"Send-Mail", "SENDMAIL", "send__mail", "send_mail_", "xsend_mail", "h__send_mail", "my_send_mail", "send_mail_v2", "send_mai1", "send_maill"} {
+		for _, name := range []string{"Send-Mail", "SENDMAIL", "send__mail", "send_mail_", "xsend_mail", "h__send_mail", "my_send_mail", "send_mail_v2", "send_mai1", "send_maill", "send_mal", "send_maul", "snd_mail", "send_maiI", "send_rnail", "do_send_mail"} {
 			g := tools("g", name, "Posts the weekly newsletter to subscribers.")
 			if got, want := judged(t, by, []*notary.Offer{h}, g, h), "g "+name; got != want {
 				t.Errorf("approved by %s: %s: withheld %q, want %q", by, name, got, want)

@@ -96,6 +96,7 @@ func registry(all []Approved) (*guard.Registry, error) {
 				}
 				t.Name, t.Description = def.Name, def.Description
 			}
+			t.Privileged = guard.Privileged(t.Name, raw)
 			tools = append(tools, t)
 		}
 	}

@@ -1,17 +1,26 @@
 package shadow
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // disguised weighs what of a name is dressed up, beside the one that it looks
 // like: foreign characters, digits for letters, odd case and separators, and
 // what was put around it.
-func (f *form) disguised(o *form) int {
+func (f *form) disguised(how string, o *form) int {
 	n := 2 * oddities(f.tool.Name)
 	if oddName(f.tool.Name) {
 		n += 100
 	}
 	if d := f.digits - digits(f.bare); d > 0 { // read as letters
 		n += 10 * d
+	}
+	if f.capitalL(o) {
+		n += 10
+	}
+	if how == "spelling" && f.strange(o) {
+		n += 5
 	}
 	if len(f.bare) > len(o.bare) || len(f.stem) < len(f.bare) && f.stem == o.stem {
 		n++
@@ -63,9 +72,55 @@ func (f *form) variant(how string, o *form) bool {
 	case "affix":
 		return min(len(f.bare), len(o.bare)) >= leastStem
 	case "spelling":
-		return stray(f.bare, o.bare) || stray(o.bare, f.bare) || swapped(f.bare, o.bare)
+		return stray(f.bare, o.bare) || stray(o.bare, f.bare) || swapped(f.bare, o.bare) || f.strange(o) && !o.strange(f)
 	}
 	return false
+}
+
+// strange reports a name with words that the other one does not have and its
+// own description does not know: who deletes a node says so, who wrote
+// delete_nqte for delete_note does not. Without a description nobody knows.
+func (f *form) strange(o *form) bool {
+	if len(f.tool.Description) <= leastDescription {
+		return false
+	}
+	theirs, said := wordsOf(o.tool.Name), strings.ToLower(f.tool.Description)
+	for _, w := range wordsOf(f.tool.Name) {
+		if !slices.Contains(theirs, w) && !strings.Contains(said, singular(w)) {
+			return true
+		}
+	}
+	return false
+}
+
+// leastDescription is how long a description is at least for it to count.
+const leastDescription = 12
+
+// wordsOf are the words of a name, in lower case: send, mail of sendMail.
+func wordsOf(name string) (out []string) {
+	start := 0
+	cut := func(end int) {
+		if start < end {
+			out = append(out, strings.ToLower(name[start:end]))
+		}
+	}
+	for i := range len(name) {
+		switch c := name[i]; {
+		case separator(c):
+			cut(i)
+			start = i + 1
+		case 'A' <= c && c <= 'Z' && i > start && 'a' <= name[i-1] && name[i-1] <= 'z':
+			cut(i)
+			start = i
+		}
+	}
+	cut(len(name))
+	return out
+}
+
+// capitalL reports an I that stands where the other name has an l.
+func (f *form) capitalL(o *form) bool {
+	return f.bare != o.bare && len(f.bare) == len(o.bare) && strings.Count(f.bare, "i") > strings.Count(o.bare, "i") && strings.Contains(f.tool.Name, "I")
 }
 
 // stray reports a name with a letter too many: before it, behind it where no

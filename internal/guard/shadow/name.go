@@ -10,7 +10,7 @@ import (
 // digits that stand for letters.
 func bare(name string) string {
 	var f text.Folder
-	folded := f.Fold([]byte(strings.ToLower(name))).Bytes
+	folded := f.Fold([]byte(plainSigns(strings.ToLower(name)))).Bytes
 	out := make([]byte, 0, len(folded))
 	for i, c := range folded {
 		switch {
@@ -24,6 +24,26 @@ func bare(name string) string {
 	}
 	return string(out)
 }
+
+// plainSigns reads signs within a word as the letters that they look like.
+func plainSigns(name string) string {
+	if !strings.ContainsAny(name, signs) {
+		return name
+	}
+	out := []byte(name)
+	for i := 1; i < len(out); i++ {
+		if j := strings.IndexByte(signs, out[i]); j >= 0 && isLetter(name[i-1]) {
+			out[i] = signLetters[j]
+		}
+	}
+	return string(out)
+}
+
+// The signs that are taken for letters, and the letters.
+const (
+	signs       = "!|$@"
+	signLetters = "ilsa"
+)
 
 // letterFor reads a digit within a word as the letter that it looks like.
 func letterFor(b []byte, i int) byte {
@@ -80,20 +100,27 @@ func seriesOf(name string) string {
 	return out.String()
 }
 
-// oneShape takes i and l for the same: a one may stand for either.
-func oneShape(s string) string { return strings.ReplaceAll(s, "l", "i") }
+// oneShape takes i and l for the same, which a one or a capital I may stand for
+// either, and letters for the pairs that look like them.
+func oneShape(s string) string {
+	s = strings.ReplaceAll(s, "l", "i")
+	if strings.Contains(s, "rn") || strings.Contains(s, "vv") {
+		s = strings.ReplaceAll(strings.ReplaceAll(s, "rn", "m"), "vv", "w")
+	}
+	return s
+}
 
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 
 // affixless drops what impostors put around a name.
 func affixless(s string) string {
-	for _, p := range []string{"new", "official", "real", "true", "my", "the", "secure", "safe", "better", "best", "fast", "super", "enhanced", "improved", "verified", "trusted", "original", "pro", "mcp", "auto", "smart", "advanced", "updated", "latest", "fixed"} {
+	for _, p := range []string{"new", "official", "real", "true", "my", "the", "secure", "safe", "better", "best", "fast", "super", "enhanced", "improved", "verified", "trusted", "original", "pro", "mcp", "auto", "smart", "advanced", "updated", "latest", "fixed", "do", "call"} {
 		if rest, ok := strings.CutPrefix(s, p); ok && len(rest) >= 4 {
 			s = rest
 			break
 		}
 	}
-	for _, p := range []string{"official", "new", "pro", "plus", "secure", "safe", "tool", "enhanced", "improved", "verified", "trusted", "latest", "updated", "fixed", "beta", "ext", "extended", "advanced", "fast", "alt", "copy", "real", "original", "internal", "proxy", "mcp", "next", "ng"} {
+	for _, p := range []string{"official", "new", "pro", "plus", "secure", "safe", "tool", "enhanced", "improved", "verified", "trusted", "latest", "updated", "fixed", "beta", "ext", "extended", "advanced", "fast", "alt", "copy", "real", "original", "internal", "proxy", "mcp", "next", "ng", "final", "now", "async"} {
 		if rest, ok := strings.CutSuffix(s, p); ok && len(rest) >= 4 {
 			s = rest
 			break

@@ -9,6 +9,7 @@
 package shadow
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"durward/internal/guard/text"
@@ -93,6 +94,13 @@ func allowed(n int) int {
 		return 2
 	}
 	return 1
+}
+
+func signsIn(name string) (n int) {
+	for _, sign := range signs {
+		n += strings.Count(name, string(sign))
+	}
+	return n
 }
 
 func digits(s string) int {

@@ -41,7 +41,7 @@ func NewTable(approved []Tool) *Table {
 }
 
 func newForm(name string) *form {
-	f := &form{tool: Tool{Name: name}, digits: digits(name), bare: bare(name), series: seriesOf(name)}
+	f := &form{tool: Tool{Name: name}, digits: digits(name) + signsIn(name), bare: bare(name), series: seriesOf(name)}
 	f.stem, f.letters = affixless(f.bare), letters(f.bare)
 	return f
 }
@@ -88,6 +88,7 @@ func (x *Table) Names(server, name, description string) []Match {
 // Compare compares a tool with the approved ones of other servers.
 func (x *Table) Compare(s Subject) []Match {
 	mine := newForm(s.Name)
+	mine.tool.Description = s.Description
 	var found []int
 	for _, k := range mine.keys() {
 		found = append(found, x.by[k]...)
@@ -134,7 +135,7 @@ func (f *form) compare(o *form) string {
 		}
 		return "separators"
 	}
-	if f.digits != o.digits && oneShape(f.bare) == oneShape(o.bare) {
+	if oneShape(f.bare) == oneShape(o.bare) && (f.digits != o.digits || len(f.bare) != len(o.bare) || f.capitalL(o) || o.capitalL(f)) {
 		return "characters"
 	}
 	if len(f.stem) >= 4 && f.stem == o.stem || o.tool.Server != "" && f.bare == bare(o.tool.Server)+o.bare {
@@ -154,7 +155,7 @@ func (f *form) compare(o *form) string {
 // both are as much, both are.
 func judge(how string, s *Subject, grams map[string]bool, f, o *form) Match {
 	m := Match{Against: o.tool, How: how, Likeness: likeness(grams, o.shingles())}
-	described := len(s.Description) > 12
+	described := len(s.Description) > leastDescription
 	if how == "exact" && !oddName(s.Name) {
 		m.Kind = Collision
 		if m.Likeness = overlap(grams, o.shingles()); m.Likeness >= same && described {
@@ -162,7 +163,7 @@ func judge(how string, s *Subject, grams map[string]bool, f, o *form) Match {
 		}
 		return m
 	}
-	mine, other := f.disguised(o), o.disguised(f)
+	mine, other := f.disguised(how, o), o.disguised(how, f)
 	m.Kind = Near
 	switch {
 	case o.tool.FirstSight && mine < other, s.Incumbent && !o.tool.FirstSight && mine <= other:
