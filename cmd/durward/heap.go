@@ -1,31 +1,43 @@
 package main
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
 // heapFloor is up to what size the heap grows before it is collected, however
 // little of it lives. A gateway keeps a few MiB while large calls pass through
 // it: collected at twice what lives, it would collect with every fifth of
-// them, which was a quarter of their cost.
-const heapFloor = 40 << 20
+// them, which was a quarter of their cost. Where a container is small, the
+// floor is a part of what it may have.
+const (
+	heapFloor = 96 << 20
+	floorPart = 4
+)
 
 const (
 	percentLeast = 100 // what the runtime does by itself
-	percentMost  = 800
+	percentMost  = 2400
 )
 
 // tendHeap lets a small heap grow to heapFloor between collections, and a
-// large one to twice what lives. Whoever sets GOGC has decided otherwise.
+// large one to twice what lives, and keeps both within what the container may
+// have. Whoever sets GOMEMLIMIT or GOGC has decided otherwise.
 func tendHeap() {
+	limit, err := memlimit.Set()
+	if err != nil { // there is no container, or it does not say
+		limit = math.MaxInt64
+	}
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	t := &heapTender{percent: percentLeast}
+	t := &heapTender{percent: percentLeast, floor: uint64(min(heapFloor, limit/floorPart))}
 	t.sample[0].Name = "/gc/heap/live:bytes"
 	t.look()
 	// What was needed to start is garbage now, and the floor would keep it.
@@ -42,12 +54,13 @@ const startTime = 3 * time.Second
 // goroutine at a time: a look arranges the next.
 type heapTender struct {
 	percent int
+	floor   uint64 // in bytes
 	sample  [1]metrics.Sample
 }
 
 func (t *heapTender) look() {
 	metrics.Read(t.sample[:])
-	next := gcPercent(t.sample[0].Value.Uint64())
+	next := gcPercent(t.sample[0].Value.Uint64(), t.floor)
 	if next < t.percent*4/5 || next > t.percent*5/4 { // setting it stops the world for a moment
 		t.percent = next
 		debug.SetGCPercent(next)
@@ -58,10 +71,10 @@ func (t *heapTender) look() {
 }
 
 // gcPercent is how much may be allocated on top of what lives, in hundredths of it.
-func gcPercent(live uint64) int {
+func gcPercent(live, floor uint64) int {
 	live = max(live, 1<<20)
-	if live >= heapFloor/2 {
+	if live >= floor/2 {
 		return percentLeast
 	}
-	return min(int((heapFloor-live)*100/live), percentMost)
+	return min(int((floor-live)*100/live), percentMost)
 }

@@ -7,18 +7,19 @@ import "testing"
 func TestGCPercent(t *testing.T) {
 	const mib = 1 << 20
 	for _, c := range []struct {
-		live uint64
-		want int
+		live, floor uint64
+		want        int
 	}{
-		{0, percentMost},
-		{4 * mib, percentMost},
-		{10 * mib, 300},
-		{19 * mib, 110},
-		{20 * mib, percentLeast},
-		{1 << 40, percentLeast},
+		{0, heapFloor, percentMost},
+		{4 * mib, 200 * mib, percentMost},
+		{10 * mib, 40 * mib, 300},
+		{19 * mib, 40 * mib, 110},
+		{20 * mib, 40 * mib, percentLeast},
+		{1 << 40, heapFloor, percentLeast},
+		{4 * mib, 0, percentLeast},
 	} {
-		if got := gcPercent(c.live); got != c.want {
-			t.Errorf("gcPercent(%d MiB) = %d, want %d", c.live/mib, got, c.want)
+		if got := gcPercent(c.live, c.floor); got != c.want {
+			t.Errorf("gcPercent(%d MiB, %d MiB) = %d, want %d", c.live/mib, c.floor/mib, got, c.want)
 		}
 	}
 }
