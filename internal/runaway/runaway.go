@@ -111,10 +111,29 @@ func NewWatcher() *Watcher {
 	return w
 }
 
-// Print tells calls apart by tool and arguments, byte by byte.
+// Print tells calls apart by tool and arguments. Of long arguments it reads
+// the length, the ends, and samples between: what an agent that goes in circles
+// repeats is the same everywhere.
 func (w *Watcher) Print(tool string, args []byte) uint64 {
-	return maphash.String(w.seed, tool)*0x9e3779b97f4a7c15 ^ maphash.Bytes(w.seed, args)
+	of := maphash.String(w.seed, tool) * 0x9e3779b97f4a7c15
+	if len(args) <= printWhole {
+		return of ^ maphash.Bytes(w.seed, args)
+	}
+	sum := uint64(len(args))
+	for i := range printSamples { // the last ends where the arguments end
+		at := (len(args) - printSample) * i / (printSamples - 1)
+		sum = sum*0x100000001b3 ^ maphash.Bytes(w.seed, args[at:][:printSample])
+	}
+	return of ^ sum
 }
+
+// Arguments of up to printWhole bytes are read whole, of longer ones so many
+// samples of so many bytes.
+const (
+	printWhole   = 16 << 10
+	printSamples = 32
+	printSample  = 256
+)
 
 // Begin notes a call and says what it shows.
 func (w *Watcher) Begin(now time.Time, p *durward.Runaway, s Subject, a Act) Sign {

@@ -1,6 +1,7 @@
 package runaway_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -195,5 +196,33 @@ func BenchmarkBegin(b *testing.B) {
 		s := w.Begin(start.Add(time.Duration(i)*time.Second), &p, who, runaway.Act{Tool: "crm__get", Print: w.Print("crm__get", args)})
 		_ = s
 		w.End(start.Add(time.Duration(i)*time.Second), &p, who, false)
+	}
+}
+
+func TestPrint(t *testing.T) {
+	w := runaway.NewWatcher()
+	long := bytes.Repeat([]byte("0123456789abcdef"), 16<<10)
+	changed := func(at int) []byte {
+		b := bytes.Clone(long)
+		b[at] = '!'
+		return b
+	}
+	same := w.Print("write", long)
+	if got := w.Print("write", bytes.Clone(long)); got != same {
+		t.Errorf("the same call has the prints %x and %x", same, got)
+	}
+	for name, other := range map[string]uint64{
+		"another tool":  w.Print("read", long),
+		"a shorter one": w.Print("write", long[:len(long)-16]),
+		"another start": w.Print("write", changed(0)),
+		"another end":   w.Print("write", changed(len(long)-1)),
+	} {
+		if other == same {
+			t.Errorf("%s has the same print", name)
+		}
+	}
+	short := []byte(`{"path":"a","offset":1}`)
+	if w.Print("read", short) == w.Print("read", []byte(`{"path":"a","offset":2}`)) {
+		t.Error("short arguments that differ in one byte have the same print")
 	}
 }
