@@ -96,7 +96,7 @@ func BenchmarkForward(b *testing.B) {
 			b.Fatal(err)
 		}
 		params := mcpwire.ModernParams(&p, mcpwire.Rewrite{Name: "search"}, mcpwire.RequestMeta{Capabilities: meta.ClientCapabilities, Info: meta.ClientInfo})
-		dst = mcpwire.AppendRequest(dst[:0], m.ID, m.Method, params)
+		dst = mcpwire.AppendRequest(dst[:0], m.ID, m.Method, params.Join())
 	}
 }
 

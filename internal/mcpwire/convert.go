@@ -74,55 +74,76 @@ func withServerInfo(result, info []byte) []byte {
 //
 // Only a complete result can be converted; any other has no older form and is
 // returned as it is, for the caller to have handled before.
-func ToLegacyResult(method, revision string, result []byte) []byte {
+func ToLegacyResult(method, revision string, result []byte) Pieces {
 	if ResultType(result) != "complete" {
-		return result
+		return Pieces{result}
 	}
-	r := Revision(revision)
-	if Cacheable(method) {
-		result = DropFields(result, "resultType", "ttlMs", "cacheScope")
-	} else {
-		result = DropFields(result, "resultType")
+	l := legacyResult{method: method, revision: Revision(revision)}
+	if method != MethodToolsCall {
+		return rewrite(result, l.member)
 	}
-	result = withoutServerInfo(result)
-	switch method {
-	case MethodToolsCall:
-		return legacyCall(r, result)
-	case MethodPromptsGet:
-		return legacyPrompt(r, result)
-	case MethodToolsList:
-		return mapItems(result, "tools", func(item []byte) []byte { return ToLegacyItem(method, revision, item) })
+	for m := range members(result) {
+		switch key := m.rawKey(result); {
+		case isRawText(key, "content"):
+			l.content = m.of(result)
+		case isRawText(key, "structuredContent"):
+			l.structured = m.of(result)
+		}
 	}
-	return result
+	out := rewrite(result, l.member)
+	if l.content == nil { // which every revision requires
+		return Pieces{AddField(out.Join(), "content", l.converted([]byte("[]")))}
+	}
+	return out
 }
 
-func withoutServerInfo(result []byte) []byte {
-	meta, ok := Field(result, "_meta")
-	if !ok {
-		return result
-	}
-	left := DropFields(meta, MetaServerInfo)
-	if len(left) == len(meta) {
-		return result
-	}
-	if emptyObject(left) {
-		return DropFields(result, "_meta")
-	}
-	return replaceField(result, "_meta", left)
+// legacyResult is how the members of a result are converted.
+type legacyResult struct {
+	method              string
+	revision            Revision
+	content, structured []byte // of a tool result
 }
 
-// legacyCall converts the result of a tools/call.
-func legacyCall(r Revision, result []byte) []byte {
-	data, structured := Field(result, "structuredContent")
-	if structured && !IsObject(data) {
-		data = bytes.Clone(data)
-		result = DropFields(result, "structuredContent")
+// member is for [rewrite].
+func (l *legacyResult) member(key, value []byte) (next []byte, keep bool) {
+	switch {
+	case isRawText(key, "resultType"):
+		return nil, false
+	case isRawText(key, "ttlMs"), isRawText(key, "cacheScope"):
+		return value, !Cacheable(l.method)
+	case isRawText(key, "_meta"):
+		left := DropFields(value, MetaServerInfo)
+		return left, len(left) == len(value) || !emptyObject(left)
+	case l.method == MethodToolsCall && isRawText(key, "content"):
+		return l.converted(value), true
+	case l.method == MethodToolsCall && isRawText(key, "structuredContent"):
+		return value, IsObject(value)
+	case l.method == MethodPromptsGet && isRawText(key, "messages"):
+		return mapElements(value, l.message), true
+	case l.method == MethodToolsList && isRawText(key, "tools"):
+		return mapElements(value, func(item []byte) []byte { return ToLegacyItem(l.method, string(l.revision), item) }), true
 	}
-	result = withContent(result)
-	if content, _ := Field(result, "content"); structured && emptyArray(content) && (!IsObject(data) || !r.StructuredContent()) {
-		return replaceField(result, "content", append(append([]byte("["), textBlock(string(data), nil)...), ']'))
+	return value, true
+}
+
+// converted is the content of a tool result. Structured content that would be
+// lost is said in it.
+func (l *legacyResult) converted(content []byte) []byte {
+	if l.structured != nil && emptyArray(content) && (!IsObject(l.structured) || !l.revision.StructuredContent()) {
+		return append(append([]byte("["), textBlock(string(l.structured), nil)...), ']')
 	}
-	return mapItems(result, "content", func(block []byte) []byte { return legacyBlock(r, block) })
+	return mapElements(content, func(block []byte) []byte { return legacyBlock(l.revision, block) })
+}
+
+func (l *legacyResult) message(message []byte) []byte {
+	block, ok := Field(message, "content")
+	if !ok || !IsObject(block) {
+		return message
+	}
+	if converted := legacyBlock(l.revision, block); !bytes.Equal(converted, block) {
+		return replaceField(message, "content", converted)
+	}
+	return message
 }
 
 // withContent adds the content that every revision requires of a tool result.
@@ -131,19 +152,6 @@ func withContent(result []byte) []byte {
 		return result
 	}
 	return AddField(result, "content", []byte("[]"))
-}
-
-func legacyPrompt(r Revision, result []byte) []byte {
-	return mapItems(result, "messages", func(message []byte) []byte {
-		block, ok := Field(message, "content")
-		if !ok || !IsObject(block) {
-			return message
-		}
-		if converted := legacyBlock(r, block); !bytes.Equal(converted, block) {
-			return replaceField(message, "content", converted)
-		}
-		return message
-	})
 }
 
 // legacyBlock gives text in place of a content block that a revision does not know.
@@ -180,8 +188,21 @@ func textBlock(text string, of []byte) []byte {
 // returned when none changed.
 func mapItems(obj []byte, key string, convert func([]byte) []byte) []byte {
 	arr, ok := Field(obj, key)
-	if !ok || !IsArray(arr) {
+	if !ok {
 		return obj
+	}
+	next := mapElements(arr, convert)
+	if len(next) == len(arr) && bytes.Equal(next, arr) {
+		return obj
+	}
+	return replaceField(obj, key, next)
+}
+
+// mapElements converts the elements of an array; arr itself is returned when
+// none changed, or when it is none.
+func mapElements(arr []byte, convert func([]byte) []byte) []byte {
+	if !IsArray(arr) {
+		return arr
 	}
 	var edits []Edit
 	for e := range elements(arr) {
@@ -190,10 +211,7 @@ func mapItems(obj []byte, key string, convert func([]byte) []byte) []byte {
 			edits = append(edits, Edit{e, next})
 		}
 	}
-	if edits == nil {
-		return obj
-	}
-	return replaceField(obj, key, Splice(arr, edits...))
+	return Splice(arr, edits...)
 }
 
 func emptyArray(arr []byte) bool {

@@ -47,7 +47,7 @@ func FuzzConvert(f *testing.F) {
 			sound("ToModernQuestion", mcpwire.ToModernQuestion(method, raw))
 			sound("NameAsker", mcpwire.NameAsker(method, raw, "crm"))
 			for _, revision := range []string{mcpwire.V20241105, mcpwire.V20250326, mcpwire.V20250618, mcpwire.V20251125} {
-				legacy := mcpwire.ToLegacyResult(method, revision, raw)
+				legacy := mcpwire.ToLegacyResult(method, revision, raw).Join()
 				if sound("ToLegacyResult "+method+" "+revision, legacy); mcpwire.ResultType(raw) == "complete" && hasField(legacy, "resultType") {
 					t.Errorf("%s has a resultType in %s", legacy, revision)
 				}

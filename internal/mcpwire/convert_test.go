@@ -135,7 +135,7 @@ func TestToLegacyResult(t *testing.T) {
 		}, mcpwire.V20241105},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := mcpwire.ToLegacyResult(tc.method, tc.revision, []byte(tc.in))
+			got := mcpwire.ToLegacyResult(tc.method, tc.revision, []byte(tc.in)).Join()
 			if string(got) != tc.want {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}

@@ -33,17 +33,17 @@ type RequestMeta struct {
 // ModernParams returns params for an upstream of 2026-07-28: rewritten, and
 // with m in _meta in place of what the caller's own _meta said of itself. Other
 // members of _meta stay.
-func ModernParams(p *durward.Payload, r Rewrite, m RequestMeta) []byte {
+func ModernParams(p *durward.Payload, r Rewrite, m RequestMeta) Pieces {
 	added := appendRequestMeta(make([]byte, 0, 192+len(m.Capabilities)+len(m.Info)), m)
 	if p == nil || p.Raw == nil {
-		return append(append([]byte(`{"_meta":{`), added...), "}}"...)
+		return Pieces{append(append([]byte(`{"_meta":{`), added...), "}}"...)}
 	}
 	edits := nameEdits(p, r)
 	if !p.Meta.Present() {
-		return Splice(p.Raw, append(edits, insertion(p.Raw, append(append([]byte(`"_meta":{`), added...), '}')))...)
+		return SplicePieces(p.Raw, append(edits, insertion(p.Raw, append(append([]byte(`"_meta":{`), added...), '}')))...)
 	}
 	meta := rewriteMeta(p.Meta.Of(p.Raw), r)
-	return Splice(p.Raw, append(edits, Edit{p.Meta, addMembers(meta, added)})...)
+	return SplicePieces(p.Raw, append(edits, Edit{p.Meta, addMembers(meta, added)})...)
 }
 
 // LegacyParams returns params for an upstream before 2026-07-28: rewritten,

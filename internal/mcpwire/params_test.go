@@ -112,7 +112,7 @@ func TestModernParams(t *testing.T) {
 		"a completion":        {"completion/complete", `{"ref":{"type":"ref/prompt","name":"up__a"},"argument":{"name":"q","value":"z"}}`, mcpwire.Rewrite{Name: "a"}, `{"_meta":{` + said + `},"ref":{"type":"ref/prompt","name":"a"},"argument":{"name":"q","value":"z"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := mcpwire.ModernParams(payload(t, tc.params), tc.r, m)
+			got := mcpwire.ModernParams(payload(t, tc.params), tc.r, m).Join()
 			if string(got) != tc.want {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
@@ -124,7 +124,7 @@ func TestModernParams(t *testing.T) {
 			}
 		})
 	}
-	if got := mcpwire.ModernParams(nil, mcpwire.Rewrite{}, mcpwire.RequestMeta{}); string(got) !=
+	if got := mcpwire.ModernParams(nil, mcpwire.Rewrite{}, mcpwire.RequestMeta{}).Join(); string(got) !=
 		`{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}` {
 		t.Errorf("the least params are %s", got)
 	}

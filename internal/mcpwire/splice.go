@@ -19,13 +19,38 @@ type Edit struct {
 // Splice returns raw with the edits applied, in any order; raw itself is not
 // changed. An edit of an absent span is ignored. Spans outside raw or over each
 // other are a mistake of ours, and panic.
-func Splice(raw []byte, edits ...Edit) []byte {
+func Splice(raw []byte, edits ...Edit) []byte { return SplicePieces(raw, edits...).Join() }
+
+// Pieces are bytes that were not copied together.
+type Pieces [][]byte
+
+// Whole are the pieces of b: itself, or none when it is nil.
+func Whole(b []byte) Pieces {
+	if b == nil {
+		return nil
+	}
+	return Pieces{b}
+}
+
+// Join returns the bytes in one; those of a single piece are not copied.
+func (p Pieces) Join() []byte {
+	switch len(p) {
+	case 0:
+		return nil
+	case 1:
+		return p[0]
+	}
+	return bytes.Join(p, nil) // whose memory is not cleared before
+}
+
+// SplicePieces is [Splice] without the copy.
+func SplicePieces(raw []byte, edits ...Edit) Pieces {
 	edits = slices.DeleteFunc(slices.Clone(edits), func(e Edit) bool { return !e.Span.Present() })
 	if len(edits) == 0 {
-		return raw
+		return Pieces{raw}
 	}
 	slices.SortStableFunc(edits, func(a, b Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
-	pieces, last := make([][]byte, 0, fewEdits), 0
+	pieces, last := make(Pieces, 0, fewEdits), 0
 	for _, e := range edits {
 		if e.Span.Start < last || e.Span.End < e.Span.Start || e.Span.End > len(raw) {
 			panic(fmt.Sprintf("mcpwire: edit %v of %d bytes does not fit", e.Span, len(raw)))
@@ -33,7 +58,7 @@ func Splice(raw []byte, edits ...Edit) []byte {
 		pieces = append(pieces, raw[last:e.Span.Start], e.New)
 		last = e.Span.End
 	}
-	return bytes.Join(append(pieces, raw[last:]), nil) // whose memory is not cleared before
+	return append(pieces, raw[last:])
 }
 
 const fewEdits = 9 // pieces that need no memory of their own
@@ -82,6 +107,55 @@ func keepFields(obj []byte, keep func(rawKey []byte) bool) []byte {
 	}
 	return bytes.Join(append(pieces, []byte("}")), nil)
 }
+
+// rewrite returns obj with each member as f says: its value, another value, or
+// not at all. What f leaves keeps its bytes and white space, uncopied.
+func rewrite(obj []byte, f func(rawKey, value []byte) (next []byte, keep bool)) Pieces {
+	w := rewriter{obj: obj, pieces: append(make(Pieces, 0, fewEdits), openBrace), run: -1}
+	from := skipSpace(obj, 0) + 1
+	for m := range members(obj) {
+		stop, value := skipSpace(obj, m.value.End), m.of(obj)
+		next, keep := f(m.rawKey(obj), value)
+		if !keep {
+			w.flush(from - 1)
+			from = stop + 1
+			continue
+		}
+		if w.run < 0 {
+			w.run, w.joined = from, len(w.pieces) == 1
+		}
+		if len(next) != len(value) || !bytes.Equal(next, value) {
+			w.flush(m.value.Start)
+			w.pieces = append(w.pieces, next)
+			w.run, w.joined = m.value.End, true
+		}
+		from = stop + 1
+	}
+	w.flush(from - 1)
+	return append(w.pieces, closing)
+}
+
+// rewriter gathers what [rewrite] returns. Members that are left as they are
+// and lie side by side are one run.
+type rewriter struct {
+	obj    []byte
+	pieces Pieces
+	run    int  // where the run begins; -1 without one
+	joined bool // no comma belongs before it
+}
+
+func (w *rewriter) flush(end int) {
+	if w.run < 0 {
+		return
+	}
+	if !w.joined {
+		w.pieces = append(w.pieces, comma)
+	}
+	w.pieces = append(w.pieces, w.obj[w.run:end])
+	w.run = -1
+}
+
+var openBrace, comma = []byte("{"), []byte(",")
 
 func drops(obj []byte, keep func([]byte) bool) bool {
 	for m := range members(obj) {
@@ -156,10 +230,13 @@ func AppendResult(dst, id, result []byte) []byte {
 
 // ResultParts returns a JSON-RPC response with a result in parts that are sent
 // one after the other, so that a large result is not copied.
-func ResultParts(id, result []byte) [][]byte {
+func ResultParts(id []byte, result Pieces) Pieces {
 	head := append(append(make([]byte, 0, len(id)+40), `{"jsonrpc":"2.0","id":`...), id...)
-	return [][]byte{append(head, `,"result":`...), result, {'}'}}
+	parts := append(make(Pieces, 0, len(result)+2), append(head, `,"result":`...))
+	return append(append(parts, result...), closing)
 }
+
+var closing = []byte("}") // of the envelope
 
 // AppendError appends a JSON-RPC error response. A nil id is left out, which
 // the MCP schemas ask for where JSON-RPC itself would write null.

@@ -53,7 +53,7 @@ func (s *server) cross(ctx context.Context, r *Request, l *line, y *relay, resul
 			return b.stop(err)
 		}
 		c := s.prepareCall(r, l, y)
-		c.Params = resumed(c.Params, answers, state)
+		c.Params = mcpwire.Whole(resumed(c.Params.Join(), answers, state))
 		a, err := l.conn.Do(ctx, c)
 		if err != nil {
 			s.suffer(err)

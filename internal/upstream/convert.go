@@ -23,14 +23,14 @@ func (s *server) prepareCall(r *Request, l *line, y *relay) *link.Call {
 	case !l.modern:
 		rewrite.Task = s.taskOf(r)
 		c.Own = r.TaskID != "" && r.Method != mcpwire.MethodTasksResult // the server has nothing to say to it
-		c.Params = mcpwire.LegacyParams(r.Payload, rewrite)
+		c.Params = mcpwire.Whole(mcpwire.LegacyParams(r.Payload, rewrite))
 	case !r.Modern:
 		c.Params = mcpwire.ModernParams(r.Payload, rewrite, mcpwire.RequestMeta{
 			Capabilities: y.declared(), Info: r.Client.Info, LogLevel: or(r.Client.LogLevel, logLevelUnsaid),
 		})
 		if r.Payload != nil && (r.Payload.InputResponses.Present() || r.Payload.RequestState.Present() || r.Payload.Task.Present()) {
 			// Words that one of the two revisions does not have.
-			c.Params = mcpwire.DropFields(c.Params, "inputResponses", "requestState", "task")
+			c.Params = mcpwire.Whole(mcpwire.DropFields(c.Params.Join(), "inputResponses", "requestState", "task"))
 		}
 	case rewrite.ProgressToken != nil, needsRelaying(r.Client.Capabilities):
 		c.Params = mcpwire.ModernParams(r.Payload, rewrite, mcpwire.RequestMeta{
@@ -56,7 +56,7 @@ func needsRelaying(caps []byte) bool {
 
 // renamed replaces the routed name or URI of a modern request for a modern
 // server. The rest, _meta included, is the client's own.
-func renamed(p *durward.Payload, w mcpwire.Rewrite) []byte {
+func renamed(p *durward.Payload, w mcpwire.Rewrite) mcpwire.Pieces {
 	if p == nil || p.Raw == nil {
 		return nil
 	}
@@ -68,7 +68,7 @@ func renamed(p *durward.Payload, w mcpwire.Rewrite) []byte {
 		if w.URI != "" {
 			ref = replaced(ref, "uri", w.URI)
 		}
-		return mcpwire.Splice(p.Raw, mcpwire.Edit{Span: p.Ref, New: ref})
+		return mcpwire.SplicePieces(p.Raw, mcpwire.Edit{Span: p.Ref, New: ref})
 	}
 	switch {
 	case w.Name != "" && p.Name.Present():
@@ -78,14 +78,14 @@ func renamed(p *durward.Payload, w mcpwire.Rewrite) []byte {
 	case w.TaskID != "" && p.TaskID.Present():
 		return replaceText(p.Raw, p.TaskID, w.TaskID)
 	}
-	return p.Raw
+	return mcpwire.Pieces{p.Raw}
 }
 
-func replaceText(raw []byte, at durward.Span, text string) []byte {
+func replaceText(raw []byte, at durward.Span, text string) mcpwire.Pieces {
 	if mcpwire.IsText(at.Of(raw), text) {
-		return raw
+		return mcpwire.Pieces{raw}
 	}
-	return mcpwire.Splice(raw, mcpwire.Edit{Span: at, New: mcpwire.Quote(text)})
+	return mcpwire.SplicePieces(raw, mcpwire.Edit{Span: at, New: mcpwire.Quote(text)})
 }
 
 func replaced(obj []byte, field, text string) []byte {

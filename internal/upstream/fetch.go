@@ -123,11 +123,12 @@ func (s *server) fetchPage(ctx context.Context, l *line, method string, cursor [
 	ctx, cancel := context.WithTimeout(ctx, pageTime)
 	defer cancel()
 	c := &link.Call{ID: s.set.nextID(), Method: method, Own: true, Peer: hermit{}}
+	var params []byte
 	if cursor != nil {
-		c.Params = append(append([]byte(`{"cursor":`), cursor...), '}')
+		params = append(append([]byte(`{"cursor":`), cursor...), '}')
 	}
-	if l.modern {
-		c.Params = s.paramsAs(l.as, c.Params)
+	if c.Params = mcpwire.Whole(params); l.modern {
+		c.Params = s.paramsAs(l.as, params)
 	}
 	a, err := l.conn.Do(ctx, c)
 	switch {
@@ -142,10 +143,10 @@ func (s *server) fetchPage(ctx context.Context, l *line, method string, cursor [
 }
 
 // ownParams are the params of a request of our own to a modern server.
-func (s *server) ownParams(params []byte) []byte { return s.paramsAs(nil, params) }
+func (s *server) ownParams(params []byte) mcpwire.Pieces { return s.paramsAs(nil, params) }
 
 // paramsAs are those of a request that says it comes from somebody else.
-func (s *server) paramsAs(as *link.Hello, params []byte) []byte {
+func (s *server) paramsAs(as *link.Hello, params []byte) mcpwire.Pieces {
 	var p *durward.Payload
 	if params != nil {
 		p = &durward.Payload{Raw: params}

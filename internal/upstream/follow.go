@@ -157,7 +157,7 @@ func (f *follower) ask(method, uri string) {
 	ctx, cancel := context.WithTimeout(f.ctx, followTime)
 	defer cancel()
 	params := append(mcpwire.AppendQuote([]byte(`{"uri":`), uri), '}')
-	a, err := f.line.conn.Do(ctx, &link.Call{ID: f.server.set.nextID(), Method: method, Params: params, Own: true, Peer: hermit{}})
+	a, err := f.line.conn.Do(ctx, &link.Call{ID: f.server.set.nextID(), Method: method, Params: mcpwire.Whole(params), Own: true, Peer: hermit{}})
 	if err == nil && a.Error != nil {
 		err = a.Error
 	}

@@ -68,5 +68,5 @@ func (l *line) hearFrom(ctx context.Context, s *server, level string) {
 		return
 	}
 	params := append(mcpwire.AppendQuote([]byte(`{"level":`), level), '}')
-	_, _ = l.conn.Do(ctx, &link.Call{ID: s.set.nextID(), Method: mcpwire.MethodSetLevel, Params: params, Own: true, Peer: hermit{}})
+	_, _ = l.conn.Do(ctx, &link.Call{ID: s.set.nextID(), Method: mcpwire.MethodSetLevel, Params: mcpwire.Whole(params), Own: true, Peer: hermit{}})
 }

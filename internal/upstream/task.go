@@ -181,7 +181,7 @@ func (s *server) drive(ctx context.Context, r *Request, l *line, y *relay, first
 	}
 	params := append(mcpwire.AppendQuote([]byte(`{"taskId":`), id), '}')
 	a, err := l.conn.Do(ctx, &link.Call{
-		ID: s.set.nextID(), Method: mcpwire.MethodTasksResult, Params: params, Peer: driven{y}, Via: s.set.via(r.Via),
+		ID: s.set.nextID(), Method: mcpwire.MethodTasksResult, Params: mcpwire.Whole(params), Peer: driven{y}, Via: s.set.via(r.Via),
 	})
 	if err != nil {
 		s.suffer(err)
@@ -201,7 +201,7 @@ func (s *server) abandon(l *line, params []byte) {
 	s.pool.task(func() {
 		ctx, cancel := context.WithTimeout(s.ctx, farewellTime)
 		defer cancel()
-		_, _ = l.conn.Do(ctx, &link.Call{ID: s.set.nextID(), Method: mcpwire.MethodTasksCancel, Params: params, Own: true, Peer: hermit{}})
+		_, _ = l.conn.Do(ctx, &link.Call{ID: s.set.nextID(), Method: mcpwire.MethodTasksCancel, Params: mcpwire.Whole(params), Own: true, Peer: hermit{}})
 	})
 }
 

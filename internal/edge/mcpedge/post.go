@@ -265,16 +265,8 @@ func (p *post) send(a answer) {
 	if status == 0 {
 		status = http.StatusOK
 	}
-	if a.err != nil {
-		_ = p.r.Answer(status, typeJSON, a.parts(p.id)...) // an agent that left needs no answer
-		return
-	}
-	head := make([]byte, 0, 40+len(p.id))
-	head = append(append(append(head, `{"jsonrpc":"2.0","id":`...), p.id...), `,"result":`...)
-	_ = p.r.Answer(status, typeJSON, head, a.result, closing)
+	_ = p.r.Answer(status, typeJSON, a.parts(p.id)...) // an agent that left needs no answer
 }
-
-var closing = []byte("}") // of the envelope
 
 func (p *post) accepted() { _ = p.r.Answer(http.StatusAccepted, "") } // an agent that left needs no answer
 

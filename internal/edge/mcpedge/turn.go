@@ -31,7 +31,7 @@ type turn struct {
 // answer is what a request gets.
 type answer struct {
 	status int               // of HTTP; 0 is 200
-	result []byte            // raw
+	result mcpwire.Pieces    // raw
 	err    *durward.RPCError // instead of a result
 	from   *durward.Error    // what err came from, for the headers that belong to it
 	silent bool              // the agent cancelled: it expects nothing
@@ -44,13 +44,13 @@ func (a answer) message(id []byte) []byte {
 	if a.err != nil {
 		return mcpwire.AppendError(nil, id, a.err)
 	}
-	return mcpwire.AppendResult(make([]byte, 0, len(a.result)+len(id)+40), id, a.result)
+	return a.parts(id).Join()
 }
 
 // parts is the same, not copied together.
-func (a answer) parts(id []byte) [][]byte {
+func (a answer) parts(id []byte) mcpwire.Pieces {
 	if a.err != nil {
-		return [][]byte{a.message(id)}
+		return mcpwire.Pieces{a.message(id)}
 	}
 	return mcpwire.ResultParts(id, a.result)
 }
@@ -207,10 +207,10 @@ func (t *turn) replied(r durward.Reply) answer {
 func (t *turn) converted(r durward.Reply) answer {
 	w := t.call.Wire
 	if r.Modern == w.Modern {
-		return answer{result: r.Result}
+		return answer{result: mcpwire.Pieces{r.Result}}
 	}
 	if w.Modern {
-		return answer{result: mcpwire.ToModernResult(t.call.Method, r.Result, mcpwire.Hints{})}
+		return answer{result: mcpwire.Pieces{mcpwire.ToModernResult(t.call.Method, r.Result, mcpwire.Hints{})}}
 	}
 	if kind, ok := mcpwire.FieldText(r.Result, "resultType"); ok && kind != "complete" {
 		return t.rpcFailed(mcpwire.InternalError("The server answered " + clip(kind) + ", which this protocol revision cannot express"))

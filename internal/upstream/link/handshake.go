@@ -33,7 +33,7 @@ func Initialize(ctx context.Context, c Conn, id uint64, h Hello) (Welcome, error
 	params := mcpwire.AppendQuote([]byte(`{"protocolVersion":`), h.Revision)
 	params = append(append(params, `,"capabilities":`...), orEmpty(h.Capabilities)...)
 	params = append(append(append(params, `,"clientInfo":`...), orEmpty(h.Info)...), '}')
-	a, err := c.Do(ctx, &Call{ID: id, Method: mcpwire.MethodInitialize, Params: params})
+	a, err := c.Do(ctx, &Call{ID: id, Method: mcpwire.MethodInitialize, Params: mcpwire.Whole(params)})
 	if err != nil {
 		return Welcome{}, err
 	}

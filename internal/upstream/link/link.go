@@ -15,7 +15,7 @@ import (
 type Call struct {
 	ID     uint64 // minted by us, unique over all links
 	Method string
-	Params []byte // final; nil for none
+	Params mcpwire.Pieces // final; nil for none
 	// Progress is the caller's own progress token, raw. When it is set, Params
 	// carry ID in its place and progress is translated back.
 	Progress []byte
@@ -37,20 +37,25 @@ type Call struct {
 
 // Message returns the call as a JSON-RPC request.
 func (c *Call) Message() []byte {
+	if c.Params != nil {
+		return c.Pieces().Join()
+	}
 	var id [20]byte
-	dst := make([]byte, 0, len(c.Params)+len(c.Method)+64)
-	return mcpwire.AppendRequest(dst, strconv.AppendUint(id[:0], c.ID, 10), c.Method, c.Params)
+	return mcpwire.AppendRequest(nil, strconv.AppendUint(id[:0], c.ID, 10), c.Method, nil)
 }
 
 // Pieces returns the same request in pieces, the params among them uncopied.
-func (c *Call) Pieces() [][]byte {
+func (c *Call) Pieces() mcpwire.Pieces {
 	if c.Params == nil {
-		return [][]byte{c.Message()}
+		return mcpwire.Pieces{c.Message()}
 	}
 	head := append(make([]byte, 0, len(c.Method)+96), `{"jsonrpc":"2.0","id":`...)
 	head = append(strconv.AppendUint(head, c.ID, 10), `,"method":`...)
-	return [][]byte{append(mcpwire.AppendQuote(head, c.Method), `,"params":`...), c.Params, {'}'}}
+	pieces := append(make(mcpwire.Pieces, 0, len(c.Params)+2), append(mcpwire.AppendQuote(head, c.Method), `,"params":`...))
+	return append(append(pieces, c.Params...), closing)
 }
+
+var closing = []byte("}") // of the envelope
 
 // Answer is what a server answered: a raw result or an error object.
 type Answer struct {

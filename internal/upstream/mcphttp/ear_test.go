@@ -41,7 +41,7 @@ func TestTheStreamStandsBeforeTheFirstCallOfASessionThatMayBeAsked(t *testing.T)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close(brief(t)) })
-	a, err := l.Do(brief(t), &link.Call{ID: i.next(), Method: "tools/call", Params: []byte(`{"name":"x"}`)})
+	a, err := l.Do(brief(t), &link.Call{ID: i.next(), Method: "tools/call", Params: mcpwire.Whole([]byte(`{"name":"x"}`))})
 	if err != nil || string(a.Result) != `{"heard":true}` {
 		t.Errorf("Do = %s %v, want the stream to stand before the call", a.Result, err)
 	}

@@ -72,7 +72,7 @@ func FuzzAnswers(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer conn.Close(context.Background())
-		a, err := conn.Do(ctx, &link.Call{ID: 7, Method: mcpwire.MethodToolsCall, Params: []byte(`{"name":"x"}`), Progress: []byte(`"p"`), Peer: easy{t}})
+		a, err := conn.Do(ctx, &link.Call{ID: 7, Method: mcpwire.MethodToolsCall, Params: mcpwire.Whole([]byte(`{"name":"x"}`)), Progress: []byte(`"p"`), Peer: easy{t}})
 		switch {
 		case err != nil:
 		case a.Error == nil && !json.Valid(a.Result):

@@ -126,7 +126,7 @@ func TestALegacySessionFromBeginningToEnd(t *testing.T) {
 		_, _ = w.Write(mcpwire.AppendResult(nil, m.ID, []byte(`{"ok":1.0}`)))
 	}}
 	l, i := open(t, s, false)
-	a, err := l.Do(brief(t), &link.Call{ID: i.next(), Method: "tools/call", Params: []byte(`{"name":"x"}`)})
+	a, err := l.Do(brief(t), &link.Call{ID: i.next(), Method: "tools/call", Params: mcpwire.Whole([]byte(`{"name":"x"}`))})
 	if err != nil || string(a.Result) != `{"ok":1.0}` {
 		t.Errorf("Do = %s %v, want the result as sent", a.Result, err)
 	}
