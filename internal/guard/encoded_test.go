@@ -120,3 +120,78 @@ func TestEncodedSecretsDoNotLeave(t *testing.T) {
 		}
 	}
 }
+
+// A secret that is spread over strings of a message is found.
+func TestSpreadSecretsAreFound(t *testing.T) {
+	s := scope(t, durward.Guard{})
+	out := policy(t, durward.Guard{}).Scope("bot", operation("add_note"))
+	body := strings.Repeat("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n", 24)
+	slack := "xoxb-" + "730723358923-678300934811-kO7yGA5a7SIg3GTvgHfGt1Af"
+	for name, c := range map[string]struct{ raw, secret string }{
+		"two fields":                 {`{"part1":"` + leaked[:17] + `","part2":"` + leaked[17:] + `","status":"active"}`, leaked},
+		"two fields of others":       {`{"a":"x","head":"` + leaked[:9] + `","tail":"` + leaked[9:] + `","id":"7f3a9c21"}`, leaked},
+		"a list":                     {`{"chunks":["` + leaked[:10] + `","` + leaked[10:20] + `","` + leaked[20:30] + `","` + leaked[30:] + `","end"]}`, leaked},
+		"a list of short ones":       {`{"chunks":["` + strings.Join(chunks(leaked, 4), `","`) + `"]}`, leaked},
+		"a list of letters":          {`{"chunks":["` + strings.Join(chunks(leaked, 1), `","`) + `"]}`, leaked},
+		"two blocks":                 {`{"content":[{"type":"text","text":"The token is ` + leaked[:20] + `"},{"type":"text","text":"` + leaked[20:] + ` and that was it."}]}`, leaked},
+		"two blocks with words":      {`{"content":[{"type":"text","text":"First half: ` + leaked[:20] + `"},{"type":"text","text":"Second half: ` + leaked[20:] + `."}]}`, leaked},
+		"rows with names":            {`{"rows":[{"name":"first","value":"` + leaked[:14] + `"},{"name":"second","value":"` + leaked[14:28] + `"},{"name":"third","value":"` + leaked[28:] + `"}]}`, leaked},
+		"backwards":                  {`{"part2":"` + leaked[17:] + `","part1":"` + leaked[:17] + `"}`, leaked},
+		"a form of any length":       {`{"a":"` + slack[:20] + `","b":"` + slack[20:] + `","c":"done"}`, slack},
+		"long blocks":                {`{"content":[{"type":"text","text":"` + strings.Repeat("All is well today. ", 90) + leaked[:20] + `"},{"type":"text","text":"` + leaked[20:] + strings.Repeat(" All is well today.", 90) + `"}]}`, leaked},
+		"a key in lines":             {`{"lines":["-----BEGIN PRIVATE KEY-----","` + strings.Join(strings.Fields(body), `","`) + `","-----END PRIVATE KEY-----","done"]}`, "MIIEvQIBADANBgkq"},
+		"a key in blocks":            {`{"content":[{"type":"text","text":"-----BEGIN RSA PRIVATE KEY-----"},{"type":"text","text":"` + strings.ReplaceAll(body, "\n", `\n`) + `"},{"type":"text","text":"-----END RSA PRIVATE KEY-----\nbye"}]}`, "MIIEvQIBADANBgkq"},
+		"a key without its end":      {`{"content":[{"type":"text","text":"-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIDx"},{"type":"text","text":"` + strings.ReplaceAll(body, "\n", `\n`) + `"}]}`, "MIIEvQIBADANBgkq"},
+		"beside another secret":      {`{"content":[{"type":"text","text":"AKIA` + `QZ7RT2YB4KD9WX3M and ` + leaked[:20] + `"},{"type":"text","text":"` + leaked[20:] + `"}]}`, leaked},
+		"fields in different places": {`{"a":{"one":"` + leaked[:20] + `"},"b":{"two":"` + leaked[20:] + `"}}`, leaked},
+	} {
+		raw := []byte(c.raw)
+		if !json.Valid(raw) {
+			t.Fatalf("%s: %s", name, raw)
+		}
+		v := s.Read(raw, durward.Deny)
+		if v.Effect != durward.Redact || !json.Valid(v.Body) {
+			t.Errorf("%s: %s %+v: %s", name, v.Effect, v.Findings, v.Body)
+			continue
+		}
+		if left := remains(string(v.Body), c.secret); left != "" {
+			t.Errorf("%s: %q is left in %s", name, left, v.Body)
+		}
+		if c.secret == leaked {
+			want := tokenForm.FindString(string(s.Read(textResult(leaked), durward.Deny).Body))
+			if !strings.Contains(string(v.Body), want) {
+				t.Errorf("%s: %s, want %s", name, v.Body, want)
+			}
+		}
+		for _, stays := range []string{"active", "7f3a9c21", "end", "done", "that was it", "bye", "second", "All is well today. All"} {
+			if strings.Contains(c.raw, stays) && !strings.Contains(string(v.Body), stays) {
+				t.Errorf("%s: %q is gone: %s", name, stays, v.Body)
+			}
+		}
+		if v := out.Arguments(raw); v.Effect != durward.Deny {
+			t.Errorf("%s as arguments: %s %+v", name, v.Effect, v.Findings)
+		}
+	}
+}
+
+func chunks(s string, n int) (out []string) {
+	for ; len(s) > n; s = s[n:] {
+		out = append(out, s[:n])
+	}
+	return append(out, s)
+}
+
+func TestOrdinaryNeighboursAreLeft(t *testing.T) {
+	s := scope(t, durward.Guard{})
+	for _, raw := range []string{
+		`{"tags":["sk-learn","scikit-learn","xgboost2","python3-numpy"],"ids":["AKIA","7f3a9c21d0aa9b1c","A","s","g"]}`,
+		`{"rows":[{"name":"npm_","value":"install-packages-2"},{"name":"ghp_","value":"prefix of GitHub tokens"}]}`,
+		`{"prefixes":["ghp_","gho_","github_pat_","glpat-","xoxb-","sk_live_","AKIA","npm_","hf_"]}`,
+		`{"a":"-----BEGIN CERTIFICATE-----","b":"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7"}`,
+		`{"pages":[{"id":"eyJ","next":"7f3a9c21d0aa9b1c77aa01ee3f2ab4c1"}]}`,
+	} {
+		if v := s.Read([]byte(raw), durward.Deny); v.Effect != durward.Allow {
+			t.Errorf("%s: %s %+v", raw, v.Effect, v.Findings)
+		}
+	}
+}

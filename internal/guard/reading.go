@@ -42,6 +42,8 @@ type reading struct {
 	out     bool   // it is what an agent sends
 	early   bool   // see takeAt
 	report  Report // of the text that is read
+	leaves  []seam // the strings, in order
+	opens   []int  // those at whose end a secret may begin
 }
 
 // piece is a string or number of the message and where its value lies in buf.
@@ -88,10 +90,15 @@ func (s *Scope) read(raw []byte, most durward.Effect, spot string) *Seen {
 func (r *reading) read(s *Scope, raw []byte, most durward.Effect, spot string) *Seen {
 	r.scope, r.raw, r.most, r.spot, r.seen = s, raw, most, spot, nil
 	r.buf, r.parts, r.edits, r.decoded, r.broken = r.buf[:0], r.parts[:0], r.edits[:0], 0, false
+	r.leaves, r.opens = r.leaves[:0], r.opens[:0]
 	defer func() {
 		if cap(r.buf) > 1<<20 || cap(r.whole) > 1<<20 {
 			r.buf, r.whole = nil, nil
 		}
+		if cap(r.leaves) > 1<<12 {
+			r.leaves = nil
+		}
+		clear(r.leaves) // they hold the message
 		r.scope, r.raw, r.seen, r.out, r.early, r.report = nil, nil, nil, false, false, Report{}
 		readings.Put(r)
 	}()
@@ -99,6 +106,9 @@ func (r *reading) read(s *Scope, raw []byte, most durward.Effect, spot string) *
 		r.partial()
 	}
 	r.flush()
+	if len(r.opens) > 0 {
+		r.seams()
+	}
 	if r.seen == nil {
 		return nothing
 	}
@@ -204,7 +214,11 @@ func (r *reading) array(i int, key []byte, depth int) int {
 // leaf reads a string.
 func (r *reading) leaf(span durward.Span, key []byte) {
 	n := span.End - span.Start - 2
-	if n < leastText || n < 24 && notation(key) {
+	if n < 24 && notation(key) {
+		return
+	}
+	r.remember(span, key)
+	if n < leastText {
 		return
 	}
 	r.decoded += n

@@ -8,6 +8,7 @@ type detector struct {
 	kind   string
 	next   []byte // what may follow a prefix of one byte
 	label  bool   // it names what stands behind it, whatever that is
+	whole  bool   // prefix and what follows are one run, and unlike any word
 	match  func(b []byte, i int) (Find, bool)
 }
 
@@ -53,8 +54,12 @@ var numbers = []detector{
 
 func token(prefix, kind, alphabet string, least, most int) detector {
 	a := set(alphabet)
-	return detector{prefix: prefix, class: Secret, kind: kind, match: func(b []byte, i int) (Find, bool) {
-		return run(b, i, len(prefix), a, least, most)
+	return detector{prefix: prefix, class: Secret, kind: kind, whole: true, match: func(b []byte, i int) (Find, bool) {
+		f, ok := run(b, i, len(prefix), a, least, most)
+		if !ok {
+			return odd(b, i, prefix, a, least, most)
+		}
+		return f, ok
 	}}
 }
 
@@ -86,7 +91,7 @@ func table() []detector {
 		token("hvs.", "vault", dashed, 20, 260), token("hvb.", "vault", dashed, 20, 260), {prefix: "s.", class: Secret, kind: "vault", match: oldVault},
 		token("SK", "twilio", lower, 32, 32), token("AC", "twilio", lower, 32, 32), token("SQ0", "square", dashed, 22, 60), token("sq0", "square", dashed, 22, 60), token("EAAA", "square", dashed, 50, 200),
 		token("lin_api_", "linear", word, 30, 60), token("ntn_", "notion", word, 30, 60), token("secret_", "notion", "az AZ 09", 40, 50), token("figd_", "figma", dashed, 30, 60), token("pat-na1-", "hubspot", dashed, 30, 60), token("NRAK-", "newrelic", "AZ 09", 20, 40), token("glsa_", "grafana", word, 30, 60), token("sntrys_", "sentry", base64, 40, 260), token("dp.pt.", "doppler", word, 30, 60), token("pul-", "pulumi", lower, 40, 40), token("tskey-", "tailscale", dashed, 20, 90), token("fly", "fly", word+" - = + /", 60, 800), token("dwk_", "durward", word, 16, 120), token("AGE-SECRET-KEY-1", "age", "AZ 09", 50, 70), token("PMAK-", "postman", dashed, 40, 80), token("atlasv1.", "terraform", dashed, 40, 120), token("ATATT3", "atlassian", dashed+" =", 40, 260), token("CCIPAT_", "circleci", word, 30, 90), token("sbp_", "supabase", lower, 40, 40), token("nfp_", "netlify", word, 30, 60), token("vercel_", "vercel", word, 20, 60), token("ops_ey", "onepassword", base64, 60, 2000), token("EAACEdEose0cBA", "facebook", word, 20, 300),
-		{prefix: "eyJ", class: Secret, kind: "jwt", match: jwt},
+		{prefix: "eyJ", class: Secret, kind: "jwt", whole: true, match: jwt},
 		{prefix: "-----BEGIN ", class: Secret, kind: "key", match: pem},
 		{prefix: "PuTTY-User-Key-File", class: Secret, kind: "key", match: putty},
 		{prefix: "https://hooks.slack.com/", class: Secret, kind: "slack_hook", match: hook},

@@ -186,6 +186,30 @@ func TestNamesOfParametersStay(t *testing.T) {
 	}
 }
 
+func TestBrokenAndClungToSecretsAreFound(t *testing.T) {
+	r := dlp.NewRedactor([]byte("k"))
+	gh, slack := typed[0], typed[3]
+	plain, _ := dlp.Look(nil, []byte(gh))
+	for in, want := range map[string]string{
+		"a " + gh[:20] + "\n" + gh[20:] + " b":                            "a " + r.Token(plain[0], []byte(gh)) + " b",
+		"a " + gh[:12] + "\r\n  " + gh[12:24] + "\r\n  " + gh[24:] + " b": "a " + r.Token(plain[0], []byte(gh)) + " b",
+		"a " + gh[:20] + " " + gh[20:] + " b":                             "a " + r.Token(plain[0], []byte(gh)) + " b",
+		"a " + slack[:15] + "\n" + slack[15:] + " b":                      "",
+		"a " + gh + strings.Repeat("Zz9", 20) + " b":                      "",
+	} {
+		finds, _ := dlp.Look(nil, []byte(in))
+		out := string(r.Redact([]byte(in), finds))
+		if want != "" && out != want || !strings.HasPrefix(out, "a [secret:") || !strings.HasSuffix(out, "] b") {
+			t.Errorf("%q became %q, want %q", in, out, want)
+		}
+	}
+	for _, s := range []string{"tokens begin with ghp_ and\nare 40 characters long", "the prefix AKIA\nor ASIA", "install sk-learn\npython3-numpy2"} {
+		if finds, _ := dlp.Look(nil, []byte(s)); len(finds) > 0 {
+			t.Errorf("%q: %+v", s, finds)
+		}
+	}
+}
+
 func TestAValueIsFoundAgain(t *testing.T) {
 	in := []byte("password: T7#kq9Lm2xV!\nlog in as ann with T7#kq9Lm2xV! and wait")
 	finds, _ := dlp.Look(nil, in)
