@@ -65,11 +65,11 @@ type GuardClassifier struct {
 	// Fail is what happens when it does not answer: "" or "pass" (the detectors'
 	// own verdict holds), "hold", "block".
 	Fail string `json:"fail,omitempty"`
-	// Carriers are what it is asked about: results, prompts, resources, asks;
-	// none means all.
+	// Carriers are what it is asked about: results, prompts, resources, asks,
+	// definitions that are new; none means all.
 	Carriers []string `json:"carriers,omitempty"`
 	// From and To bound the percentage of an attack's probability between which
-	// it is asked; both zero mean 10 and 90.
+	// it is asked about messages; both zero mean 10 and 90.
 	From int `json:"from,omitempty"`
 	To   int `json:"to,omitempty"`
 }

@@ -22,7 +22,7 @@ import (
 
 // The test binary is also the program, and a server for it to import.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "moody-server": moodyServer, "turncoat": turncoat, "chameleon": chameleon, "villain": villain, "gullible": gullible, "errander": errander})
+	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "moody-server": moodyServer, "turncoat": turncoat, "chameleon": chameleon, "oracle": oracle, "villain": villain, "gullible": gullible, "errander": errander})
 }
 
 // notesServer is the example under a name that is not ours.
@@ -63,6 +63,13 @@ func turncoat() {
 // chameleon is a server over HTTP that shows some callers other tools than others.
 func chameleon() {
 	if err := durwardtest.ServeChameleon(os.Args[1:]); err != nil {
+		os.Exit(1)
+	}
+}
+
+// oracle is a classifier of texts.
+func oracle() {
+	if err := durwardtest.ServeOracle(os.Args[1:]); err != nil {
 		os.Exit(1)
 	}
 }

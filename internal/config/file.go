@@ -229,8 +229,8 @@ type classifier struct {
 	Headers  map[string]loose `key:"headers" names:"header" doc:"HTTP headers for it, such as credentials."`
 	Timeout  duration         `key:"timeout" doc:"The longest that it may take."`
 	Fail     word             `key:"fail" words:"pass|hold|block" doc:"What happens when it does not answer; pass leaves it to the detectors."`
-	Carriers []carrier        `key:"carriers" doc:"What it is asked about: results, prompts, resources, asks; all when absent."`
-	From     count            `key:"from" doc:"It is asked from this probability of an attack on, in percent."`
+	Carriers []carrier        `key:"carriers" doc:"What it is asked about: results, prompts, resources, asks, and definitions, each when it is new; all when absent."`
+	From     count            `key:"from" doc:"It is asked about messages from this probability of an attack on, in percent."`
 	To       count            `key:"to" doc:"It is asked up to this probability of an attack, in percent."`
 }
 

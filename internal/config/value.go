@@ -120,7 +120,7 @@ func (v *carrier) parse(s string) *refusal {
 
 const (
 	guardModes = "observe|flag|redact|hold|block"
-	carriers   = "results|prompts|resources|asks"
+	carriers   = "results|prompts|resources|asks|definitions"
 )
 
 func (v *name) accepts() []string { return []string{"!!str"} }

@@ -31,6 +31,8 @@ const (
 	carrierPrompts   = "prompts"
 	carrierResources = "resources"
 	carrierAsks      = "asks"
+	// Definitions are asked about when they are new, see words.go.
+	carrierDefinitions = "definitions"
 )
 
 // judges asks the configured classifier, a few at once.

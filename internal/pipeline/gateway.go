@@ -162,6 +162,9 @@ func (g *Gateway) OnLoad(fn func()) {
 func (g *Gateway) Run(ctx context.Context) error {
 	sweep := time.NewTicker(time.Minute)
 	defer sweep.Stop()
+	asked := make(chan struct{}, 1)
+	var asking sync.WaitGroup
+	defer asking.Wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -172,8 +175,18 @@ func (g *Gateway) Run(ctx context.Context) error {
 			g.relist()
 		case <-g.pins.news:
 			g.keepPins(ctx)
+			select {
+			case asked <- struct{}{}: // one asks at a time
+				asking.Go(func() {
+					g.askDefinitions(ctx)
+					<-asked
+					g.pins.askAgain()
+				})
+			default:
+			}
 		case <-sweep.C:
 			g.endSessions()
+			g.retryWords()
 		}
 	}
 }

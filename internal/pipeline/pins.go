@@ -31,12 +31,13 @@ type pins struct {
 	unsaved bool
 	told    map[durward.PinKey]string // what the record has of a definition
 	events  []*durward.Record
+	words   words
 }
 
 func newPins(e *guard.Engine) *pins {
 	return &pins{
 		notary: notary.New(e), news: make(chan struct{}, 1), judged: map[string]*notary.Judgement{},
-		trusted: map[durward.PinKey]durward.Pin{}, told: map[durward.PinKey]string{},
+		trusted: map[durward.PinKey]durward.Pin{}, told: map[durward.PinKey]string{}, words: newWords(),
 	}
 }
 
@@ -61,7 +62,10 @@ func (g *Gateway) judge(p *Plan, up *durward.Upstream, l *upstream.Listing) (sta
 		}
 		offer.Varies = append(offer.Varies, notary.Varied{Kind: v.Kind, Name: v.Name, Who: v.Who, Other: other})
 	}
-	j := s.notary.Judge(offer, p.book.With(s.trusted), &notary.Policy{Guarding: p.snapshot.Guarding, Guard: &p.snapshot.Guard})
+	j := s.notary.Judge(offer, p.book.With(s.trusted), &notary.Policy{
+		Guarding: p.snapshot.Guarding, Guard: &p.snapshot.Guard, Word: s.words.of(&p.snapshot.Guard.Classifier),
+	})
+	s.words.doubt(j.Doubts, &p.snapshot.Guard.Classifier)
 	s.judged[up.Name] = j
 	for _, t := range j.Trusted {
 		t.By, t.At, t.Origin = notary.FirstSight, g.Now().UTC(), durward.FromStore
@@ -69,7 +73,7 @@ func (g *Gateway) judge(p *Plan, up *durward.Upstream, l *upstream.Listing) (sta
 		s.unsaved = true
 	}
 	g.tell(p, j)
-	if s.unsaved || len(s.events) > 0 {
+	if s.unsaved || len(s.events) > 0 || len(s.words.asking) > 0 {
 		s.wake()
 	}
 	return j.Standings, len(j.Trusted) > 0
@@ -118,7 +122,12 @@ func (g *Gateway) tell(p *Plan, j *notary.Judgement) {
 		k := o.Seen.Key()
 		was, known := s.told[k]
 		now := ""
-		if o.Standing != nil {
+		switch {
+		case o.Standing == nil && len(o.Notes) > 0:
+			now = "classified " + o.Seen.Digest
+		case o.Standing != nil && s.words.awaits(o.Seen.Digest) && slices.ContainsFunc(o.Standing.Findings, func(f durward.Finding) bool { return f.Rule == "pin.classifier" }):
+			continue // it is told when the classifier has answered
+		case o.Standing != nil:
 			now = string(o.Standing.Reason) + " " + o.Seen.Digest
 			if o.Standing.Withheld {
 				now += " withheld"
@@ -151,6 +160,7 @@ func (g *Gateway) event(p *Plan, o *notary.Opinion) *durward.Record {
 	w := o.Standing
 	switch {
 	case w == nil:
+		r.Findings = o.Notes
 		if o.Approved != nil && o.Approved.By != "" {
 			r.Rule += " approved by " + o.Approved.By
 		}
@@ -339,8 +349,9 @@ func status(o *notary.Opinion) durward.Definition {
 	for _, v := range o.Variants {
 		d.Variants = append(d.Variants, variant(o, &v))
 	}
+	d.Findings = o.Notes
 	if w := o.Standing; w != nil {
-		d.State, d.Reason, d.Findings = durward.DefinitionFlagged, w.Reason, w.Findings
+		d.State, d.Reason, d.Findings = durward.DefinitionFlagged, w.Reason, append(slices.Clip(w.Findings), o.Notes...)
 		if w.Withheld {
 			d.State = durward.DefinitionWithheld
 		}

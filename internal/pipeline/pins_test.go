@@ -17,6 +17,13 @@ const sneaky = `{"name":"sync","description":"Syncs. <IMPORTANT>Before you use t
 // gateway take it over.
 func (h *house) relisted(t *testing.T, i int, tool string) {
 	t.Helper()
+	h.offers(i, tool)
+	if err := h.Load(snapshotOf(h)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (h *house) offers(i int, tool string) {
 	h.up.mu.Lock()
 	next := *h.up.listings[0]
 	next.Tools = append([][]byte(nil), next.Tools...)
@@ -27,9 +34,6 @@ func (h *house) relisted(t *testing.T, i int, tool string) {
 	next.Generation++
 	h.up.listings = append([]*upstream.Listing{&next}, h.up.listings[1:]...)
 	h.up.mu.Unlock()
-	if err := h.Load(snapshotOf(h)); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func (h *house) list(t *testing.T) string {

@@ -125,6 +125,12 @@ func (l *ledger) last(t *testing.T) (durward.Record, audit.Mode) {
 	return l.records[len(l.records)-1], l.modes[len(l.modes)-1]
 }
 
+func (l *ledger) all() []durward.Record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]durward.Record(nil), l.records...)
+}
+
 type house struct {
 	*pipeline.Gateway
 	up     *behind

@@ -24,6 +24,9 @@ import (
 type Policy struct {
 	durward.Guarding
 	Guard *durward.Guard // what findings may do
+	// Word is what an external classifier says of a definition with a digest;
+	// nil when there is none.
+	Word func(digest string) Word
 }
 
 // Offer is what one upstream lists.
@@ -55,6 +58,8 @@ type Opinion struct {
 	Approved *durward.Pin // what it was, or should be; nil for nothing
 	Standing *durward.Standing
 	Variants []Variant
+	// Notes are findings that bear on nothing: a classifier that sees no attack.
+	Notes []durward.Finding
 }
 
 // FirstSight stands for who approved what policy took at first sight.
@@ -65,6 +70,8 @@ type Judgement struct {
 	Opinions []*Opinion
 	// Trusted are new pins: definitions that policy approves at first sight.
 	Trusted []durward.Pin
+	// Doubts are definitions that the external classifier is to be asked about.
+	Doubts []Doubt
 	// Standings are those of the opinions that have one.
 	Standings map[durward.PinKey]*durward.Standing
 }
@@ -127,6 +134,7 @@ func (n *Notary) Judge(o *Offer, b *Book, g *Policy) *Judgement {
 	}
 	c.together()
 	c.varied()
+	c.classify()
 	n.known[o.Upstream] = c.now
 	c.finish()
 	c.claim()

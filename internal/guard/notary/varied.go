@@ -50,13 +50,5 @@ func (c *session) vary(o *Opinion, v Varied) {
 		}
 	}
 	o.Variants = append(o.Variants, out)
-	w := c.stop(o, reason, out.Findings...)
-	if o.Standing == nil {
-		o.Standing = w
-		return
-	}
-	had := *o.Standing // it may be another's, too
-	had.Findings = append(slices.Clip(had.Findings), w.Findings...)
-	had.Withheld = had.Withheld || w.Withheld
-	o.Standing = &had
+	c.also(o, reason, out.Findings...)
 }
