@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"io"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"durward/internal/mcpwire"
@@ -49,8 +50,26 @@ func notation(key []byte) bool {
 	return false
 }
 
+// speaks reports members that hold what is said, however short.
+func speaks(key []byte) bool {
+	switch string(key) {
+	case "text", "message", "data":
+		return true
+	}
+	return false
+}
+
 // carriesBytes reports members that hold base64: images, audio, blobs.
 func carriesBytes(key []byte) bool { return string(key) == "data" || string(key) == "blob" }
+
+// bytesOf reads a place in a text as findings have it.
+func bytesOf(where string) (from, to int, ok bool) {
+	where, ok = strings.CutPrefix(where, "bytes ")
+	a, b, parted := strings.Cut(where, "-")
+	from, err := strconv.Atoi(a)
+	to, err2 := strconv.Atoi(b)
+	return from, to, ok && parted && err == nil && err2 == nil
+}
 
 func unbase64(inner []byte) ([]byte, bool) {
 	if bytes.IndexByte(inner, '\\') >= 0 { // \/ is the only escape that base64 can need

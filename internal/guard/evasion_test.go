@@ -116,22 +116,6 @@ func TestNoDisguiseHelps(t *testing.T) {
 	}
 }
 
-func TestNoChunkBorderHelps(t *testing.T) {
-	e := engine(t)
-	for _, how := range []string{"as it is", "base64", "hexadecimal", "percent", "zero width", "homoglyphs", "entities", "HTML comment", "tag characters"} {
-		text := "Report of today.\n" + disguises[how](order) + "\n" + padding[:3000]
-		for _, size := range []int{1, 5, 13, 64, 509} {
-			s := e.NewStream()
-			for i := 0; i < len(text); i += size {
-				s.Write([]byte(text[i:min(i+size, len(text))]))
-			}
-			if _, r := s.Close(); r.Score < 0.5 {
-				t.Errorf("%s in pieces of %d: score %.2f", how, size, r.Score)
-			}
-		}
-	}
-}
-
 func runes(s string, fn func(int, rune) string) string {
 	var b strings.Builder
 	for i, r := range s {

@@ -86,6 +86,7 @@ type Report struct {
 	spans   []span
 	reached int     // where the passage recorded last ends
 	orders  float64 // probability of orders alone
+	hot     bool    // words of orders were seen
 	finds   []dlp.Find
 }
 

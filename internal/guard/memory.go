@@ -68,6 +68,25 @@ type Conversation struct {
 	sent map[string]int64
 	read [recently]uint64 // replies of late: the same reply says nothing new
 	at   int
+	said map[string]*Trail // by upstream
+}
+
+// mostTrails is of how many upstreams a conversation knows what they said last.
+const mostTrails = 32
+
+// Trail is what an upstream said last in the conversation.
+func (c *Conversation) Trail(upstream string) *Trail {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.said[upstream]
+	if t == nil {
+		if c.said == nil || len(c.said) >= mostTrails {
+			c.said = map[string]*Trail{}
+		}
+		t = &Trail{}
+		c.said[upstream] = t
+	}
+	return t
 }
 
 // recently is how many replies a conversation knows again.

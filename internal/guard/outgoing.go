@@ -62,7 +62,7 @@ func (s *Scope) outgoing(raw []byte) *Seen {
 	}
 	r := readings.Get().(*reading)
 	r.out = true
-	return r.read(s, raw, durward.Deny, "")
+	return r.read(s, raw, durward.Deny, "", nil)
 }
 
 // judgeOut looks for secrets, personal data and planted values.
@@ -190,11 +190,15 @@ func restored(text string, find func(string) (string, bool)) string {
 }
 
 // Question inspects what a server asks of a person or a model.
-func (s *Scope) Question(params []byte) *Seen {
+func (s *Scope) Question(params []byte) *Seen { return s.After(nil).Question(params) }
+
+// Question is [Scope.Question].
+func (l Listener) Question(params []byte) *Seen {
+	s := l.scope
 	if s.off {
 		return nothing
 	}
-	read := s.Asked(params)
+	read := l.Asked(params)
 	asked := s.engine.Ask(params)
 	var v *Seen
 	for _, f := range asked.Findings {

@@ -97,7 +97,7 @@ func standing(r Rule) Settled {
 	switch r.ID {
 	case "secret.personal":
 		s.Mode = Observe
-	case "result.instruction", "result.encoded":
+	case "result.instruction", "result.encoded", "result.split":
 		s.Sure = 0.9
 	case "flow.trifecta":
 		s.Sure = 0.75

@@ -2,7 +2,6 @@ package guard
 
 import (
 	"bytes"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -44,6 +43,13 @@ type reading struct {
 	report  Report // of the text that is read
 	leaves  []seam // the strings, in order
 	opens   []int  // those at whose end a secret may begin
+	last    ending // what was read last, at first of earlier messages
+	before  ending // of earlier messages
+	final   ending // what stands last in the message
+	ends    int    // and where that ends
+	texts   int    // that were read
+	joint   []byte // two texts together
+	meeting Report // of them
 }
 
 // piece is a string or number of the message and where its value lies in buf.
@@ -59,39 +65,30 @@ var readings = sync.Pool{New: func() any { return new(reading) }}
 // Read inspects a message that came from a server: a result, the params of a
 // notification or of a question, an error. It takes out what has to go; most
 // is the strictest that can be done to it.
-func (s *Scope) Read(raw []byte, most durward.Effect) *Seen { return s.read(raw, most, "") }
+func (s *Scope) Read(raw []byte, most durward.Effect) *Seen { return s.After(nil).Read(raw, most) }
 
 // Asked is Read of what asks a person or a model, where no note can be put.
-func (s *Scope) Asked(raw []byte) *Seen {
-	if s.off {
-		return nothing
-	}
-	r := readings.Get().(*reading)
-	r.early = true
-	return r.read(s, raw, durward.Deny, "")
-}
+func (s *Scope) Asked(raw []byte) *Seen { return s.After(nil).Asked(raw) }
 
 // Spotlight is Read, with marks around the texts that a model reads.
 func (s *Scope) Spotlight(raw []byte, most durward.Effect, nonce string) *Seen {
-	return s.read(raw, most, nonce)
+	return s.After(nil).Spotlight(raw, most, nonce)
 }
 
 // nothing was seen: shared, and never changed.
 var nothing = &Seen{Effect: durward.Allow}
 
-func (s *Scope) read(raw []byte, most durward.Effect, spot string) *Seen {
-	if s.off {
-		return nothing
-	}
-	return readings.Get().(*reading).read(s, raw, most, spot)
-}
-
 // read does the work and gives the reading back for others.
-func (r *reading) read(s *Scope, raw []byte, most durward.Effect, spot string) *Seen {
+func (r *reading) read(s *Scope, raw []byte, most durward.Effect, spot string, trail *Trail) *Seen {
 	r.scope, r.raw, r.most, r.spot, r.seen = s, raw, most, spot, nil
 	r.buf, r.parts, r.edits, r.decoded, r.broken = r.buf[:0], r.parts[:0], r.edits[:0], 0, false
 	r.leaves, r.opens = r.leaves[:0], r.opens[:0]
+	trail.get(&r.before)
+	r.last.copy(&r.before)
+	r.final.copy(&r.before)
+	r.ends, r.texts = 0, 0
 	defer func() {
+		trail.set(&r.final)
 		if cap(r.buf) > 1<<20 || cap(r.whole) > 1<<20 {
 			r.buf, r.whole = nil, nil
 		}
@@ -99,7 +96,7 @@ func (r *reading) read(s *Scope, raw []byte, most durward.Effect, spot string) *
 			r.leaves = nil
 		}
 		clear(r.leaves) // they hold the message
-		r.scope, r.raw, r.seen, r.out, r.early, r.report = nil, nil, nil, false, false, Report{}
+		r.scope, r.raw, r.seen, r.out, r.early, r.report, r.meeting = nil, nil, nil, false, false, Report{}, Report{}
 		readings.Put(r)
 	}()
 	if end := r.value(0, nil, 0); end < 0 || r.broken {
@@ -218,7 +215,7 @@ func (r *reading) leaf(span durward.Span, key []byte) {
 		return
 	}
 	r.remember(span, key)
-	if n < leastText {
+	if n < leastText && (n == 0 || !speaks(key)) {
 		return
 	}
 	r.decoded += n
@@ -241,7 +238,7 @@ func (r *reading) batch(span durward.Span, key []byte, text bool) {
 		r.flush()
 	}
 	value := r.raw[span.Start:span.End]
-	if !text && len(key) > 0 && bytes.IndexByte(value, ' ') < 0 {
+	if !speaks(key) && len(key) > 0 && bytes.IndexByte(value, ' ') < 0 {
 		r.buf = append(append(r.buf, key...), ": "...)
 	}
 	start := len(r.buf)
@@ -271,21 +268,20 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 		r.judgeOut(text, parts)
 		return
 	}
-	e, known := r.scope.engine, &r.scope.policy.known
+	known := &r.scope.policy.known
 	mark, seen := known.has(text)
-	if seen && r.scope.policy.settings.Classifier.URL == "" {
-		r.mark(text, parts)
-		return
+	seen = seen && r.scope.policy.settings.Classifier.URL == ""
+	rep, hit := &r.report, ""
+	if seen {
+		*rep = Report{hot: true} // for all that is known
+	} else {
+		r.scope.engine.text(text, rep)
+		hit = r.scope.honey(text)
 	}
-	rep := &r.report
-	e.text(text, rep)
-	hit := r.scope.honey(text)
-	if len(rep.Findings) == 0 && hit == "" {
-		if rep.Score > 0 && r.scope.policy.settings.Classifier.URL != "" {
-			v := r.note()
-			v.Score = max(v.Score, rep.Score)
-		}
-		known.add(mark)
+	split, at, crosses := r.goesOn(text, rep)
+	if len(rep.Findings) == 0 && hit == "" && !crosses {
+		r.harmless(rep, mark, seen)
+		r.follow(text, parts, rep)
 		r.mark(text, parts)
 		return
 	}
@@ -300,9 +296,26 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 		effect = min(effect, r.scope.takeAt(v, f, r.most, r.early))
 	}
 	if effect > durward.Redact {
+		rep.spans, rep.finds = nil, nil
+	}
+	if crosses {
+		split.Where = r.pointer(parts[0].span.Start)
+		v.Score = max(v.Score, split.Score)
+		if split.Rule == "result.split" {
+			v.Orders = max(v.Orders, split.Score)
+		}
+		if r.scope.takeAt(v, split, r.most, r.early) <= durward.Redact {
+			effect = min(effect, durward.Redact)
+			rep.spans = append(rep.spans, at)
+		}
+	}
+	if effect > durward.Redact {
+		r.follow(text, parts, rep)
 		r.mark(text, parts)
 		return
 	}
+	r.last.clear() // what was told is over
+	r.final.clear()
 	before := len(r.edits)
 	for k := range parts {
 		r.cut(rep, text, parts, k, alone)
@@ -312,6 +325,18 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 			r.edit(p, notice)
 		}
 	}
+}
+
+// harmless notes a text in which nothing was found.
+func (r *reading) harmless(rep *Report, mark [2]uint64, seen bool) {
+	if seen {
+		return
+	}
+	if rep.Score > 0 && r.scope.policy.settings.Classifier.URL != "" {
+		v := r.note()
+		v.Score = max(v.Score, rep.Score)
+	}
+	r.scope.policy.known.add(mark)
 }
 
 // cut replaces what has to go within one piece.
@@ -440,13 +465,11 @@ func (r *reading) blob(span durward.Span, inner []byte) bool {
 // the text, "bytes 10-20".
 func (r *reading) place(where string, parts []piece) string {
 	at := parts[0]
-	if from, _, ok := strings.Cut(strings.TrimPrefix(where, "bytes "), "-"); ok {
-		if n, err := strconv.Atoi(from); err == nil {
-			for _, p := range parts {
-				if n < p.end {
-					at = p
-					break
-				}
+	if n, _, ok := bytesOf(where); ok {
+		for _, p := range parts {
+			if n < p.end {
+				at = p
+				break
 			}
 		}
 	}

@@ -41,7 +41,7 @@ func (e *Engine) text(raw []byte, out *Report) bool {
 		*out = *e.clean
 		return false
 	}
-	r.orders = e.response.Probability(i.worst)
+	r.orders, r.hot = e.response.Probability(i.worst), i.worst != model.LeastMargin
 	r.Score = max(r.Score, r.orders)
 	e.partial(r, whole)
 	e.cut(r, raw)

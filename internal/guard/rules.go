@@ -109,6 +109,7 @@ var rules = []Rule{
 	{"result.instruction", VectorInjection, "MCP06", "high", Redact, 0.5, 0.5, "The result gives the model orders."},
 	{"result.hidden", VectorInjection, "MCP06", "high", Redact, 0.3, 0.5, "The result holds text that people do not see."},
 	{"result.encoded", VectorInjection, "MCP06", "high", Redact, 0.5, 0.5, "An encoded passage of the result decodes to orders."},
+	{"result.split", VectorInjection, "MCP06", "high", Redact, 0.5, 0.5, "Orders that go on from an earlier message of the same server."},
 	{"result.role", VectorInjection, "MCP06", "high", Redact, 0.3, 0.5, "The result imitates the marks of a conversation."},
 	{"secret.credential", VectorSecrets, "MCP01", "high", Redact, 0.3, 0.5, "A credential."},
 	{"secret.personal", VectorSecrets, "MCP10", "medium", Redact, 0.3, 0.5, "Personal data."},

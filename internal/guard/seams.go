@@ -11,9 +11,10 @@ import (
 
 // Bounds on what is put together again.
 const (
-	mostLeaves = 1 << 16 // strings of a message that are remembered
-	mostOpen   = 64      // strings at whose end a secret may begin
-	mostParts  = 64      // of one secret
+	keyHold    = 16 << 10 // bytes of an open private key
+	mostLeaves = 1 << 16  // strings of a message that are remembered
+	mostOpen   = 64       // strings at whose end a secret may begin
+	mostParts  = 64       // of one secret
 )
 
 // seam is a string of the message, in order.

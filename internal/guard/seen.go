@@ -95,11 +95,11 @@ func (s *Scope) take(v *Seen, f durward.Finding, most durward.Effect) durward.Ef
 // acted on as soon as they would be told.
 func (s *Scope) takeAt(v *Seen, f durward.Finding, most durward.Effect, early bool) durward.Effect {
 	r, _ := ruleNamed(f.Rule)
-	if (f.Rule == "result.instruction" || f.Rule == "result.encoded") && s.engine.response.Act() > r.Act {
+	if r.orders() && s.engine.response.Act() > r.Act {
 		r.Act = s.engine.response.Act()
 	}
 	m := s.modes[f.Rule]
-	if early && (f.Rule == "result.instruction" || f.Rule == "result.encoded" || f.Rule == "result.role") {
+	if early && (r.orders() || f.Rule == "result.role") {
 		r.Act, m.Sure = r.Flag, 0
 	}
 	effect := s.effect(r, m, f.Score)
@@ -141,10 +141,15 @@ func (s *Scope) effect(r Rule, m Settled, score float64) durward.Effect {
 	return effect
 }
 
+// orders reports the rules that the text model tells of in results.
+func (r Rule) orders() bool {
+	return r.ID == "result.instruction" || r.ID == "result.encoded" || r.ID == "result.split"
+}
+
 // cuts reports whether what the rule finds can be taken out.
 func (r Rule) cuts() bool {
 	switch r.ID {
-	case "result.instruction", "result.hidden", "result.encoded", "result.role", "secret.credential", "secret.personal", "arguments.secret", "arguments.personal":
+	case "result.instruction", "result.hidden", "result.encoded", "result.split", "result.role", "secret.credential", "secret.personal", "arguments.secret", "arguments.personal":
 		return true
 	}
 	return false

@@ -15,6 +15,7 @@ import (
 type ears struct {
 	peer  durward.Peer
 	scope *guard.Scope
+	from  guard.Listener
 	asker string // the alias before what a person reads
 	count func(*guard.Seen)
 	doubt func(ctx context.Context, params []byte, v *guard.Seen) *guard.Seen // asks the classifier
@@ -28,7 +29,7 @@ const mostOverheard = 64
 
 // listen puts ears before a peer.
 func (g *Gateway) listen(t *transit, p durward.Peer) *ears {
-	e := &ears{peer: p, scope: t.scope(), asker: t.call.Target.Upstream, count: g.guard.Count, seen: guard.Seen{Effect: durward.Allow}}
+	e := &ears{peer: p, scope: t.scope(), from: t.listener(g), asker: t.call.Target.Upstream, count: g.guard.Count, seen: guard.Seen{Effect: durward.Allow}}
 	if t.plan.snapshot.Guard.Classifier.URL != "" {
 		of := transit{plan: t.plan, call: &durward.Call{Target: t.call.Target}} // what it needs of a call that may be over by then
 		e.doubt = func(ctx context.Context, params []byte, v *guard.Seen) *guard.Seen {
@@ -52,7 +53,7 @@ func (e *ears) Notify(method string, params []byte) {
 		e.peer.Notify(method, params)
 		return
 	}
-	v := e.scope.Read(params, durward.Deny)
+	v := e.from.Read(params, durward.Deny)
 	e.note(v)
 	if v.Effect <= durward.Hold {
 		return
@@ -68,7 +69,7 @@ func (e *ears) Notify(method string, params []byte) {
 func (e *ears) Ask(ctx context.Context, method string, params []byte) ([]byte, error) {
 	if params != nil {
 		bare, named := mcpwire.WithoutAsker(method, params, e.asker) // the gateway's own word is not judged
-		v := e.scope.Question(bare)
+		v := e.from.Question(bare)
 		if e.doubt != nil {
 			v = e.doubt(ctx, bare, v)
 		}

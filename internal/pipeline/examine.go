@@ -67,14 +67,21 @@ const tainted = 0.51
 
 // read inspects a result, with marks around its texts where they are wanted.
 func (g *Gateway) read(t *transit, s *guard.Scope, result []byte) *guard.Seen {
+	from := t.listener(g)
 	if _, asks := mcpwire.Field(result, "inputRequests"); asks {
-		return s.Asked(result)
+		return from.Asked(result)
 	}
 	spot := t.plan.snapshot.Guard.Spotlight
 	if spot == "all" || spot == "untrusted" && s.Untrusted() {
-		return s.Spotlight(result, durward.Deny, rand.Text()[:8])
+		return from.Spotlight(result, durward.Deny, rand.Text()[:8])
 	}
-	return s.Read(result, durward.Deny)
+	return from.Read(result, durward.Deny)
+}
+
+// listener reads what the upstream says as going on from what it said last in
+// this conversation.
+func (t *transit) listener(g *Gateway) guard.Listener {
+	return t.scope().After(t.conversation(g).Trail(t.call.Target.Upstream))
 }
 
 // questions judges what a result asks of the caller's person or model
@@ -132,7 +139,7 @@ func (g *Gateway) examineError(t *transit, s *guard.Scope, reply durward.Reply) 
 	if raw == nil {
 		raw = mcpwire.AppendErrorObject(nil, e)
 	}
-	seen := s.Read(raw, durward.Deny)
+	seen := t.listener(g).Read(raw, durward.Deny)
 	g.weigh(t, &guard.Seen{}, seen)
 	if seen.Effect == durward.Allow {
 		return reply

@@ -236,6 +236,17 @@ func (l *Lexicon) Append(hits []match.Hit, b []byte) []match.Hit {
 	return hits
 }
 
+// Triggered reports a trigger in ASCII text.
+func (l *Lexicon) Triggered(b []byte) bool {
+	var hits [32]match.Hit
+	for _, h := range l.plain.Append(hits[:0], b) {
+		if l.triggers.Has(Concept(h.ID)) {
+			return true
+		}
+	}
+	return false
+}
+
 // States returns the size of the compiled vocabulary.
 func (l *Lexicon) States() int { return l.plain.States() + l.foreign.States() }
 

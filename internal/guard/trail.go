@@ -1,0 +1,234 @@
+package guard
+
+import (
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"durward"
+)
+
+// Trail is the end of what one upstream said last in a conversation, so that
+// orders in parts are read as one: the next reply, notification or question is
+// also read as if it went on where the last one ended. Nothing is held back for
+// that: the verdict falls on the message that completes the order. The zero
+// Trail is ready, and safe for concurrent use.
+type Trail struct {
+	mu  sync.Mutex // guards end
+	end ending
+}
+
+// ending is the end of one text or of several. Where one goes on where another
+// ended, within a word, it may be the same word or the next.
+type ending struct {
+	tight, loose []byte  // as if nothing, and as if a blank, stood between texts
+	parted       bool    // they differ
+	hot          bool    // words of orders may be in it
+	score        float64 // probability of orders in it alone
+}
+
+// mostEnding is how much of two texts is read together: two sentences.
+const mostEnding = 320
+
+// get copies the ending, for it is read without the lock.
+func (t *Trail) get(into *ending) {
+	if t == nil {
+		into.clear()
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	into.copy(&t.end)
+}
+
+func (t *Trail) set(e *ending) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.end.copy(e)
+}
+
+func (e *ending) copy(o *ending) {
+	e.tight, e.loose = append(e.tight[:0], o.tight...), append(e.loose[:0], o.loose...)
+	e.parted, e.hot, e.score = o.parted, o.hot, o.score
+}
+
+func (e *ending) clear() {
+	e.tight, e.loose, e.parted, e.hot, e.score = e.tight[:0], e.loose[:0], false, false, 0
+}
+
+// add goes on with a text.
+func (e *ending) add(text []byte, hot bool, score float64) {
+	if len(text) >= mostEnding {
+		e.clear()
+	}
+	e.parted = e.parted || e.within(text)
+	e.tight = lastOf(append(e.tight, text...))
+	if len(e.loose) > 0 {
+		e.loose = append(e.loose, ' ')
+	}
+	e.loose = lastOf(append(e.loose, text[max(0, len(text)-mostEnding):]...))
+	e.hot, e.score = e.hot || hot, max(e.score, score)
+}
+
+// lastOf keeps the end of a text.
+func lastOf(b []byte) []byte {
+	from := max(0, len(b)-mostEnding)
+	if from == 0 {
+		return b
+	}
+	for from < len(b) && !utf8.RuneStart(b[from]) {
+		from++
+	}
+	return append(b[:0], b[from:]...)
+}
+
+// within reports that a text goes on within a word, or something encoded.
+func (e *ending) within(text []byte) bool {
+	return len(e.tight) > 0 && len(text) > 0 && wordByte(e.tight[len(e.tight)-1]) && wordByte(text[0])
+}
+
+// Listener reads what a server says where it may go on with what it said before.
+type Listener struct {
+	scope *Scope
+	trail *Trail
+}
+
+// After reads messages as going on from a trail; nil stands for none.
+func (s *Scope) After(t *Trail) Listener { return Listener{s, t} }
+
+// Read is [Scope.Read].
+func (l Listener) Read(raw []byte, most durward.Effect) *Seen {
+	if l.scope.off {
+		return nothing
+	}
+	return readings.Get().(*reading).read(l.scope, raw, most, "", l.trail)
+}
+
+// Asked is [Scope.Asked].
+func (l Listener) Asked(raw []byte) *Seen {
+	if l.scope.off {
+		return nothing
+	}
+	r := readings.Get().(*reading)
+	r.early = true
+	return r.read(l.scope, raw, durward.Deny, "", l.trail)
+}
+
+// Spotlight is [Scope.Spotlight].
+func (l Listener) Spotlight(raw []byte, most durward.Effect, nonce string) *Seen {
+	if l.scope.off {
+		return nothing
+	}
+	return readings.Get().(*reading).read(l.scope, raw, most, nonce, l.trail)
+}
+
+// crossing is what is found where a text goes on from an ending, and in neither
+// of them alone: its place in the text.
+func (r *reading) crossing(from *ending, text []byte, hot bool, alone float64) (f durward.Finding, at span, ok bool) {
+	if len(from.loose) == 0 || len(text) == 0 {
+		return f, at, false
+	}
+	head := text[:min(len(text), mostEnding)]
+	if from.within(text) || from.parted {
+		r.joint = append(append(r.joint[:0], from.tight...), head...)
+		if f, at, ok = r.meet(from, len(from.tight), hot, alone); ok {
+			return f, at, true
+		}
+	}
+	r.joint = append(append(append(r.joint[:0], from.loose...), ' '), head...)
+	return r.meet(from, len(from.loose)+1, hot, alone)
+}
+
+// meet reads two texts together that meet at start.
+func (r *reading) meet(from *ending, start int, hot bool, alone float64) (f durward.Finding, at span, ok bool) {
+	e, known := r.scope.engine, &r.scope.policy.known
+	if !from.hot && !hot && !e.stirs(r.joint, start) {
+		return f, at, false
+	}
+	mark, seen := known.has(r.joint)
+	if seen {
+		return f, at, false
+	}
+	e.text(r.joint, &r.meeting)
+	if len(r.meeting.Findings) == 0 {
+		known.add(mark)
+		return f, at, false
+	}
+	return meets(&r.meeting, start, max(from.score, alone))
+}
+
+// above is what reading two texts together must add, so that chance neighbours
+// do not.
+const above = 0.1
+
+// meets finds the gravest finding that lies on both sides of a place.
+func meets(rep *Report, start int, alone float64) (best durward.Finding, at span, ok bool) {
+	for _, f := range rep.Findings {
+		a, b, placed := bytesOf(f.Where)
+		if !placed || a >= start || b <= start {
+			continue
+		}
+		switch {
+		case strings.HasPrefix(f.Rule, "result.") && f.Score >= alone+above:
+			of := rule("result.split")
+			f.Rule, f.Severity = of.ID, of.severity(f.Score)
+		case f.Rule == "secret.credential" && f.Score > 0.95:
+		default:
+			continue
+		}
+		if f.Score > best.Score {
+			best, at, ok = f, span{0, b - start}, true
+		}
+	}
+	return best, at, ok
+}
+
+// stirs reports words of orders, or the middle of something encoded, where two
+// texts meet.
+func (e *Engine) stirs(joint []byte, start int) bool {
+	const reach = 48
+	around := joint[max(0, start-reach):min(len(joint), start+reach)]
+	for _, c := range around {
+		if c >= 0x80 {
+			return true // folded only when it is read
+		}
+	}
+	return e.lex.Triggered(around) || encodedAt(joint, start)
+}
+
+// encodedAt reports a long run without blanks around a place.
+func encodedAt(b []byte, at int) bool {
+	from, to := at, at
+	for from > 0 && b[from-1] > ' ' {
+		from--
+	}
+	for to < len(b) && b[to] > ' ' {
+		to++
+	}
+	return to-from >= leastEncoded && at > from && to > at
+}
+
+func wordByte(c byte) bool {
+	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c >= 0x80 || c == '+' || c == '/' || c == '=' || c == '_' || c == '-'
+}
+
+// goesOn is what is found where a text goes on from what was read before it.
+func (r *reading) goesOn(text []byte, rep *Report) (f durward.Finding, at span, ok bool) {
+	r.texts++
+	if f, at, ok = r.crossing(&r.last, text, rep.hot, rep.orders); !ok && r.texts == 2 { // which of two texts comes first is not known
+		f, at, ok = r.crossing(&r.before, text, rep.hot, rep.orders)
+	}
+	return f, at, ok
+}
+
+// follow notes how a text ends, for what comes next.
+func (r *reading) follow(text []byte, parts []piece, rep *Report) {
+	r.last.add(text, rep.hot, rep.orders)
+	if end := parts[len(parts)-1].span.End; end > r.ends {
+		r.ends = end
+		r.final.copy(&r.last)
+	}
+}
