@@ -66,8 +66,24 @@ type Legacy struct {
 
 var _ link.Conn = (*Legacy)(nil)
 
-// OpenLegacy performs the handshake. ctx bounds it and nothing beyond.
+// OpenLegacy performs the handshake. ctx bounds it and nothing beyond. A server
+// that restarts in the middle of it is asked once more: it has no effect.
 func OpenLegacy(ctx context.Context, e Endpoint, o Options) (*Legacy, error) {
+	l, err := openLegacy(ctx, e, o)
+	if err == nil || ctx.Err() != nil {
+		return l, err
+	}
+	var f *link.Fault
+	if !errors.Is(err, errForgotten) && !(errors.As(err, &f) && f.Kind == link.Broken && f.Status == 0) {
+		return nil, err
+	}
+	return openLegacy(ctx, e, o)
+}
+
+// errForgotten says that a server that has just opened a session refuses it.
+var errForgotten = errors.New("the server no longer knows the session that it has just opened")
+
+func openLegacy(ctx context.Context, e Endpoint, o Options) (*Legacy, error) {
 	l := &Legacy{
 		e: e.prepared(), event: o.Event, orphan: o.Orphan, done: make(chan struct{}),
 		side: make(chan struct{}, sideMost), ear: make(chan struct{}), turns: map[uint64]*link.Turn{},
@@ -77,7 +93,9 @@ func OpenLegacy(ctx context.Context, e Endpoint, o Options) (*Legacy, error) {
 	w, err := link.Initialize(ctx, l, o.NextID(), o.Hello)
 	if err == nil {
 		l.agree(w)
-		err = l.Notify(ctx, mcpwire.NotifyInitialized, nil)
+		if err = l.Notify(ctx, mcpwire.NotifyInitialized, nil); err != nil && l.session != "" {
+			err = fmt.Errorf("%w: %w", errForgotten, err)
+		}
 	}
 	if err != nil {
 		l.Close(context.WithoutCancel(ctx)) // the server may have opened a session all the same
