@@ -82,7 +82,8 @@ type Guarding struct {
 	// it is empty) or pin.
 	Resources string `json:"resources,omitempty"`
 	// Identity is what happens when an upstream is another server than before:
-	// first-sight (as when it is empty) or withhold.
+	// first-sight (as when it is empty), withhold, or strict, for which another
+	// version and another key make another server, too.
 	Identity string `json:"identity,omitempty"`
 	// People is how many operators approve a definition; 0 is 1.
 	People int `json:"people,omitempty"`

@@ -10,7 +10,7 @@ import (
 type guardPins struct {
 	FirstSight word    `key:"first_sight" words:"trust-first|quarantine|scan-then-trust" doc:"What happens to a definition that is new: it is taken, it waits for an operator, or it is taken unless a scan finds an attack in it."`
 	Resources  word    `key:"resources" words:"scan|pin" doc:"Whether resources, whose lists may change with every file, are only scanned or pinned like tools."`
-	Identity   word    `key:"identity" words:"first-sight|withhold" doc:"What happens when an upstream is another server than before: its definitions are seen as for the first time, or all of them wait for an operator."`
+	Identity   word    `key:"identity" words:"first-sight|withhold|strict" doc:"What happens when an upstream is another server than before: its definitions are seen as for the first time, or all of them wait for an operator; with strict also when its version or the key of its certificate is another."`
 	Probe      every   `key:"probe" doc:"How often an upstream over HTTP is asked as another client, in a session of its own, what it lists, and the sessions of agents are compared; off for never."`
 	Approve    approve `key:"approve" doc:"How changed and new definitions are approved."`
 }

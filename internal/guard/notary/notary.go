@@ -212,7 +212,7 @@ func (c *session) item(kind, name string, raw []byte) {
 	switch {
 	case r.err != nil:
 		o.Standing = c.stop(o, durward.ReasonDefinitionUnapproved, unpinnable(r.err))
-	case c.lapsed && c.policy.Identity == "withhold", c.lapsed && c.first == durward.Quarantine:
+	case c.lapsed && c.holdsServers():
 		o.Standing = c.stop(o, durward.ReasonServerChanged, finding("pin.server", "high", 0.9, "the upstream is another server than the one that was approved"))
 	case kind == durward.PinResource && c.policy.Resources != "pin" && !approved:
 		c.scanned(o, r)
@@ -377,16 +377,20 @@ func (c *session) server() {
 		return
 	}
 	groups := strings.Join(changed(o.Approved.Groups, r.pin.Groups), ", ")
-	c.lapsed = otherServer(o.Approved, &r.pin)
+	c.lapsed = otherServer(o.Approved, &r.pin, c.policy.Identity == "strict")
 	o.Standing = &durward.Standing{Reason: durward.ReasonServerChanged, Findings: []durward.Finding{finding("pin.server", "medium", 0.5, "changed in "+groups)}}
-	held := c.policy.Identity == "withhold" || c.first == durward.Quarantine
-	if c.lapsed && held {
+	if c.lapsed && c.holdsServers() {
 		o.Standing.Withheld = c.stops(o.Standing.Findings[0], &o.Seen)
 		return
 	}
 	if !locked {
 		c.trust(o)
 	}
+}
+
+// holdsServers reports whether an upstream that is another server waits for a person.
+func (c *session) holdsServers() bool {
+	return c.policy.Identity == "withhold" || c.policy.Identity == "strict" || c.first == durward.Quarantine
 }
 
 func unpinnable(err error) durward.Finding {

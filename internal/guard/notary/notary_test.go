@@ -145,45 +145,6 @@ func TestResourcesMayChange(t *testing.T) {
 	}
 }
 
-func TestAnotherServer(t *testing.T) {
-	n := newNotary(t)
-	at := func(url, version string) []byte {
-		return notary.Server(&durward.Upstream{Name: "crm", URL: url}, fmt.Appendf(nil, `{"name":"crm","version":%q}`, version), "")
-	}
-	offer := &notary.Offer{Upstream: "crm", Server: at("https://crm.example/mcp?key=1", "1"), Tools: raw(addTool)}
-	book := notary.NewBook(n.Judge(offer, notary.NewBook(nil), &notary.Policy{}).Trusted)
-	judge := func(url, version string, g durward.Guarding) string {
-		offer.Server = at(url, version)
-		return reasons(n.Judge(offer, book, &notary.Policy{Guarding: g}))
-	}
-	if got := judge("https://crm.example/mcp?key=2", "1", durward.Guarding{}); got != "" {
-		t.Errorf("another secret in the query: %q", got)
-	}
-	if got := judge("https://crm.example/mcp", "2", durward.Guarding{}); got != "server  server_changed" {
-		t.Errorf("another version: %q", got)
-	}
-	if got := judge("https://other.example/mcp", "1", durward.Guarding{}); got != "server  server_changed" {
-		t.Errorf("another address: %q", got)
-	}
-	const all = "server  server_changed withheld, tool add server_changed withheld"
-	if got := judge("https://other.example/mcp", "1", durward.Guarding{Identity: "withhold"}); got != all {
-		t.Errorf("another address, withheld: %q", got)
-	}
-	if got := judge("https://other.example/mcp", "1", durward.Guarding{FirstSight: durward.Quarantine}); got != all {
-		t.Errorf("another address, quarantine: %q", got)
-	}
-}
-
-func TestServerHoldsNoSecrets(t *testing.T) {
-	got := string(notary.Server(&durward.Upstream{Command: "/opt/bin/npx", Args: []string{"-y", "@acme/crm@1.2.0", "--token", "hunter2hunter2", "--api-key=hunter3", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"}}, nil, ""))
-	if strings.Contains(got, "hunter") || strings.Contains(got, "ghp_16C7") || strings.Contains(got, "/opt") {
-		t.Errorf("Server = %s", got)
-	}
-	if !strings.Contains(got, `"package":"@acme/crm@1.2.0"`) {
-		t.Errorf("Server = %s, want the package", got)
-	}
-}
-
 func TestInstructions(t *testing.T) {
 	n := newNotary(t)
 	offer := &notary.Offer{Upstream: "crm", Instructions: "Use add to store notes."}

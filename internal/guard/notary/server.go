@@ -2,6 +2,7 @@ package notary
 
 import (
 	"encoding/json"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ func Server(up *durward.Upstream, info []byte, key string) []byte {
 		if s.Transport == "" {
 			s.Transport = "http"
 		}
-		s.Address, _, _ = strings.Cut(up.URL, "?")
+		s.Address = address(up.URL)
 	}
 	out, err := json.Marshal(s)
 	if err != nil { // texts always marshal
@@ -52,17 +53,15 @@ func Server(up *durward.Upstream, info []byte, key string) []byte {
 	return out
 }
 
-// packageOf is the package that a runner fetches: name@version.
-func packageOf(command string, args []string) string {
-	if !slices.Contains([]string{"npx", "uvx", "bunx", "pipx"}, strings.TrimSuffix(path.Base(command), ".cmd")) {
-		return ""
+// address is a URL without what may be a secret.
+func address(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		raw, _, _ = strings.Cut(raw, "?")
+		return raw
 	}
-	for _, a := range args {
-		if !strings.HasPrefix(a, "-") && a != "run" {
-			return a
-		}
-	}
-	return ""
+	u.User, u.RawQuery, u.ForceQuery, u.Fragment = nil, "", false, ""
+	return u.String()
 }
 
 func withoutSecrets(words []string) []string {
@@ -90,9 +89,13 @@ func secretName(s string) bool {
 		func(w string) bool { return strings.Contains(s, w) })
 }
 
-// otherServer reports whether two pins of a server are of different ones.
-func otherServer(before, now *durward.Pin) bool {
+// otherServer reports whether two pins of a server are of different ones; strict
+// tells that what a server says of itself counts, too.
+func otherServer(before, now *durward.Pin, strict bool) bool {
 	own := selfDescribed()
+	if strict {
+		own = nil
+	}
 	for group, digest := range now.Groups {
 		if !slices.Contains(own, group) && before.Groups[group] != digest {
 			return true
