@@ -199,7 +199,7 @@ type guard struct {
 	Tools        map[string]guardUpstream `key:"tools" names:"pattern" doc:"What holds for operations, by pattern of <upstream>__<name>; the most specific pattern counts."`
 	Agents       map[string]guardScope    `key:"agents" names:"agent" doc:"What holds for calls of an agent, by its name."`
 	Spotlight    word                     `key:"spotlight" words:"off|untrusted|all" doc:"Whose texts are put between marks that tell the model that they are data. Results change."`
-	Honeytokens  secrets                  `key:"honeytokens" doc:"Planted values that nobody has a reason to use: a call that holds one is blocked."`
+	Honeytokens  baits                    `key:"honeytokens" doc:"Planted values that nobody has a reason to use, 12 visible characters or more: a call that holds one is blocked."`
 	Conversation text                     `key:"conversation" doc:"The member of _meta by which calls of the stateless revision belong together; without it all of an agent's do."`
 	Idle         duration                 `key:"idle" doc:"How long it is remembered what a conversation has seen, after its last call."`
 	Egress       size                     `key:"egress" doc:"How much a conversation that has seen private data may send to one upstream."`

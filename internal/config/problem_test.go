@@ -58,6 +58,8 @@ var bad = []struct {
 	{"a server without a name", "mcpServers: {'日本': {command: x}}\n", []string{"has a name without letters or digits"}, false},
 	{"openapi", "upstreams: {a: {url: 'http://x', openapi: y}}\n", []string{"upstreams.a.openapi: is not available"}, false},
 	{"a short key", "agents: {a: {key: tooshort}}\n", []string{"agents.a.key: has 8 characters, not 24 to 512"}, false},
+	{"a short planted value", "guard: {honeytokens: tooshort1}\n", []string{"guard.honeytokens: has 9 characters, not 12 to 512"}, false},
+	{"a planted word", "guard: {honeytokens: [canary-7f3a9c, customers-list]}\n", []string{"guard.honeytokens[1]: could be found in an ordinary text"}, true},
 	{"a key with spaces", "agents: {a: {key: this key has spaces in it, alas}}\n", []string{"agents.a.key: has characters that are not visible ASCII"}, false},
 	{"a key that is a number", "agents: {a: {key: 123456789012345678901234567890}}\n", []string{"agents.a.key: is a number, not text; put it in quotes"}, false},
 	{"a key of two agents", "agents:\n  a: {key: 0123456789012345678901234x}\n  b: {key: 0123456789012345678901234x}\n", []string{"3:7: agents.b.key: is the same key as agents.a.key"}, true},

@@ -71,7 +71,11 @@ func (r *reader) read(n *yaml.Node, v reflect.Value, words, path string) {
 	case *clientOnly, *later:
 		panic("read by its mapping") // it needs the doc of its field
 	case *secrets:
-		r.secrets(n, into, path)
+		*into = make(secrets, 1)
+		r.oneOrMore(n, &(*into)[0], reflect.ValueOf(into).Elem(), path)
+	case *baits:
+		*into = make(baits, 1)
+		r.oneOrMore(n, &(*into)[0], reflect.ValueOf(into).Elem(), path)
 	case scalar:
 		r.scalar(n, into, words, path)
 	default:
@@ -170,15 +174,13 @@ func (r *reader) list(n *yaml.Node, v reflect.Value, path string) {
 	v.Set(out)
 }
 
-// secrets reads one secret or a list of them.
-func (r *reader) secrets(n *yaml.Node, into *secrets, path string) {
+// oneOrMore reads a list, or its only element in its place.
+func (r *reader) oneOrMore(n *yaml.Node, one scalar, list reflect.Value, path string) {
 	if n.Kind == yaml.SequenceNode {
-		r.list(n, reflect.ValueOf(into).Elem(), path)
+		r.list(n, list, path)
 		return
 	}
-	one := make(secrets, 1)
-	r.scalar(n, &one[0], "", path)
-	*into = one
+	r.scalar(n, one, "", path)
 }
 
 func (r *reader) scalar(n *yaml.Node, into scalar, words, path string) {
@@ -262,7 +264,7 @@ func accepts(s scalar, tag string) bool {
 // mayQuote tells whether an error may repeat a value that stands in the file.
 func mayQuote(s scalar) bool {
 	switch s.(type) {
-	case *secret, *loose, *text, *link:
+	case *secret, *bait, *loose, *text, *link:
 		return false
 	}
 	return true

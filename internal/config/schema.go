@@ -40,6 +40,11 @@ func reference() object {
 	}
 }
 
+func oneOrMore(s scalar) object {
+	one := withReferences(s.describe())
+	return object{"anyOf": []any{one, object{"type": []any{"array", "null"}, "items": one}}}
+}
+
 // describe is a type as JSON Schema; v holds its default.
 func describe(v reflect.Value, f reflect.StructField) object {
 	switch v.Interface().(type) {
@@ -48,8 +53,9 @@ func describe(v reflect.Value, f reflect.StructField) object {
 	case later:
 		return object{"not": object{}}
 	case secrets:
-		one := withReferences((*secret)(nil).describe())
-		return object{"anyOf": []any{one, object{"type": []any{"array", "null"}, "items": one}}}
+		return oneOrMore((*secret)(nil))
+	case baits:
+		return oneOrMore((*bait)(nil))
 	}
 	if s, ok := reflect.New(v.Type()).Interface().(scalar); ok {
 		return withReferences(withWords(s.describe(), f.Tag.Get("words")))

@@ -62,6 +62,9 @@ type (
 	}
 	// secrets are one secret or a list of them.
 	secrets []secret
+	// bait is a planted value; baits are one or a list of them.
+	bait  string
+	baits []bait
 )
 
 // The kinds of keys that are accepted without a meaning here.
@@ -226,6 +229,43 @@ func (v *secret) parse(s string) *refusal {
 	}
 	*v = secret(s)
 	return nil
+}
+
+// What is planted may have the form of what it stands for, such as the id of a
+// key. A short one must not be a word that an ordinary text holds.
+const (
+	minBait     = 12
+	longBait    = 24
+	variedBait  = 8 // different characters
+	baitPattern = `^[!-~]{%d,%d}$`
+)
+
+func (v *bait) accepts() []string { return []string{"!!str"} }
+func (v *bait) describe() object {
+	return object{"type": "string", "pattern": fmt.Sprintf(baitPattern, minBait, maxSecret)}
+}
+
+func (v *bait) parse(s string) *refusal {
+	if strings.ContainsFunc(s, func(r rune) bool { return r < '!' || r > '~' }) {
+		return &refusal{text: "has characters that are not visible ASCII", hint: "use letters, digits and signs without spaces"}
+	}
+	if len(s) < minBait || len(s) > maxSecret {
+		return &refusal{text: fmt.Sprintf("has %d characters, not %d to %d", len(s), minBait, maxSecret), hint: "plant a value that looks like a real one, such as the id of a key"}
+	}
+	if len(s) < longBait && !unmistakable(s) {
+		return &refusal{text: "could be found in an ordinary text", hint: fmt.Sprintf("mix letters and digits, %d different characters at least, or take %d characters", variedBait, longBait)}
+	}
+	*v = bait(s)
+	return nil
+}
+
+func unmistakable(s string) bool {
+	different := map[rune]bool{}
+	for _, r := range s {
+		different[r] = true
+	}
+	return len(different) >= variedBait && strings.ContainsAny(s, "0123456789") &&
+		strings.ContainsFunc(s, func(r rune) bool { return r|0x20 >= 'a' && r|0x20 <= 'z' })
 }
 
 const maxDuration = 366 * 24 * time.Hour

@@ -5,7 +5,9 @@ import (
 	"strings"
 
 	"durward"
+	"durward/internal/guard/dlp"
 	"durward/internal/guard/text"
+	"durward/internal/mcpwire"
 )
 
 // RuleHoneytoken is the rule of planted values.
@@ -27,20 +29,42 @@ func (s *Scope) honeyHidden(b []byte) bool {
 	if len(s.policy.settings.Honeytokens) == 0 {
 		return false
 	}
-	forms := [][]byte{b, backwards(b)}
+	found := s.honeyIn(b) || s.honeyIn(backwards(b))
 	var views text.Views
 	for _, v := range views.Open(b) {
-		forms = append(forms, bytes.Clone(v.Text))
+		found = found || s.honeyIn(v.Text)
 	}
-	for _, f := range forms {
-		lower := strings.ToLower(string(f))
-		for _, h := range s.policy.settings.Honeytokens {
-			if strings.Contains(lower, strings.ToLower(h)) {
-				return true
-			}
+	dlp.Visit(b, func(opened []byte) { found = found || s.honeyIn(opened) })
+	return found
+}
+
+func (s *Scope) honeyIn(b []byte) bool {
+	lower := strings.ToLower(string(b))
+	for _, h := range s.policy.settings.Honeytokens {
+		if strings.Contains(lower, strings.ToLower(h)) {
+			return true
 		}
 	}
 	return false
+}
+
+const mostStrung = 256 << 10
+
+// honeySpread looks for planted values that are spread over the strings of a
+// message.
+func (r *reading) honeySpread() {
+	if len(r.scope.policy.settings.Honeytokens) == 0 || len(r.leaves) < 2 {
+		return
+	}
+	var strung []byte
+	for _, l := range r.leaves {
+		if strung, _ = mcpwire.AppendText(strung, r.raw[l.span.Start:l.span.End]); len(strung) > mostStrung {
+			break
+		}
+	}
+	if r.scope.honeyIn(strung) {
+		r.scope.take(r.note(), honeyFinding(r.pointer(r.leaves[0].span.Start)), durward.Deny)
+	}
 }
 
 func backwards(b []byte) []byte {

@@ -81,7 +81,7 @@ func (r *reading) judgeOut(text []byte, parts []piece) {
 	rep := &Report{Effect: durward.Redact, finds: finds}
 	for _, f := range finds {
 		p := pieceAt(parts, f.Start, f.End)
-		if p == nil || f.Class == dlp.Secret && s.declares(p.key) {
+		if p == nil || f.Class == dlp.Secret && s.declares(r.pointer(p.span.Start)) {
 			continue
 		}
 		id, score := "arguments.secret", 0.9
@@ -90,6 +90,8 @@ func (r *reading) judgeOut(text []byte, parts []piece) {
 		}
 		if f.Sure || f.Class == dlp.Secret && sure(text[p.start:p.end]) { // its name alone says that it may be one
 			score += 0.08
+		} else if f.Class == dlp.Secret && s.stranger(r.pointer(p.span.Start)) {
+			score += 0.06
 		}
 		of := rule(id)
 		found := durward.Finding{Rule: of.ID, Vector: of.Vector, Severity: of.Severity, Score: score, Where: r.pointer(p.span.Start), Evidence: f.Kind}
@@ -124,14 +126,6 @@ func pieceAt(parts []piece, start, end int) *piece {
 		}
 	}
 	return nil
-}
-
-// declares reports a field for credentials that the tool's schema has.
-func (s *Scope) declares(key []byte) bool {
-	if len(key) == 0 || !asksSecret(string(key)) {
-		return false
-	}
-	return bytes.Contains(s.op.InputSchema, append(append([]byte{'"'}, key...), '"'))
 }
 
 // Restore puts secrets back in the place of their tokens. find knows those

@@ -106,6 +106,9 @@ func (r *reading) read(s *Scope, raw []byte, most durward.Effect, spot string, t
 	if len(r.opens) > 0 {
 		r.seams()
 	}
+	if r.out {
+		r.honeySpread()
+	}
 	if r.seen == nil {
 		return nothing
 	}

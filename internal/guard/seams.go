@@ -165,7 +165,7 @@ func (r *reading) found(parts []shard, value []byte) {
 	id, most := "secret.credential", r.most
 	if r.out {
 		id, most = "arguments.secret", durward.Deny
-		if r.scope.declares(r.leaves[parts[0].leaf].key) {
+		if r.scope.declares(r.pointer(r.leaves[parts[0].leaf].span.Start)) {
 			return
 		}
 	}

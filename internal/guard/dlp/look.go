@@ -42,10 +42,22 @@ func Look(dst []Find, b []byte) ([]Find, bool) {
 	return dst, whole
 }
 
+// Visit calls see for each text that is encoded in b, in layers; it is valid
+// during the call.
+func Visit(b []byte, see func(text []byte)) {
+	m := outline(b)
+	if m == (marks{}) {
+		return
+	}
+	o := &opener{budget: 4*len(b) + openFloor, see: see}
+	o.open(nil, b, m, 0)
+}
+
 // opener decodes, and reuses its memory. It is used by one goroutine at a time.
 type opener struct {
 	budget int // bytes that may still be decoded
 	cut    bool
+	see    func(text []byte) // each text that was opened; nil when nobody asks
 	layer  [mostLayers]layer
 }
 
@@ -77,6 +89,9 @@ func (o *opener) open(dst []Find, b []byte, m marks, depth int) []Find {
 
 // inner is what a decoded text holds; the finds are in its own terms.
 func (o *opener) inner(text []byte, depth int) []Find {
+	if o.see != nil {
+		o.see(text)
+	}
 	finds := Append(nil, text)
 	if m := outline(text); m != (marks{}) {
 		finds = settle(o.open(finds, text, m, depth+1), 0)
