@@ -27,6 +27,7 @@ type scanFlags struct {
 	env       []string
 	start     bool
 	timeout   time.Duration
+	failOn    string
 }
 
 func scanCommand(a *app) *cobra.Command {
@@ -41,10 +42,11 @@ func scanCommand(a *app) *cobra.Command {
 			"--format jsonl takes one object a line, with id and kind: tool_definition (tool; or before and after; or tool,\n" +
 			"server and registry), tool_response (text), tool_args (tool, args), session (steps), tool_list (tools); and\n" +
 			"answers each with a line, in order. Lines are at most 4 MiB long.\n\n" +
-			"Exit code: 0 nothing held or blocked, 3 something was, 1 something could not be read (the rest is scanned).\n" +
+			"Exit code: 3 when something gets the verdict of --fail-on or a stricter one (flag, redact, hold, block), 0 when\n" +
+			"nothing does, 1 when something could not be read (the rest is scanned).\n" +
 			"The detectors miss attacks and raise false alarms: docs/guard-report.md has the figures.",
 		Example: "  durward scan --upstream files\n  durward scan --command 'npx -y @modelcontextprotocol/server-everything'\n" +
-			"  durward scan --format sarif tools.json > durward.sarif\n  durward scan --format jsonl < lines.jsonl",
+			"  durward scan --format sarif --fail-on flag tools.json > durward.sarif\n  durward scan --format jsonl < lines.jsonl",
 		GroupID: groupGovern,
 		Args:    args(0, -1),
 		RunE:    func(c *cobra.Command, files []string) error { return a.scan(c.Context(), f, files) },
@@ -59,7 +61,9 @@ func scanCommand(a *app) *cobra.Command {
 	fl.StringVar(&f.u.Dir, "dir", "", "working directory for --command")
 	fl.BoolVar(&f.start, "start", false, "start or reach every server that a client configuration declares, and scan what it lists")
 	fl.DurationVar(&f.timeout, "timeout", time.Minute, "longest time for servers to start and answer")
-	_ = c.RegisterFlagCompletionFunc("upstream", a.completeUpstreams) // the flag is there, some lines up
+	fl.StringVar(&f.failOn, "fail-on", "", "mildest verdict that makes the exit code 3 (default redact; hold with --format jsonl)")
+	_ = c.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions(boot.ScanLevels(), cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("upstream", a.completeUpstreams) // the flags are there, some lines up
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(boot.ScanFormats(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
@@ -71,6 +75,15 @@ func (f *scanFlags) check(a *app) error {
 	}
 	if !slices.Contains(boot.ScanFormats(), f.format) {
 		return usagef("--format %s: use %s", f.format, strings.Join(boot.ScanFormats(), ", "))
+	}
+	if err := oneOf("fail-on", f.failOn, boot.ScanLevels()); err != nil {
+		return err
+	}
+	if f.failOn == "" {
+		f.failOn = "redact"
+		if f.format == boot.ScanJSONL {
+			f.failOn = "hold"
+		}
 	}
 	if f.timeout <= 0 {
 		return usagef("--timeout %s: servers need some time", f.timeout)
@@ -237,7 +250,7 @@ func (r *scanRun) outcome(t boot.ScanTotals) error {
 			r.err.line("--format jsonl takes one object a line; without it, files of other kinds are recognised.")
 		}
 		return said{exitFailed}
-	case t.Stopped > 0:
+	case t.From(r.f.failOn) > 0:
 		return said{exitRefused}
 	}
 	return nil

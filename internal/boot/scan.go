@@ -33,6 +33,9 @@ func ScanFormats() []string { return []string{ScanHuman, ScanJSON, ScanJSONL, Sc
 // ScanTotals count what came of a scan.
 type ScanTotals = scan.Totals
 
+// ScanLevels are the verdicts from which a scan may be called failed.
+func ScanLevels() []string { return scan.Levels() }
+
 // ScanOptions say how a scan reports.
 type ScanOptions struct {
 	Format  string // one of ScanFormats

@@ -46,7 +46,7 @@ func (h *human) Verdict(r *Result) error {
 		}
 		rule := ruleNamed(f.Rule)
 		h.line("  %-8s %s  %s", f.Severity, rule.Help, strings.Trim(f.Rule+"  "+visible(f.Where), " "))
-		seen := visible(f.Evidence)
+		seen := quoted(f.Evidence)
 		if strings.HasSuffix(f.Rule, ".hidden") {
 			if shown := around(at(r.raw, f.Where)); shown != "" {
 				seen = shown

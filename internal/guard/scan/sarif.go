@@ -76,7 +76,7 @@ func (s *sarif) Verdict(r *Result) error {
 		logical := strings.TrimSpace(r.Part + " " + f.Where)
 		text := rule.Help
 		if f.Evidence != "" {
-			text += " Seen: " + visible(f.Evidence)
+			text += " Seen: " + quoted(f.Evidence)
 		}
 		if err := s.add(sarifResult{
 			RuleID: f.Rule, Level: level(f.Severity), Message: sarifText{text}, Locations: []sarifPlace{placeAt(r.Source, r.Line, logical)},

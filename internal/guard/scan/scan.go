@@ -78,6 +78,23 @@ type Sink interface {
 // Totals count what came of a scan.
 type Totals struct {
 	Inspected, Failed, Stopped int // Stopped were held or blocked
+	Flagged, Redacted, Blocked int
+}
+
+// Levels are the verdicts from which a scan may be called failed, mildest first.
+func Levels() []string { return []string{"flag", "redact", "hold", "block"} }
+
+// From counts what got a verdict of a level or a stricter one.
+func (t Totals) From(level string) int {
+	switch level {
+	case "flag":
+		return t.Flagged + t.Redacted + t.Stopped
+	case "redact":
+		return t.Redacted + t.Stopped
+	case "hold":
+		return t.Stopped
+	}
+	return t.Blocked
 }
 
 // Scanner inspects one thing after another.
@@ -95,6 +112,14 @@ func (s *Scanner) Totals() Totals { return s.totals }
 
 func (s *Scanner) say(r *Result) error {
 	s.totals.Inspected++
+	switch r.Verdict.Verdict {
+	case "flag":
+		s.totals.Flagged++
+	case "redact":
+		s.totals.Redacted++
+	case "block":
+		s.totals.Blocked++
+	}
 	if r.Verdict.stops() {
 		s.totals.Stopped++
 	}

@@ -40,6 +40,21 @@ func visible(s string) string {
 	return b.String()
 }
 
+// quoted is visible of what a finding quotes, or what it is when it is no text.
+func quoted(s string) string {
+	odd, all := 0, 0
+	for _, r := range s {
+		all++
+		if r == utf8.RuneError || r < ' ' && r != '\n' && r != '\t' && r != '\r' {
+			odd++
+		}
+	}
+	if odd > 3 && odd*5 > all {
+		return fmt.Sprintf("%d characters, most of them no text", all)
+	}
+	return visible(s)
+}
+
 // What is shown around the first hidden character.
 const (
 	shownBefore = 40
@@ -61,7 +76,7 @@ func around(s string) string {
 		return ""
 	}
 	from, to := max(0, first-shownBefore), min(len(all), first+shownAfter)
-	out := visible(string(all[from:to]))
+	out := quoted(string(all[from:to]))
 	if secret(s) || secret(bare(s)) || secret(out) {
 		return fmt.Sprintf("%d characters that are not shown, about a credential that is left out here", hiddenIn(all))
 	}
