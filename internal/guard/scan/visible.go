@@ -40,20 +40,34 @@ func visible(s string) string {
 	return b.String()
 }
 
-// quoted is visible of what a finding quotes, or what it is when it is no text.
+// quoted is visible of what a finding quotes, with runs of what is no text only
+// counted.
 func quoted(s string) string {
-	odd, all := 0, 0
-	for _, r := range s {
-		all++
-		if r == utf8.RuneError || r < ' ' && r != '\n' && r != '\t' && r != '\r' {
+	var b strings.Builder
+	from, odd := 0, 0 // of what is not written yet, and of a run at its end
+	write := func(to int) {
+		if odd > mostOdd {
+			fmt.Fprintf(&b, "[%d that are no text]", odd)
+		} else {
+			b.WriteString(visible(s[from:to]))
+		}
+		from, odd = to, 0
+	}
+	for i, r := range s {
+		junk := r == utf8.RuneError || r < ' ' && r != '\n' && r != '\t' && r != '\r'
+		if junk != (odd > 0) {
+			write(i)
+		}
+		if junk {
 			odd++
 		}
 	}
-	if odd > 3 && odd*5 > all {
-		return fmt.Sprintf("%d characters, most of them no text", all)
-	}
-	return visible(s)
+	write(len(s))
+	return b.String()
 }
+
+// mostOdd characters in a row are shown although they are no text.
+const mostOdd = 3
 
 // What is shown around the first hidden character.
 const (
