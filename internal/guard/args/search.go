@@ -7,14 +7,21 @@ import "strings"
 // fields that nothing breaks out of, are told and not stopped.
 func sought(s string) Finding {
 	a := sqlOrScript(s)
-	if a.Rule == "sqli" && (question(s) || conditions(s)) {
+	if a.Rule == "sqli" && (question(s) || conditions(s) || spoken(s)) {
 		a.Score = min(a.Score, 0.6)
 	}
 	b := shell(s, false)
 	if prose(s) || !lined(s) && !strings.Contains(s, "$(") && !strings.Contains(s, "`") {
 		b.Score = min(b.Score, 0.6)
 	}
-	for _, f := range []Finding{b, traversalPlain(s)} {
+	c := traversalPlain(s)
+	if prose(s) || aboutSQL(strings.ToLower(s)) { // somebody asks about the file
+		c.Score = min(c.Score, 0.6)
+		if strings.Contains(s, "/etc/") && !strings.ContainsAny(s, ";|`$<>&") {
+			b.Score = min(b.Score, 0.6)
+		}
+	}
+	for _, f := range []Finding{b, c} {
 		if f.Score > a.Score {
 			a = f
 		}
@@ -126,7 +133,7 @@ func (p *condition) name() bool {
 
 func (p *condition) names() bool {
 	for {
-		if !p.name() {
+		if !p.take("*") && !p.name() {
 			return false
 		}
 		if !p.take("asc") {
@@ -210,7 +217,7 @@ func tokens(s string) (out []string, ok bool) {
 			if i < len(s) && (isWord(s[i]) || s[i] == '\'' || s[i] == '"') {
 				return nil, false
 			}
-		case c == '(' || c == ')' || c == ',':
+		case c == '(' || c == ')' || c == ',' || c == '*':
 			i++
 		case strings.IndexByte("=!~<>:", c) >= 0:
 			for i < len(s) && strings.IndexByte("=!~<>:", s[i]) >= 0 {

@@ -5,15 +5,16 @@ import "strings"
 // shell judges a value of a field that takes no command. typed fields (paths,
 // hosts, addresses) have no use for a shell's marks at all.
 func shell(s string, typed bool) Finding {
+	s = withoutSlots(s)
 	plain := unquote(s)
 	switch {
-	case hasFold(plain, hardForms):
+	case hasFold(plain, hardForms) || hasFold(strings.ToLower(s), []string{"${shell}", "${path"}):
 		return Finding{Rule: "command", Score: 0.95, What: "shell expansion"}
 	case chained(plain) || chained(s):
 		return Finding{Rule: "command", Score: 0.93, What: "a command behind a separator"}
 	case commandFirst(plain):
 		return Finding{Rule: "command", Score: 0.85, What: "a command line"}
-	case plain != s && splitWord(s) && (commandFirst(plain) || commandAnywhere(plain)):
+	case plain != s && splitWord(s) && !prose(s) && (commandFirst(plain) || commandAnywhere(plain)):
 		return Finding{Rule: "command", Score: 0.9, What: "a command with its quotes taken apart"}
 	}
 	if typed && marks(strings.TrimRight(s, " \r\n")) && !prose(s) {
@@ -23,7 +24,7 @@ func shell(s string, typed bool) Finding {
 }
 
 var hardForms = []string{
-	"$(", "`id`", "`ls", "`cat", "`whoami", "${ifs", "$ifs", "() {", "(){", "){", "<<<", "/dev/tcp", "$shell", "$0 ", "${path", "$path", "${shell", "$@", "$*", "{,", "/???/", "/b??/", "/bi?/", "/?in/", "cmd /c", "cmd.exe", "powershell", "%comspec%", "%systemroot%", "for /f", "for /l", "for /d", "if exist ", "if /i", "/bin/", "/sbin/", "/usr/bin", "system32", "2>&1", ">/dev/null", "&>", "|&", "\nretr ", "\nhelo", "\nmail from", "\nrcpt to", "\ndele ", "\nuser ", "\nehlo", "\ndata\r", "\nstat", "\nlist", "ld_preload=", "busybox", "/etc/passwd", "/etc/shadow", "import os", "os.system", "subprocess.", "runtime.exec", "getruntime", "processbuilder", "require('child_process", "child_process", "invoke-expression", "iex(", "iex (", "new-object", "start-process", "foreach-object", "get-childitem", "get-content", "$env:", "rundll32", "regsvr32", "certutil", "bitsadmin", "mshta", "wscript", "cscript", "wmic ", "${jndi", "#{", "{{", "<%", "<?php", "__import__", "t(java", "ognl", "%{", "$[",
+	"$(", "`id`", "`ls", "`cat", "`whoami", "${ifs", "$ifs", "() {", "(){", "){", "<<<", "/dev/tcp", "$shell", "$0 ", "${path", "$path", "${shell", "$@", "$*", "{,", "/???/", "/b??/", "/bi?/", "/?in/", "cmd /c", "cmd.exe", "powershell", "%comspec%", "%systemroot%", "for /f", "for /l", "for /d", "if exist ", "if /i", "/bin/", "/sbin/", "/usr/bin", "system32", "2>&1", ">/dev/null", "&>", "|&", "\nretr ", "\nhelo", "\nmail from", "\nrcpt to", "\ndele ", "\nuser ", "\nehlo", "\ndata\r", "\nstat", "\nlist", "ld_preload=", "busybox", "import os", "os.system", "subprocess.", "runtime.exec", "getruntime", "processbuilder", "require('child_process", "child_process", "invoke-expression", "iex(", "iex (", "new-object", "start-process", "foreach-object", "get-childitem", "get-content", "$env:", "rundll32", "regsvr32", "certutil", "bitsadmin", "mshta", "wscript", "cscript", "wmic ", "${jndi", "#{", "{{", "<%", "<?php", "__import__", "t(java", "ognl", "%{", "$[",
 }
 
 func isCommand(w string) bool {
@@ -35,7 +36,7 @@ func isCommand(w string) bool {
 	switch w {
 	case "cat", "ls", "id", "whoami", "ifconfig", "ipconfig", "ip", "wget", "curl", "nc", "ncat", "netcat", "bash", "sh", "zsh", "ksh", "dash", "csh", "tcsh", "fish",
 		"python", "perl", "ruby", "php", "node", "lua", "gcc", "g++", "cc", "make", "ping", "sleep", "rm", "cp", "mv", "uname", "echo", "printf", "ps", "kill", "pkill", "killall", "env", "printenv", "set", "export",
-		"chmod", "chown", "chgrp", "ln", "mkdir", "touch", "dd", "tee", "tail", "head", "more", "less", "nl", "od", "xxd", "base64", "tac", "rev", "strings", "awk", "gawk", "sed", "grep", "egrep", "fgrep", "find", "xargs", "sort", "uniq", "cut", "tar", "gzip", "gunzip", "zip", "unzip", "ssh", "scp", "sftp", "ftp", "tftp", "telnet", "rsync", "socat", "nmap", "dig", "nslookup", "host", "arp", "route", "netstat", "ss", "lsof", "mount", "umount", "df", "du", "fdisk", "lsblk", "crontab", "at", "nohup", "setsid", "screen", "tmux", "sudo", "su", "doas", "passwd", "useradd", "adduser", "usermod", "groupadd", "systemctl", "service", "init", "reboot", "shutdown", "halt", "poweroff", "iptables", "ufw", "docker", "kubectl", "git", "svn", "pip", "npm", "apt", "apt-get", "yum", "dnf", "apk", "brew", "eval", "exec", "source", "time", "timeout", "watch", "who", "w", "last", "history", "alias", "hostname", "uptime", "free", "top", "dir", "type", "copy", "del", "erase", "net", "net1", "netsh", "tasklist", "taskkill", "systeminfo", "reg", "sc", "schtasks", "cmd", "powershell", "pwsh", "vi", "vim", "nano", "ed", "ex", "gdb", "strace", "ltrace", "openssl", "mail", "sendmail", "mysql", "psql", "sqlite", "busybox", "java", "javac", "jjs", "go", "rustc", "ldconfig", "ld", "insmod", "modprobe", "dmesg", "sysctl", "lscpu", "pwd", "cd", "which", "whereis", "locate", "file", "stat", "diff", "cmp", "comm", "join", "paste", "split", "csplit", "test", "expr", "bc", "dc", "seq", "yes", "true", "false", "wc", "md5sum", "sha1sum", "fold", "expand", "tr", "column", "pr", "fmt", "iconv", "script", "expect", "chroot", "unshare", "nsenter", "capsh", "setarch", "stdbuf", "taskset", "nice", "ionice", "chrt", "flock", "logger", "wall", "write", "mesg", "tclsh", "wish", "irb", "gem", "bundle", "rake", "composer", "cpan", "pkexec", "runuser", "lxc", "aria2c", "axel", "lynx", "w3m", "links", "fetch", "busctl", "loginctl", "journalctl", "pkg", "snap", "flatpak", "rpm", "dpkg", "gcore", "readelf", "objdump", "nm", "ldd", "gpg":
+		"chmod", "chown", "chgrp", "ln", "mkdir", "touch", "dd", "tee", "tail", "head", "more", "less", "nl", "od", "xxd", "base64", "tac", "rev", "strings", "awk", "gawk", "sed", "grep", "egrep", "fgrep", "find", "xargs", "sort", "uniq", "cut", "tar", "gzip", "gunzip", "zip", "unzip", "ssh", "scp", "sftp", "ftp", "tftp", "telnet", "rsync", "socat", "nmap", "dig", "nslookup", "host", "arp", "route", "netstat", "ss", "lsof", "mount", "umount", "df", "du", "fdisk", "lsblk", "crontab", "at", "nohup", "setsid", "screen", "tmux", "sudo", "su", "doas", "passwd", "useradd", "adduser", "usermod", "groupadd", "systemctl", "service", "init", "reboot", "shutdown", "halt", "poweroff", "iptables", "ufw", "docker", "kubectl", "git", "svn", "pip", "npm", "apt", "apt-get", "yum", "dnf", "apk", "brew", "eval", "exec", "source", "time", "timeout", "watch", "who", "w", "last", "history", "alias", "hostname", "uptime", "free", "top", "dir", "type", "copy", "del", "erase", "net", "net1", "netsh", "tasklist", "taskkill", "systeminfo", "reg", "sc", "schtasks", "cmd", "powershell", "pwsh", "vi", "vim", "nano", "ed", "ex", "gdb", "strace", "ltrace", "openssl", "mail", "sendmail", "mysql", "psql", "sqlite", "busybox", "java", "javac", "jjs", "go", "rustc", "ldconfig", "ld", "insmod", "modprobe", "dmesg", "sysctl", "lscpu", "pwd", "cd", "which", "whereis", "locate", "file", "stat", "diff", "cmp", "comm", "join", "paste", "split", "csplit", "test", "expr", "bc", "dc", "seq", "yes", "true", "false", "wc", "md5sum", "sha1sum", "fold", "expand", "tr", "column", "pr", "fmt", "iconv", "script", "expect", "chroot", "unshare", "nsenter", "capsh", "setarch", "stdbuf", "taskset", "nice", "ionice", "chrt", "flock", "logger", "wall", "write", "mesg", "tclsh", "wish", "irb", "gem", "bundle", "rake", "composer", "cpan", "pkexec", "runuser", "lxc", "aptitude", "ash", "basenc", "base32", "batcat", "bpftrace", "bzip2", "bzcat", "c89", "c99", "cpio", "cpulimit", "csvtool", "dmsetup", "elvish", "gnuplot", "hexdump", "hping3", "iftop", "invoke-webrequest", "invoke-restmethod", "iwr", "irm", "jq", "jrunscript", "lwp-download", "mawk", "nawk", "nft", "pandoc", "pdflatex", "psftp", "rlogin", "rlwrap", "rvim", "sqlmap", "ssh-keygen", "ssh-keyscan", "sshpass", "start-stop-daemon", "tcpdump", "uudecode", "uuencode", "valgrind", "vimdiff", "virsh", "xzcat", "zcat", "zstdcat", "zypper", "aria2c", "axel", "lynx", "w3m", "links", "fetch", "busctl", "loginctl", "journalctl", "pkg", "snap", "flatpak", "rpm", "dpkg", "gcore", "readelf", "objdump", "nm", "ldd", "gpg":
 		return true
 	}
 	return false
@@ -73,6 +74,38 @@ func splitWord(s string) bool {
 		}
 	}
 	return strings.Contains(s, `""`) || strings.Contains(s, "''")
+}
+
+// withoutSlots is a text without the slots of templates that hold a name:
+// {{user.name}}, {{#each rows}}.
+func withoutSlots(s string) string {
+	for from := 0; ; {
+		i := strings.Index(s[from:], "{{")
+		if i < 0 {
+			return s
+		}
+		i += from
+		end := strings.Index(s[i:], "}}")
+		if end < 0 || strings.Trim(strings.ToLower(s[i+2:i+end]), "abcdefghijklmnopqrstuvwxyz_. #/$0123456789") != "" || strings.Contains(s[i:i+end], "__") {
+			from = i + 2
+			continue
+		}
+		s, from = s[:i]+s[i+end+2:], i
+	}
+}
+
+// globbed is a text with what a shell would take for one letter in its place.
+func globbed(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '[' && i+2 < len(s) && s[i+2] == ']' {
+			b.WriteByte(s[i+1])
+			i += 2
+			continue
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }
 
 func letter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

@@ -59,6 +59,9 @@ func structure(s string) int {
 	if orderBy(s) {
 		n += 2
 	}
+	if unionReads(s) {
+		n += 2
+	}
 	if prose(s) && n == 0 && !strings.ContainsAny(s, "=(;#@`,*") && !strings.Contains(s, "--") {
 		return 0
 	}
@@ -67,6 +70,9 @@ func structure(s string) int {
 			n += 2
 			break
 		}
+	}
+	if unionSelects(s) {
+		n += 2
 	}
 	for _, p := range pairs {
 		if i := strings.Index(s, p[0]); i >= 0 && strings.Contains(s[i+len(p[0]):], p[1]) {
@@ -91,7 +97,7 @@ func structure(s string) int {
 }
 
 var strong = []string{
-	"union select", "union all select", "union distinct select", "union(select", "union all(select", "information_schema", "waitfor delay", "waitfor time", "xp_cmdshell", "sp_executesql", "sp_oacreate", "sp_makewebtask", "sp_addextendedproc", "sp_password", "sp_configure", "xp_regread", "xp_dirtree", "xp_availablemedia", "xp_loginconfig", "xp_servicecontrol", "xp_", "into outfile", "into dumpfile", "load_file(", "load data infile", "benchmark(", "pg_sleep(", "sleep(", "dbms_pipe", "dbms_lock", "dbms_", "utl_http", "utl_inaddr", "utl_", "extractvalue(", "updatexml(", "procedure analyse", "@@version", "@@servername", "@@hostname", "@@", "sysobjects", "syscolumns", "sysusers", "sysdatabases", "pg_catalog", "pg_shadow", "pg_user", "all_tables", "user_tables", "sqlite_master", "mysql.user", "master..", "msysaccessobjects", "openrowset", "bulk insert", "drop table", "alter table", "create table", "truncate table", "insert into", "delete from", "create user", "drop user", "grant all", "exec master", "exec(", "execute immediate", "having 1=1", "group by 1", "order by 1--", "order by 1,", "randomblob(", "json_keys(", "row(", "make_set(", "elt(", "group_concat(", "concat_ws(", "rlike (select", "rlike(select", "rlike sleep", "regexp_like", "autonomous_transaction", "current_setting(", "shutdown with", "; shutdown", "';shutdown", "declare @", "cast(0x", "char(0x", "declare/", "db_name(", "is_srvrolemember", "is_member(", "create procedure", "create function", "create login", "create database", "drop database", "drop column", "copy (select", "chr(1", "ctxsys", "table_name from", "name from sys", "limit 0,1", "like '%", "like \"%", " or 1=1", "or 1 = 1", "or true", "or 'x'='x", " in (select", "=(select", "= (select", "(select ", "select(", "select @", "case when", "if(1=", "iif(", "exists(select", "exists (select", "select count(", "select * from", "select top ", "begin declare", "$where", "delete * from", "show tables", "kill (select",
+	"union(select", "union all(select", "information_schema", "waitfor delay", "waitfor time", "xp_cmdshell", "sp_executesql", "sp_oacreate", "sp_makewebtask", "sp_addextendedproc", "sp_password", "sp_configure", "xp_regread", "xp_dirtree", "xp_availablemedia", "xp_loginconfig", "xp_servicecontrol", "xp_", "into outfile", "into dumpfile", "load_file(", "load data infile", "benchmark(", "pg_sleep(", "sleep(", "dbms_pipe", "dbms_lock", "dbms_", "utl_http", "utl_inaddr", "utl_", "extractvalue(", "updatexml(", "procedure analyse", "@@version", "@@servername", "@@hostname", "@@", "sysobjects", "syscolumns", "sysusers", "sysdatabases", "pg_catalog", "pg_shadow", "pg_user", "all_tables", "user_tables", "sqlite_master", "mysql.user", "master..", "msysaccessobjects", "openrowset", "bulk insert", "drop table", "alter table", "create table", "truncate table", "insert into", "delete from", "create user", "drop user", "grant all", "exec master", "exec(", "execute immediate", "having 1=1", "group by 1", "order by 1--", "order by 1,", "randomblob(", "json_keys(", "row(", "make_set(", "elt(", "group_concat(", "concat_ws(", "rlike (select", "rlike(select", "rlike sleep", "regexp_like", "autonomous_transaction", "current_setting(", "shutdown with", "; shutdown", "';shutdown", "declare @", "cast(0x", "char(0x", "declare/", "db_name(", "is_srvrolemember", "is_member(", "create procedure", "create function", "create login", "create database", "drop database", "drop column", "copy (select", "chr(1", "ctxsys", "table_name from", "name from sys", "limit 0,1", "like '%", "like \"%", " or 1=1", "or 1 = 1", "or true", "or 'x'='x", " in (select", "=(select", "= (select", "(select ", "select(", "select @", "case when", "if(1=", "iif(", "exists(select", "exists (select", "select count(", "select * from", "select top ", "begin declare", "$where", "delete * from", "show tables", "kill (select",
 }
 
 var pairs = [][2]string{

@@ -13,7 +13,17 @@ import (
 // traversalPlain judges fields of unknown type more mildly.
 func traversalPlain(s string) Finding {
 	flat := strings.ReplaceAll(strings.ToLower(s), "\\", "/")
-	if strings.Count(flat, "../") >= 2 || strings.Contains(flat, "../etc/") || strings.Contains(flat, "/etc/passwd") || strings.Contains(flat, "/etc/shadow") {
+	if strings.IndexByte(flat, '[') >= 0 {
+		flat = globbed(flat)
+	}
+	if strings.Contains(flat, "/etc/passwd") || strings.Contains(flat, "/etc/shadow") { // a file first, whatever else
+		f := Finding{Rule: "traversal", Score: 0.96, What: "a file that holds secrets of the system"}
+		if prose(s) { // it is spoken of
+			f.Score = 0.6
+		}
+		return f
+	}
+	if strings.Count(flat, "../") >= 2 || strings.Contains(flat, "../etc/") {
 		return Finding{Rule: "traversal", Score: 0.8, What: "leaves its directory"}
 	}
 	return Finding{}
