@@ -141,7 +141,7 @@ func (k *keeper) step(ctx context.Context) time.Duration {
 func (k *keeper) knows(told uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !k.changed.IsZero() || k.failed != nil || slices.ContainsFunc(k.agents, func(e *ear) bool { return e.heard && e.told }) {
+	if !k.changed.IsZero() || k.failed != nil || slices.ContainsFunc(k.agents, func(e *ear) bool { return e.heard && e.told }) || k.doubted() {
 		return
 	}
 	k.server.known.Store(told)

@@ -36,6 +36,7 @@ type witness struct {
 
 	// Guarded by the keeper's mu.
 	due, last time.Time   // of looks
+	told      time.Time   // that its lists changed, and not looked at since; zero for no
 	varies    []Variation // changed by the keeper's goroutine alone
 }
 
@@ -49,6 +50,7 @@ func (w *witness) who() string {
 // sighting is what a witness was shown.
 type sighting struct {
 	by           *witness
+	began        time.Time
 	lists        *lists
 	revision     string
 	instructions string
@@ -82,7 +84,7 @@ func (s *server) probing() time.Duration {
 func (k *keeper) lookSoon() {
 	now := time.Now()
 	for _, w := range k.witnesses {
-		w.due = now
+		w.due, w.told = now, time.Time{} // what they told of is what we have just read
 	}
 	k.stranger.due = now.Add(max(probeSoon, lookAgain-now.Sub(k.stranger.last)))
 }
@@ -108,10 +110,13 @@ func (k *keeper) look() {
 	s := k.server
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if s.probing() == 0 || k.base == nil || k.failed != nil || k.looking || time.Since(k.looked) < lookGap {
+	if s.probing() == 0 || k.base == nil || k.failed != nil || k.looking {
 		return
 	}
 	w := k.nextWitness()
+	if w.told.IsZero() && time.Since(k.looked) < lookGap {
+		return
+	}
 	if w.due.After(time.Now()) {
 		return
 	}
@@ -119,10 +124,12 @@ func (k *keeper) look() {
 	w.last = time.Now()
 	w.due = w.last.Add(s.probing())
 	own := k.own
+	began := w.last
 	k.looks.Go(func() {
 		ctx, cancel := context.WithTimeout(s.ctx, overlayTime)
 		defer cancel()
 		seen := s.see(ctx, w, own)
+		seen.began = began
 		k.mu.Lock()
 		k.looking, k.seen = false, append(k.seen, seen)
 		k.mu.Unlock()
@@ -130,11 +137,13 @@ func (k *keeper) look() {
 	})
 }
 
-// nextWitness is the one that has waited longest. Called with mu held.
+// nextWitness is the one that has waited longest, first of those for which
+// calls wait. Called with mu held.
 func (k *keeper) nextWitness() *witness {
 	next := &k.stranger
 	for _, w := range k.witnesses {
-		if w.due.Before(next.due) {
+		told, other := !w.told.IsZero(), !next.told.IsZero()
+		if told && !other || told == other && w.due.Before(next.due) {
 			next = w
 		}
 	}
@@ -146,7 +155,11 @@ func (k *keeper) nextLook(now time.Time) time.Duration {
 	if k.server.probing() == 0 || k.base == nil || k.looking {
 		return time.Hour
 	}
-	return max(k.nextWitness().due.Sub(now), k.looked.Add(lookGap).Sub(now))
+	w := k.nextWitness()
+	if !w.told.IsZero() {
+		return w.due.Sub(now)
+	}
+	return max(w.due.Sub(now), k.looked.Add(lookGap).Sub(now))
 }
 
 // see reads what a witness is shown.
@@ -215,23 +228,41 @@ func (k *keeper) weigh(ctx context.Context) {
 	for _, v := range seen {
 		if v.err != nil {
 			k.server.log.Info("upstream could not be asked as another client", "who", v.by.who(), "err", v.err)
+			k.unseen(v.by)
 			continue
 		}
 		differ := k.against(&v)
 		if len(differ) > 0 && !reflect.DeepEqual(differ, v.by.varies) && k.readAnew(ctx) {
 			differ = k.against(&v)
 		}
-		if len(differ) > 0 {
-			k.mu.Lock()
-			v.by.due = time.Now().Add(min(lookAgain, max(k.server.probing(), time.Second)))
-			k.mu.Unlock()
+		k.mu.Lock()
+		if v.began.After(v.by.told) {
+			v.by.told = time.Time{}
 		}
+		if len(differ) > 0 {
+			v.by.due = time.Now().Add(min(lookAgain, max(k.server.probing(), time.Second)))
+		}
+		k.mu.Unlock()
 		if !reflect.DeepEqual(differ, v.by.varies) {
 			k.mu.Lock()
 			v.by.varies = differ
 			k.mu.Unlock()
 			k.publish(k.failed)
 		}
+	}
+}
+
+// unseen handles a look that failed: what a session lists that said it changed
+// is not known, so it is asked again soon, unless it has ended.
+func (k *keeper) unseen(w *witness) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case w.told.IsZero():
+	case w.slot.line.dead():
+		w.told = time.Time{}
+	default:
+		w.due = time.Now().Add(time.Second)
 	}
 }
 
@@ -358,8 +389,14 @@ func (k *keeper) doubt(sl *slot) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, w := range k.witnesses {
-		if w.slot == sl {
-			w.due = time.Now()
+		if w.slot == sl && k.server.probing() > 0 {
+			w.due, w.told = time.Now(), time.Now()
 		}
 	}
+}
+
+// doubted reports whether a session has said that its lists changed and was not
+// looked at since. Called with mu held.
+func (k *keeper) doubted() bool {
+	return k.server.probing() > 0 && slices.ContainsFunc(k.witnesses, func(w *witness) bool { return !w.told.IsZero() })
 }

@@ -74,6 +74,29 @@ func TestTheSessionsOfAgentsAreCompared(t *testing.T) {
 	until(t, s, "the difference is found", func() bool { return strings.Contains(varies(s), "agent b") })
 }
 
+// A session that says that its lists changed, and shows nothing of it to us, is
+// looked at before the next call.
+func TestACallWaitsForTheSessionThatChanged(t *testing.T) {
+	c, up := chameleon(t, "", false)
+	s := newSet(t, nil, up)
+	s.Probe(time.Hour)
+	asks := agent{revision: mcpwire.V20251125, name: "a", session: "s1", caps: elicits} // so that it listens
+	call(t, s, asks, "add", "{}")
+	time.Sleep(time.Second) // the first looks are over
+	for range 20 {
+		c.Turn("caller")
+		until(t, s, "word has come", func() bool { return s.Stale("up") || varies(s) != "" })
+		if err := s.Reread(brief(t), "up"); err != nil {
+			t.Fatal(err)
+		}
+		if got := varies(s); !strings.Contains(got, "agent a") {
+			t.Fatalf("after what a call waits for: varies %q", got)
+		}
+		c.Turn("")
+		until(t, s, "it is over", func() bool { return varies(s) == "" })
+	}
+}
+
 // A server that was updated is no server that shows two things: its lists are
 // read again before anything is said.
 func TestAnUpdateIsNoVariation(t *testing.T) {
