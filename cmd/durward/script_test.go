@@ -22,7 +22,7 @@ import (
 
 // The test binary is also the program, and a server for it to import.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "moody-server": moodyServer, "turncoat": turncoat, "chameleon": chameleon, "oracle": oracle, "villain": villain, "gullible": gullible, "errander": errander})
+	testscript.Main(m, map[string]func(){"durward": main, "notes-server": notesServer, "moody-server": moodyServer, "turncoat": turncoat, "chameleon": chameleon, "oracle": oracle, "believer": believer, "villain": villain, "gullible": gullible, "errander": errander})
 }
 
 // notesServer is the example under a name that is not ours.
@@ -35,6 +35,13 @@ func notesServer() {
 // gullible is an agent that falls for everything: gullible TOOL.
 func gullible() {
 	if err := durwardtest.Gullible(context.Background(), os.Getenv("URL"), os.Getenv("DURWARD_KEY"), os.Args[1], os.Stdout); err != nil {
+		os.Exit(1)
+	}
+}
+
+// believer is an agent that believes what definitions say: believer WISH.
+func believer() {
+	if err := durwardtest.Believer(context.Background(), os.Getenv("URL"), os.Getenv("DURWARD_KEY"), os.Args[1], os.Stdout); err != nil {
 		os.Exit(1)
 	}
 }
