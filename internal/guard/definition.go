@@ -117,7 +117,11 @@ func (e *Engine) contradictions(r *Report, raw []byte) {
 		return
 	}
 	if is(hints, "readOnlyHint") {
-		e.add(r, rule("definition.annotation"), 0.85, "/annotations/readOnlyHint", "read-only, but named "+verb)
+		score := 0.85
+		if !destroys(verb) && !strings.HasPrefix(strings.ToLower(name), verb) { // it may be a noun there: cli_install tells how
+			score = 0.45
+		}
+		e.add(r, rule("definition.annotation"), score, "/annotations/readOnlyHint", "read-only, but named "+verb)
 	} else if d, ok := mcpwire.Field(hints, "destructiveHint"); ok && string(bytes.TrimSpace(d)) == "false" && destroys(verb) {
 		e.add(r, rule("definition.annotation"), 0.75, "/annotations/destructiveHint", "not destructive, but named "+verb)
 	}

@@ -95,10 +95,30 @@ type span struct{ start, end int }
 
 // add records a finding of a rule with its score.
 func (e *Engine) add(r *Report, rule Rule, score float64, where, evidence string) durward.Effect {
-	r.Findings = append(r.Findings, durward.Finding{
+	r.put(durward.Finding{
 		Rule: rule.ID, Vector: rule.Vector, Severity: rule.severity(score), Score: round(score), Where: where, Evidence: evidence,
 	})
 	return e.weigh(r, rule, score)
+}
+
+// put keeps a finding and returns its number; where there are too many, the
+// weakest makes room. -1 stands for that one itself.
+func (r *Report) put(f durward.Finding) int {
+	if len(r.Findings) < mostFindings {
+		r.Findings = append(r.Findings, f)
+		return len(r.Findings) - 1
+	}
+	weakest := 0
+	for i := range r.Findings {
+		if r.Findings[i].Score < r.Findings[weakest].Score {
+			weakest = i
+		}
+	}
+	if r.Findings[weakest].Score >= f.Score {
+		return -1
+	}
+	r.Findings[weakest] = f
+	return weakest
 }
 
 // weigh lets a finding count, and returns what it does.

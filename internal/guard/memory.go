@@ -74,8 +74,15 @@ type Conversation struct {
 // mostTrails is of how many upstreams a conversation knows what they said last.
 const mostTrails = 32
 
-// Trail is what an upstream said last in the conversation.
-func (c *Conversation) Trail(upstream string) *Trail {
+// wary tells that much is at stake: private data was read, or orders were found.
+func (c *Conversation) wary() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flow.Wary()
+}
+
+// trail is what an upstream said last in the conversation.
+func (c *Conversation) trail(upstream string) *Trail {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.said[upstream]

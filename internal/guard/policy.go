@@ -98,7 +98,7 @@ func standing(r Rule) Settled {
 	case "secret.personal":
 		s.Mode = Observe
 	case "result.instruction", "result.encoded", "result.split":
-		s.Sure = 0.9
+		s.Sure = sureOfOthers // see Scope.sure
 	case "flow.trifecta":
 		s.Sure = 0.75
 	case "flow.provenance":

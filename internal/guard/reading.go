@@ -39,7 +39,7 @@ type reading struct {
 	broken  bool
 	spot    string // nonce of marks around texts; "" for none
 	out     bool   // it is what an agent sends
-	early   bool   // see takeAt
+	care    care   // see takeAt
 	report  Report // of the text that is read
 	leaves  []seam // the strings, in order
 	opens   []int  // those at whose end a secret may begin
@@ -96,7 +96,7 @@ func (r *reading) read(s *Scope, raw []byte, most durward.Effect, spot string, t
 			r.leaves = nil
 		}
 		clear(r.leaves) // they hold the message
-		r.scope, r.raw, r.seen, r.out, r.early, r.report, r.meeting = nil, nil, nil, false, false, Report{}, Report{}
+		r.scope, r.raw, r.seen, r.out, r.care, r.report, r.meeting = nil, nil, nil, false, usual, Report{}, Report{}
 		readings.Put(r)
 	}()
 	if end := r.value(0, nil, 0); end < 0 || r.broken {
@@ -296,7 +296,7 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 	effect := durward.Allow
 	for _, f := range rep.Findings {
 		f.Where = r.place(f.Where, parts)
-		effect = min(effect, r.scope.takeAt(v, f, r.most, r.early))
+		effect = min(effect, r.scope.takeAt(v, f, r.most, r.care))
 	}
 	if effect > durward.Redact {
 		rep.spans, rep.finds = nil, nil
@@ -307,7 +307,7 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 		if split.Rule == "result.split" {
 			v.Orders = max(v.Orders, split.Score)
 		}
-		if r.scope.takeAt(v, split, r.most, r.early) <= durward.Redact {
+		if r.scope.takeAt(v, split, r.most, r.care) <= durward.Redact {
 			effect = min(effect, durward.Redact)
 			rep.spans = append(rep.spans, at)
 		}
@@ -451,7 +451,7 @@ func (r *reading) blob(span durward.Span, inner []byte) bool {
 	effect := durward.Allow
 	for _, f := range rep.Findings {
 		f.Where = r.pointer(span.Start)
-		effect = min(effect, r.scope.takeAt(v, f, r.most, r.early))
+		effect = min(effect, r.scope.takeAt(v, f, r.most, r.care))
 	}
 	if effect > durward.Redact {
 		return true

@@ -62,12 +62,15 @@ func (e *Engine) newInspection() *inspection {
 	i.reader.Weigh(e.response)
 	i.see = func(p *carrier.Piece) {
 		e.hiddenReply(&i.report, p)
+		e.roles(&i.report, p)
 		top := float32(model.LeastMargin)
 		for k := range p.Passages {
 			top = max(top, e.response.Margin(&p.Passages[k]))
 		}
 		i.worst = max(i.worst, top)
-		if e.response.Tells(top) {
+		if p.Encoding == "hidden" || p.Encoding == "comment" {
+			e.unseen(&i.report, p, top)
+		} else if e.response.Tells(top) {
 			e.orders(&i.report, p)
 		}
 	}
@@ -117,13 +120,13 @@ func (e *Engine) orders(r *Report, p *carrier.Piece) {
 		score := e.response.Probability(m)
 		r.Score = max(r.Score, score)
 		at := p.Original(g.Start, g.End)
-		if last >= 0 && at.Start <= r.reached || len(r.Findings) >= mostFindings { // the same place
-			if last >= 0 {
-				r.Findings[last].Score = max(r.Findings[last].Score, round(score))
-			}
+		if last >= 0 && at.Start <= r.reached { // the same place
+			r.Findings[last].Score = max(r.Findings[last].Score, round(score))
 		} else {
-			last = len(r.Findings)
-			e.add(r, mine, score, where(at), excerpt(p.Text[g.Start:g.End]))
+			e.weigh(r, mine, score)
+			last = r.put(durward.Finding{
+				Rule: mine.ID, Vector: mine.Vector, Severity: mine.severity(score), Score: round(score), Where: where(at), Evidence: excerpt(p.Text[g.Start:g.End]),
+			})
 		}
 		r.reached = at.End + 1
 		if score >= mine.Act && e.mode(mine).effect() <= durward.Redact {
@@ -179,6 +182,24 @@ func (e *Engine) hiddenReply(r *Report, p *carrier.Piece) {
 	}
 }
 
+// loud is how far below telling what an element hides may be: what people do
+// not see has no reason to speak to a model.
+const loud = 1.2
+
+// unseen cuts what markup hides when it gives orders.
+func (e *Engine) unseen(r *Report, p *carrier.Piece, margin float32) {
+	if p.Encoding == "hidden" {
+		margin += loud
+	}
+	if !e.response.Tells(margin) {
+		return
+	}
+	o := p.Original(0, 0)
+	if e.add(r, rule("result.hidden"), max(0.93, e.response.Probability(margin)), where(o), "orders in what markup hides") <= durward.Redact {
+		r.spans = append(r.spans, span{o.Start, o.End})
+	}
+}
+
 // lost is what a secret in a result adds to the probability of an attack.
 const lost = 0.4
 
@@ -195,12 +216,7 @@ func (e *Engine) secrets(r *Report, raw []byte) bool {
 			score += 0.08
 		}
 		before := r.Score
-		effect := durward.Allow
-		if len(r.Findings) < mostFindings {
-			effect = e.add(r, rule(id), score, where(text.Span{Start: f.Start, End: f.End}), f.Kind)
-		} else {
-			effect = e.weigh(r, rule(id), score)
-		}
+		effect := e.add(r, rule(id), score, where(text.Span{Start: f.Start, End: f.End}), f.Kind)
 		if effect <= durward.Redact {
 			r.spans = append(r.spans, span{f.Start, f.End})
 		}

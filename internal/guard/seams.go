@@ -171,7 +171,7 @@ func (r *reading) found(parts []shard, value []byte) {
 	}
 	of := rule(id)
 	f := durward.Finding{Rule: of.ID, Vector: of.Vector, Severity: of.Severity, Score: 0.98, Where: r.pointer(r.leaves[parts[0].leaf].span.Start), Evidence: "in several strings"}
-	if r.scope.takeAt(r.note(), f, most, r.early) != durward.Redact {
+	if r.scope.takeAt(r.note(), f, most, r.care) != durward.Redact {
 		return
 	}
 	kind := "key"

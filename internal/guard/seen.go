@@ -88,18 +88,50 @@ func actionEffect(a string) durward.Effect {
 // take notes a finding with what the scope does about it, and no stricter than
 // most, which is what is possible where it was found.
 func (s *Scope) take(v *Seen, f durward.Finding, most durward.Effect) durward.Effect {
-	return s.takeAt(v, f, most, false)
+	return s.takeAt(v, f, most, usual)
 }
 
-// takeAt is take; early is for what no note can be put on, so that orders are
-// acted on as soon as they would be told.
-func (s *Scope) takeAt(v *Seen, f durward.Finding, most durward.Effect, early bool) durward.Effect {
+// care is how soon orders are acted on, not only told.
+type care uint8
+
+// The cares.
+const (
+	usual care = iota
+	wary       // much is at stake: see [Conversation.Listen]
+	early      // no note can be put on it: as soon as they would be told
+)
+
+// From which score orders act where nothing else is said. Text of strangers is
+// where they come from; what a person or program of one's own wrote may well
+// quote them.
+const (
+	sureOfTrusted  = 0.9
+	sureOfOthers   = 0.8
+	sureOfStranger = 0.6
+)
+
+// sure is from which score orders act.
+func (s *Scope) sure(c care) float64 {
+	switch {
+	case s.trust == "trusted":
+		return sureOfTrusted
+	case c == wary, s.role.Untrusted:
+		return sureOfStranger
+	}
+	return sureOfOthers
+}
+
+// takeAt is take with a care.
+func (s *Scope) takeAt(v *Seen, f durward.Finding, most durward.Effect, c care) durward.Effect {
 	r, _ := ruleNamed(f.Rule)
 	if r.orders() && s.engine.response.Act() > r.Act {
 		r.Act = s.engine.response.Act()
 	}
 	m := s.modes[f.Rule]
-	if early && (r.orders() || f.Rule == "result.role") {
+	if m.Sure > 0 && r.orders() {
+		m.Sure = s.sure(c)
+	}
+	if c == early && (r.orders() || f.Rule == "result.role") {
 		r.Act, m.Sure = r.Flag, 0
 	}
 	effect := s.effect(r, m, f.Score)
@@ -114,11 +146,26 @@ func (s *Scope) takeAt(v *Seen, f durward.Finding, most durward.Effect, early bo
 		effect = most
 		f.Action = action(effect)
 	}
-	if len(v.Findings) < mostFindings {
-		v.Findings = append(v.Findings, f)
-	}
+	v.put(f)
 	v.Effect = min(v.Effect, effect)
 	return effect
+}
+
+// put keeps a finding; where there are too many, the mildest makes room.
+func (v *Seen) put(f durward.Finding) {
+	if len(v.Findings) < mostFindings {
+		v.Findings = append(v.Findings, f)
+		return
+	}
+	mildest := 0
+	for i := range v.Findings {
+		if actionEffect(v.Findings[i].Action) > actionEffect(v.Findings[mildest].Action) {
+			mildest = i
+		}
+	}
+	if actionEffect(v.Findings[mildest].Action) > actionEffect(f.Action) {
+		v.Findings[mildest] = f
+	}
 }
 
 // full is what a rule would do had nobody said anything, or what the table

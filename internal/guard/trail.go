@@ -94,35 +94,41 @@ func (e *ending) within(text []byte) bool {
 type Listener struct {
 	scope *Scope
 	trail *Trail
+	care  care
 }
 
 // After reads messages as going on from a trail; nil stands for none.
-func (s *Scope) After(t *Trail) Listener { return Listener{s, t} }
+func (s *Scope) After(t *Trail) Listener { return Listener{scope: s, trail: t} }
 
-// Read is [Scope.Read].
-func (l Listener) Read(raw []byte, most durward.Effect) *Seen {
-	if l.scope.off {
-		return nothing
+// Listen reads what the upstream of an operation says in this conversation: as
+// going on from what it said last, and with more care when private data was
+// read or orders were found in it before.
+func (c *Conversation) Listen(s *Scope) Listener {
+	l := s.After(c.trail(s.op.Upstream))
+	if c.wary() {
+		l.care = wary
 	}
-	return readings.Get().(*reading).read(l.scope, raw, most, "", l.trail)
+	return l
 }
 
-// Asked is [Scope.Asked].
-func (l Listener) Asked(raw []byte) *Seen {
+func (l Listener) read(raw []byte, most durward.Effect, spot string, c care) *Seen {
 	if l.scope.off {
 		return nothing
 	}
 	r := readings.Get().(*reading)
-	r.early = true
-	return r.read(l.scope, raw, durward.Deny, "", l.trail)
+	r.care = max(c, l.care)
+	return r.read(l.scope, raw, most, spot, l.trail)
 }
+
+// Read is [Scope.Read].
+func (l Listener) Read(raw []byte, most durward.Effect) *Seen { return l.read(raw, most, "", usual) }
+
+// Asked is [Scope.Asked].
+func (l Listener) Asked(raw []byte) *Seen { return l.read(raw, durward.Deny, "", early) }
 
 // Spotlight is [Scope.Spotlight].
 func (l Listener) Spotlight(raw []byte, most durward.Effect, nonce string) *Seen {
-	if l.scope.off {
-		return nothing
-	}
-	return readings.Get().(*reading).read(l.scope, raw, most, nonce, l.trail)
+	return l.read(raw, most, nonce, usual)
 }
 
 // crossing is what is found where a text goes on from an ending, and in neither

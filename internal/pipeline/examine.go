@@ -81,7 +81,7 @@ func (g *Gateway) read(t *transit, s *guard.Scope, result []byte) *guard.Seen {
 // listener reads what the upstream says as going on from what it said last in
 // this conversation.
 func (t *transit) listener(g *Gateway) guard.Listener {
-	return t.scope().After(t.conversation(g).Trail(t.call.Target.Upstream))
+	return t.conversation(g).Listen(t.scope())
 }
 
 // questions judges what a result asks of the caller's person or model

@@ -15,6 +15,7 @@ type Piece struct {
 	Text     []byte // folded
 	Signals  text.Signals
 	Hidden   []text.Span // of the text as it came
+	Moved    bool        // folding changed it, and left no capitals
 	Passages []model.Passage
 	folded   *text.Canonical
 	span     text.Span // of the encoded passage in the text as it came
@@ -57,7 +58,7 @@ func (r *Reader) Weigh(w *model.Weights) { r.model.Weigh(w) }
 // opened within the bounds.
 func (r *Reader) Text(raw []byte, where string, place lexicon.Set, see func(*Piece)) bool {
 	c := r.folder.Fold(raw)
-	r.piece = Piece{Where: where, Text: c.Bytes, Signals: c.Signals, Hidden: c.Hidden, folded: c}
+	r.piece = Piece{Where: where, Text: c.Bytes, Signals: c.Signals, Hidden: c.Hidden, Moved: c.Moved(), folded: c}
 	r.piece.Passages = r.model.Passages(c.Bytes, place)
 	see(&r.piece)
 	// Decoders read the original where folding would have bent the case.
@@ -77,6 +78,13 @@ func (r *Reader) Text(raw []byte, where string, place lexicon.Set, see func(*Pie
 		for _, v := range text.Concealed(raw) {
 			r.view(v, v.Span, where, inner, see)
 		}
+	}
+	for _, v := range text.Unseen(source) {
+		span := v.Span
+		if moved {
+			span = c.Original(span.Start, span.End)
+		}
+		r.view(v, span, where, inner, see)
 	}
 	whole := true
 	r.inside, r.marked, r.budget = r.inside[:0], r.views.Marked, max(2*len(raw), leastBudget)
@@ -160,6 +168,9 @@ func (r *Reader) see(where string, place lexicon.Set, see func(*Piece)) {
 				r.view(v, l.span, where, inner, see)
 			}
 		}
+		for _, v := range text.Unseen(l.value) {
+			r.view(v, l.span, where, inner, see)
+		}
 		if !r.marked && !l.escaped {
 			continue
 		}
@@ -204,7 +215,7 @@ func (r *Reader) leaf(w *walker) func([]string, []byte, bool) {
 
 func (r *Reader) view(v text.View, span text.Span, where string, place lexicon.Set, see func(*Piece)) {
 	c := r.inner.Fold(v.Text)
-	r.piece = Piece{Where: where, Encoding: v.Encoding, Text: c.Bytes, Signals: c.Signals, span: span}
+	r.piece = Piece{Where: where, Encoding: v.Encoding, Text: c.Bytes, Signals: c.Signals, Moved: c.Moved(), span: span}
 	r.piece.Passages = r.model.Passages(c.Bytes, place)
 	see(&r.piece)
 }

@@ -14,6 +14,9 @@ import (
 //go:embed definition.txt
 var definition string
 
+//go:embed courtesy.txt
+var courtesy string
+
 //go:embed guile.txt
 var guile string
 
@@ -74,7 +77,7 @@ func For(c Carrier, n int, seed uint64) ([]Sample, error) {
 	sources := []source{{definition, true, ""}, {guile, true, ""}, {multilingual, true, ""}, {benign, false, string(c)}, {manuals, false, ""}, {worldwide, false, ""}}
 	if c == Response {
 		sources = []source{
-			{response, true, ""}, {jailbreak, true, ""}, {hijack, true, ""}, {multilingual, true, ""}, {tongues, true, ""},
+			{response, true, ""}, {jailbreak, true, ""}, {hijack, true, ""}, {courtesy, true, ""}, {multilingual, true, ""}, {tongues, true, ""},
 			{benign, false, string(c)}, {everyday, false, ""}, {twins, false, ""}, {worldwide, false, ""},
 		}
 	}

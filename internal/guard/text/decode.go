@@ -25,6 +25,7 @@ type decoder struct {
 
 var decoders = []decoder{
 	{"base64", markBase, nextBase},
+	{"base64", markBlocks, nextBlocks},
 	{"hex", markHexPairs, nextNumbers},
 	{"percent", markPercent, nextPercent},
 	{"entity", markEntity, nextEntity},
@@ -32,6 +33,8 @@ var decoders = []decoder{
 	{"spaced", markSpaced, nextSpaced},
 	{"leet", markLeet, nextLeet},
 	{"rot13", markRot, nextRot},
+	{"reversed", markBack, nextBack},
+	{"reversed", markBack, nextBackWords},
 	{"tags", markTags, nextTags},
 }
 
@@ -64,28 +67,40 @@ func nextBase(b []byte, pos, budget int) (Span, []byte) {
 		if pos-start < minEncoded {
 			continue
 		}
-		for width := pos - start; width >= 48; { // the lines of one block are of one width
-			end := lineEnd(b, pos)
-			from := end
-			for end < len(b) && classOf[b[end]] != 0 {
-				end++
-			}
-			n := end - from
-			if from == pos || n < 4 || n > width || end < len(b) && b[end] != '\n' && b[end] != '\r' {
-				break
-			}
-			pos = end
-			if n < width {
-				break
-			}
+		first := pos
+		pos = blockEnd(b, pos, pos-start)
+		if out := decodeBase(b[start:pos], budget); out != nil || pos == first {
+			return Span{start, pos}, out
 		}
-		return Span{start, pos}, decodeBase(b[start:pos], budget)
+		return Span{start, pos}, decodeLines(b[start:pos], budget) // each for itself, or with another before them
 	}
 	return Span{}, nil
 }
 
-// lineEnd passes over one line end at i.
-func lineEnd(b []byte, i int) int {
+// blockEnd is where a block of base64 ends whose first line ends at pos: the
+// lines of one block are of one width, but for the last.
+func blockEnd(b []byte, pos, width int) int {
+	for {
+		from := gap(b, pos)
+		end := from
+		for end < len(b) && classOf[b[end]] != 0 {
+			end++
+		}
+		n := end - from
+		if from == pos || n < 2 || n > width || n < width && end < len(b) && b[end] != '\n' && b[end] != '\r' {
+			return pos
+		}
+		if pos = end; n < width {
+			return pos
+		}
+	}
+}
+
+// gap passes over one line end or one blank at i.
+func gap(b []byte, i int) int {
+	if i < len(b) && b[i] == ' ' {
+		return i + 1
+	}
 	if i < len(b) && b[i] == '\r' {
 		i++
 	}
@@ -93,6 +108,49 @@ func lineEnd(b []byte, i int) int {
 		i++
 	}
 	return i
+}
+
+// decodeLines opens what it can of the lines of a block.
+func decodeLines(block []byte, budget int) []byte {
+	var out []byte
+	for line := range bytes.FieldsSeq(block) {
+		if len(out) > budget {
+			break
+		}
+		out = append(out, decodeBase(line, budget)...)
+	}
+	return out
+}
+
+// nextBlocks opens base64 that is parted into short pieces of one length.
+func nextBlocks(b []byte, pos, budget int) (Span, []byte) {
+	const most, least = minEncoded - 1, 4
+	for pos < len(b) {
+		for pos < len(b) && classOf[b[pos]] == 0 {
+			pos++
+		}
+		start := pos
+		for pos < len(b) && classOf[b[pos]] != 0 {
+			pos++
+		}
+		n := pos - start
+		if n < least || n > most {
+			continue
+		}
+		end := blockEnd(b, pos, n)
+		if end-start < 5*n {
+			continue
+		}
+		pos = end
+		joined := make([]byte, 0, end-start)
+		for _, c := range b[start:end] {
+			if classOf[c] != 0 {
+				joined = append(joined, c)
+			}
+		}
+		return Span{start, end}, decodeBase(joined, budget)
+	}
+	return Span{}, nil
 }
 
 func decodeBase(run []byte, budget int) []byte {
@@ -116,7 +174,7 @@ func decodeBase(run []byte, budget int) []byte {
 			c = '+'
 		case '_':
 			c = '/'
-		case '=', '\n', '\r':
+		case '=', '\n', '\r', ' ':
 			continue
 		}
 		clean = append(clean, c)

@@ -1,6 +1,11 @@
 package text
 
-import "bytes"
+import (
+	"bytes"
+	"math/bits"
+	"slices"
+	"unicode/utf8"
+)
 
 // nextSpaced closes up letters that were spaced out ("i g n o r e", "i.g.n");
 // two blanks or a slash part the words, else the words run together.
@@ -141,6 +146,93 @@ func nextRot(b []byte, pos, _ int) (Span, []byte) {
 			out[i] = 'a' + (c-'a'+13)%26
 		case 'A' <= c && c <= 'Z':
 			out[i] = 'A' + (c-'A'+13)%26
+		}
+	}
+	return Span{0, len(b)}, out
+}
+
+// hint is a word of English that is written otherwise: two of them in a text
+// make a view of it worth while.
+type hint struct {
+	word string
+	of   mark
+}
+
+// hints are frequent words, and words of orders, by rot13 and backwards.
+var hints = []hint{
+	{"gur", markRot}, {"naq", markRot}, {"lbh", markRot}, {"lbhe", markRot}, {"nyy", markRot}, {"vtaber", markRot}, {"cerivbhf", markRot}, {"vafgehpgvbaf", markRot},
+	{"fraq", markRot}, {"hfre", markRot}, {"cnffjbeq", markRot}, {"zhfg", markRot}, {"nffvfgnag", markRot}, {"flfgrz", markRot}, {"sbejneq", markRot}, {"sebz", markRot},
+	{"eht", markBack}, {"uoy", markBack}, {"lla", markBack}, {"ruoy", markBack}, {"erongi", markBack}, {"suoiverp", markBack}, {"snoitcurtsni", markBack},
+	{"dnes", markBack}, {"resu", markBack}, {"drowssap", markBack}, {"tsum", markBack}, {"tnatsissa", markBack}, {"metsys", markBack}, {"drawrof", markBack}, {"morf", markBack}, {"dna", markBack},
+}
+
+// hintAt finds a hint by a hash of its ends and its length.
+var hintAt = func() (t [1 << 10]uint8) {
+	for i, h := range hints {
+		t[hintHash([]byte(h.word))] = uint8(i + 1)
+	}
+	return t
+}()
+
+func hintHash(w []byte) uint32 {
+	a, b, z := uint32(w[0]|0x20), uint32(w[1]|0x20), uint32(w[len(w)-1]|0x20)
+	return (a<<16 ^ b<<8 ^ z ^ uint32(len(w))<<21) * 0x9E3779B1 >> 22
+}
+
+// hinted is which hint a word of letters is, as a bit; 0 for none.
+func hinted(w []byte) uint32 {
+	i := hintAt[hintHash(w)]
+	if i == 0 || !bytes.EqualFold(w, []byte(hints[i-1].word)) {
+		return 0
+	}
+	return 1 << (i - 1)
+}
+
+// worth are the encodings of which a text has two words.
+func worth(seen uint32) mark {
+	var m mark
+	for _, of := range []mark{markRot, markBack} {
+		n := 0
+		for rest := seen; rest != 0; rest &= rest - 1 {
+			if hints[bits.TrailingZeros32(rest)].of == of {
+				n++
+			}
+		}
+		if n >= 2 {
+			m |= of
+		}
+	}
+	return m
+}
+
+// nextBack turns a text around.
+func nextBack(b []byte, pos, _ int) (Span, []byte) {
+	if pos > 0 {
+		return Span{}, nil
+	}
+	out := make([]byte, 0, len(b))
+	for end := len(b); end > 0; {
+		_, n := utf8.DecodeLastRune(b[:end])
+		out = append(out, b[end-n:end]...)
+		end -= n
+	}
+	return Span{0, len(b)}, out
+}
+
+// nextBackWords turns each word around.
+func nextBackWords(b []byte, pos, _ int) (Span, []byte) {
+	if pos > 0 {
+		return Span{}, nil
+	}
+	out := bytes.Clone(b)
+	for i := 0; i < len(out); {
+		start := i
+		for i < len(out) && isWordByte(out[i]) {
+			i++
+		}
+		slices.Reverse(out[start:i])
+		if i == start {
+			i++
 		}
 	}
 	return Span{0, len(b)}, out

@@ -31,9 +31,10 @@ const (
 
 // Open returns the views of b: base64 and base32, hexadecimal, percent
 // escapes, character references, \u and \x escapes, numbers of characters,
-// spaced-out and digit-for-letter spelling, rot13 where the text names it, and
-// compressed data inside these; two layers deep. Together they hold at most
-// twice the input. The result is valid until the next Open.
+// spaced-out and digit-for-letter spelling, rot13 and writing backwards where
+// two words give them away (or the text names the first), and compressed data
+// inside these; two layers deep. Together they hold at most twice the input.
+// The result is valid until the next Open.
 func (v *Views) Open(b []byte) []View {
 	v.list, v.Cut = v.list[:0], false
 	v.budget = max(2*len(b), viewFloor)
@@ -74,12 +75,15 @@ const (
 	markLeet
 	markRot
 	markTags
+	markBlocks
+	markBack
 )
 
 // survey passes over b once and looks for the outline of each encoding.
 func survey(b []byte) mark {
 	var m mark
-	var words, percent, entity, escape, pairs, single, digitInWord, tagInWord int
+	var words, percent, entity, escape, pairs, single, digitInWord, tagInWord, piece, pieces int
+	var seen uint32 // of hints
 	for i := 0; i < len(b); {
 		start, in := i, uint8(0)
 		for i < len(b) {
@@ -96,10 +100,21 @@ func survey(b []byte) mark {
 				if words++; words > localWords && m&markLeet == 0 {
 					words, digitInWord = 1, 0
 				}
+				if hintAt[hintHash(b[start:i])] != 0 {
+					seen |= hinted(b[start:i])
+				}
 				if (b[start] == 'r' || b[start] == 'R') && rotWord(b[start:i]) {
 					m |= markRot
 				}
 				continue
+			}
+			if n >= 4 && n < minEncoded {
+				if pieces++; n != piece {
+					piece, pieces = n, 1
+				}
+				if pieces >= 4 {
+					m |= markBlocks
+				}
 			}
 			switch {
 			case n >= minEncoded:
@@ -165,6 +180,9 @@ func survey(b []byte) mark {
 			}
 		}
 		i++
+	}
+	if seen != 0 {
+		m |= worth(seen)
 	}
 	return m
 }
@@ -236,8 +254,8 @@ func (v *Views) take(name string, out []byte, span Span, depth int) {
 	}
 	v.list = append(v.list, View{Encoding: name, Text: out, Span: span})
 	if depth < viewDepth {
-		if m := survey(out); m&^(markSpaced|markLeet) != 0 {
-			v.open(out, m&^(markSpaced|markLeet|markRot), span, depth+1)
+		if m := survey(out); m&^(markSpaced|markLeet|markRot|markBack) != 0 {
+			v.open(out, m&^(markSpaced|markLeet|markRot|markBack), span, depth+1)
 		}
 	}
 }
