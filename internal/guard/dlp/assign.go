@@ -8,13 +8,13 @@ import "bytes"
 func assignment(keyword int) func([]byte, int) (Find, bool) {
 	return func(b []byte, i int) (Find, bool) {
 		at := i + keyword
-		for at < len(b) && at-i < keyword+6 && (alnum(b[at]) || b[at] == '_' || b[at] == '-') { // token_prod
+		for at < len(b) && at-i < keyword+behind(b[i:i+keyword]) && (alnum(b[at]) || b[at] == '_' || b[at] == '-') { // token_prod
 			at++
 		}
 		quotedKey := at < len(b) && (b[at] == '"' || b[at] == '\'')
 		sep := skip(b, at, `"'\ `+"`")
 		if sep >= len(b) || b[sep] != ':' && b[sep] != '=' {
-			return Find{}, false
+			return told(b, i, at)
 		}
 		sep++
 		if sep < len(b) && (b[sep] == '=' || b[sep] == '>') { // == compares, => assigns
@@ -32,7 +32,7 @@ func assignment(keyword int) func([]byte, int) (Find, bool) {
 			quote, start = c, start+1
 		}
 		end := valueEnd(b, start, quote)
-		if bytes.EqualFold(b[start:end], b[wordStart(b, i):min(len(b), wordStart(b, i)+end-start)]) || !believable(b[start:end], quote != 0) {
+		if bytes.EqualFold(b[start:end], b[wordStart(b, i):min(len(b), wordStart(b, i)+end-start)]) || !believable(b[start:end], quote != 0) && !(uuidLike(b[start:end]) && isKey(b, i, keyword)) {
 			return Find{}, false
 		}
 		f := Find{Start: start, End: end, Value: start, Until: end}
@@ -44,6 +44,53 @@ func assignment(keyword int) func([]byte, int) (Find, bool) {
 		}
 		return f, true
 	}
+}
+
+// behind is how much of a name may follow a keyword: token_prod,
+// secretAccessKey. Those of tokens are names of other things too.
+func behind(keyword []byte) int {
+	if keyword[0]|0x20 == 't' {
+		return 6
+	}
+	return 12
+}
+
+// isKey reports names whose values are keys even where they look like the
+// names of things: api_key, SNYK_TOKEN.
+func isKey(b []byte, i, keyword int) bool {
+	k := b[i : i+keyword]
+	if containsFold(k, "key") || containsFold(k, "secret") || containsFold(k, "passw") || containsFold(k, "auth") {
+		return true
+	}
+	name := b[wordStart(b, i):i]
+	return containsFold(k, "token") && len(name) > 0 && (isUpper(k[0]) && isUpper(name[0]) || containsFold(name, "auth") || containsFold(name, "api") || containsFold(name, "access") || containsFold(name, "server"))
+}
+
+// told matches what a sentence says: the password is ..., the API key ...
+func told(b []byte, i, at int) (Find, bool) {
+	start := skip(b, at, " ")
+	if start == at || start-at > 1 {
+		return Find{}, false
+	}
+	least := 20 // of a value that follows at once
+	for _, w := range []string{"is ", "was "} {
+		if bytes.HasPrefix(b[start:], []byte(w)) {
+			start, least = start+len(w), 8
+		}
+	}
+	start = skip(b, start, "\"'`*")
+	end := start
+	for end < len(b) && end-start < 256 && b[end] > ' ' && bytes.IndexByte([]byte("\"'`,;)<>"), b[end]) < 0 {
+		end++
+	}
+	for end > start && (b[end-1] == '.' || b[end-1] == '*' || b[end-1] == '?') {
+		end--
+	}
+	v := b[start:end]
+	if len(v) < least || !bytes.ContainsAny(v, "0123456789") || !believable(v, false) || uuidLike(v) {
+		return Find{}, false
+	}
+	return Find{Start: start, End: end, Value: start}, true
 }
 
 // parameter reports a name in the query of an address, which stays.
@@ -98,6 +145,9 @@ func believable(v []byte, quoted bool) bool {
 			return false
 		}
 	}
+	if v[0] == '\\' || digit(v[0]) && v[1] == '*' || joinedWords(v) {
+		return false
+	}
 	switch v[0] {
 	case '$', '<', '{', '%', '(', '[', '/', '.', '&', '*', '@':
 		if v[0] != '$' && v[0] != '%' && v[0] != '*' && v[0] != '&' || len(v) > 1 && (v[1] == '{' || v[1] == '(') {
@@ -114,6 +164,32 @@ func believable(v []byte, quoted bool) bool {
 		return false
 	}
 	return strong(v)
+}
+
+// joinedWords reports four words or more with marks between them, and at most
+// a number: my-key-of-32-bytes.
+func joinedWords(v []byte) bool {
+	words, numbers := 0, 0
+	for _, w := range bytes.FieldsFunc(v, func(r rune) bool { return r == '-' || r == '_' || r == '*' || r == '/' }) {
+		switch kind := kindOf[w[0]]; {
+		case uniform(w, kindLower):
+			words++
+		case kind == kindDigit && uniform(w, kindDigit) && len(w) < 4:
+			numbers++
+		default:
+			return false
+		}
+	}
+	return words >= 4 && numbers <= 1
+}
+
+func uniform(w []byte, kind uint8) bool {
+	for _, c := range w {
+		if kindOf[c] != kind {
+			return false
+		}
+	}
+	return true
 }
 
 // strong wants the mixture of a generated value.

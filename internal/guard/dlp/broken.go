@@ -16,6 +16,9 @@ const (
 // to its end, or that is broken over lines; one of a known length over blanks
 // too.
 func odd(b []byte, i int, prefix string, a *alphabet, least, most int) (Find, bool) {
+	if !strings.ContainsAny(prefix, "_-$") && Exactly(b[i:]) == 0 {
+		return Find{}, false
+	}
 	end := i + len(prefix)
 	for end < len(b) && end-i < mostCling && a[b[end]] {
 		end++
@@ -23,7 +26,7 @@ func odd(b []byte, i int, prefix string, a *alphabet, least, most int) (Find, bo
 	v := b[i+len(prefix) : end]
 	if len(v) > most {
 		f := Find{Start: i, End: end, Value: i, Sure: true}
-		return f, strings.ContainsAny(prefix, "_-") && !harmless(v) && varied(v) && random(v)
+		return f, strings.ContainsAny(prefix, "_-$") && !harmless(v) && varied(v) && random(v)
 	}
 	if len(v) >= least || len(v) > 0 && !PartLike(v, true) {
 		return Find{}, false

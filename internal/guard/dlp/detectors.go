@@ -50,11 +50,15 @@ func seconds(d detector) []byte {
 var numbers = []detector{
 	{class: Secret, kind: "telegram", match: telegram},
 	{class: Personal, kind: "card", match: card},
+	{class: Personal, kind: "ssn", match: bareSSN},
 }
 
 func token(prefix, kind, alphabet string, least, most int) detector {
 	a := set(alphabet)
 	return detector{prefix: prefix, class: Secret, kind: kind, whole: true, match: func(b []byte, i int) (Find, bool) {
+		if len(prefix) <= 3 && i > 0 && (b[i-1] == '-' || b[i-1] == '_') { // the middle of something else
+			return Find{}, false
+		}
 		f, ok := run(b, i, len(prefix), a, least, most)
 		if !ok {
 			return odd(b, i, prefix, a, least, most)
@@ -119,6 +123,7 @@ func table() []detector {
 		{prefix: "iban", fold: true, class: Personal, kind: "account", match: labelledIBAN},
 		{prefix: "tax id", fold: true, class: Personal, kind: "tax", match: labelledTax},
 	}
+	d = append(d, rarer()...)
 	for _, l := range idLabels {
 		d = append(d, detector{prefix: l, fold: true, class: Personal, kind: "id", match: labelledID})
 	}
@@ -138,14 +143,16 @@ func table() []detector {
 	return d
 }
 
-var idLabels = []string{"driver", "driving licen", "national insurance", "nino", "aadhaar", "sin:", "sin number", "mrn", "nhs", "medical record", "medicare", "tin:", "ein:", "vat number", "pan:", "national id", "identity card", "dni:", "cpf", "steuer", "insurance number", "date of birth", "dob", "born:"}
+var idLabels = []string{"driver", "driving licen", "national insurance", "nino", "aadhaar", "sin:", "sin number", "mrn", "nhs", "medical record", "medicare", "tin:", "ein:", "vat number", "pan:", "national id", "identity card", "dni:", "cpf", "steuer", "insurance number", "date of birth", "dob", "born:", "routing number", "account number", "sort code", "ahv"}
 
-var schemes = []string{"postgres://", "postgresql://", "mysql://", "mongodb://", "mongodb+srv://", "redis://", "rediss://", "amqp://", "amqps://", "mssql://", "sqlserver://", "ftp://", "sftp://", "ssh://", "https://", "http://", "smtp://", "smtps://", "ldap://", "clickhouse://", "nats://", "kafka://", "jdbc:", "mariadb://", "cockroachdb://"}
+var schemes = []string{"postgres://", "postgresql://", "mysql://", "mongodb://", "mongodb+srv://", "redis://", "rediss://", "amqp://", "amqps://", "mssql://", "sqlserver://", "ftp://", "sftp://", "ssh://", "https://", "http://", "smtp://", "smtps://", "ldap://", "clickhouse://", "cloudinary://", "rabbitmq://", "nats://", "kafka://", "jdbc:", "mariadb://", "cockroachdb://"}
 
 var keywords = []string{
 	"password", "passwd", "passphrase", "pwd", "secret_access_key", "secret_key", "secretkey", "secret", "client_secret", "api_key", "api-key", "apikey", "api_token",
 	"access_key", "accesskey", "access_token", "auth_token", "authtoken", "refresh_token", "private_key", "signing_key", "encryption_key", "token", "credential", "kennwort", "passwort", "contraseña", "mot_de_passe", "aws_secret_access_key", "aws_session_token", "_authtoken",
 	"database_url", "db_pass", "db_password", "session_key", "webhook_secret", "x-api-key",
+	"api key", "api token", "access key", "access token", "auth token", "secret key", "private-key", "privatekey", "api_secret", "apisecret", "app_key", "app_secret", "application_key", "consumer_secret", "access_secret", "auth_key", "authkey", "admin_key", "service_key", "server_key", "master_key", "write_key",
+	"pgpassword", "mysql_pwd", "dbpassword", "dbpass", "passcode", "jsessionid", "sessionid", "phpsessid",
 }
 
 // What a value is called that only its label tells: the same whatever the

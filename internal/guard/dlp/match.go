@@ -48,7 +48,7 @@ var plainLetters = set("az AZ 09")
 // oldVault matches a token with a prefix of one letter, and no member of s.
 func oldVault(b []byte, i int) (Find, bool) {
 	f, ok := run(b, i, len("s."), plainLetters, 24, 24)
-	return f, ok && !camel(b[i+2:f.End])
+	return f, ok && !camel(b[i+2:f.End]) && bytes.ContainsAny(b[i+2:f.End], "0123456789")
 }
 
 // harmless reports documentation keys and placeholders.

@@ -154,6 +154,9 @@ func unlessQuoted(b []byte, i, at int) int {
 func passport(b []byte, i int) (Find, bool) {
 	at := i + len("passport")
 	for at < len(b) && at-i < 28 && b[at] != ':' && b[at] != '=' && b[at] != '#' && b[at] != '\n' {
+		if b[at] == ' ' && at+2 < len(b) && (digit(b[at+1]) || isUpper(b[at+1]) && digit(b[at+2])) {
+			break
+		}
 		at++
 	}
 	if at >= len(b) || b[at] == '\n' || at-i >= 28 {
