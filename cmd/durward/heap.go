@@ -17,13 +17,14 @@ import (
 // them, which was a quarter of their cost. Where a container is small, the
 // floor is a part of what it may have.
 const (
-	heapFloor = 96 << 20
+	heapFloor = 48 << 20
 	floorPart = 4
 )
 
 const (
 	percentLeast = 100 // what the runtime does by itself
-	percentMost  = 2400
+	// The runtime takes the percentage of 4 MiB at least.
+	percentMost = heapFloor / (4 << 20) * 100
 )
 
 // tendHeap lets a small heap grow to heapFloor between collections, and a
