@@ -201,7 +201,16 @@ func (r *reading) cutPart(p shard, token string) {
 			continue
 		}
 		now, _ := mcpwire.Text(r.edits[i].New)
-		r.edits[i].New = mcpwire.Quote(strings.Replace(now, string(was[p.from:p.to]), token, 1))
+		if shard := string(was[p.from:p.to]); strings.Contains(now, shard) {
+			r.edits[i].New = mcpwire.Quote(strings.Replace(now, shard, token, 1))
+			return
+		}
+		r.edits = append(r.edits[:i], r.edits[i+1:]...) // the part was taken for a whole
+		text := append(append(was[:p.from:p.from], token...), was[p.to:]...)
+		if rep := r.scope.engine.Text(text); rep.Redacted != nil {
+			text = rep.Redacted
+		}
+		r.edit(piece{span: l.span, text: string(l.key) == "text"}, string(text))
 		return
 	}
 	r.edit(piece{span: l.span, text: string(l.key) == "text"}, string(was[:p.from])+token+string(was[p.to:]))
