@@ -12,7 +12,7 @@ import (
 	"durward/internal/upstream"
 )
 
-const short = 400 * time.Millisecond
+const short = 900 * time.Millisecond
 
 // late answers after more than an upstream may take.
 func late(by time.Duration) *peer {
