@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"durward"
 	"durward/internal/guard/flow"
@@ -18,6 +19,8 @@ type Policy struct {
 	key      []byte
 	tools    []string // patterns, the most specific first
 	known    known    // texts in which nothing was found
+
+	neighbours atomic.Pointer[Neighbours]
 
 	mu      sync.RWMutex // guards both maps
 	engines map[string]*Engine

@@ -279,6 +279,7 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 		*rep = Report{hot: true} // for all that is known
 	} else {
 		r.scope.engine.text(text, rep)
+		r.scope.foreign(text, rep)
 		hit = r.scope.honey(text)
 	}
 	split, at, crosses := r.goesOn(text, rep)

@@ -106,6 +106,7 @@ var rules = []Rule{
 	{"shadow.near", VectorShadowing, "MCP03", "low", Flagged, 0.05, 0.9, "The name is close to that of another server's tool."},
 	{"shadow.collision", VectorShadowing, "MCP03", "info", Flagged, 0.05, 0.9, "Two servers use the same name: prefixes keep them apart."},
 	{"shadow.reference", VectorShadowing, "MCP03", "high", Hold, 0.3, 0.5, "The definition gives orders about another server's tool."},
+	{"shadow.result", VectorShadowing, "MCP03", "high", Flagged, 0.5, 0.5, "The result gives orders about another server's tool."},
 	{"result.instruction", VectorInjection, "MCP06", "high", Redact, 0.5, 0.5, "The result gives the model orders."},
 	{"result.hidden", VectorInjection, "MCP06", "high", Redact, 0.3, 0.5, "The result holds text that people do not see."},
 	{"result.encoded", VectorInjection, "MCP06", "high", Redact, 0.5, 0.5, "An encoded passage of the result decodes to orders."},

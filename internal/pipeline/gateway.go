@@ -22,6 +22,7 @@ import (
 	"durward/internal/catalog"
 	"durward/internal/guard"
 	"durward/internal/limit"
+	"durward/internal/mcpwire"
 	"durward/internal/once"
 	"durward/internal/runaway"
 	"durward/internal/session"
@@ -243,11 +244,25 @@ func (g *Gateway) compileCatalog(p *Plan, listings []*upstream.Listing) *catalog
 		g.rejudge(p, listings, sources)
 	}
 	g.pins.retain(p.upstreams)
+	p.guard.Know(neighbours(sources))
 	c := catalog.Compile(sources)
 	for _, problem := range c.Problems() {
 		g.Log.Warn("item of upstream not offered", "upstream", problem.Upstream, "item", problem.Item, "why", problem.Why)
 	}
 	return c
+}
+
+// neighbours are the tools that there are, for the guard.
+func neighbours(sources []catalog.Source) *guard.Neighbours {
+	var all []guard.Approved
+	for i := range sources {
+		for _, tool := range sources[i].Tools {
+			if name, ok := mcpwire.FieldText(tool, "name"); ok {
+				all = append(all, guard.Approved{Server: sources[i].Upstream, Name: name})
+			}
+		}
+	}
+	return guard.NewNeighbours(all)
 }
 
 // rejudge looks again at all upstreams, since what is new in one of them bears

@@ -31,7 +31,7 @@ func NewIndex(approved []Tool) *Index {
 // distinct reports names that prose would not hold by chance: two words
 // joined, or camelCase.
 func distinct(name string) bool {
-	if len(name) < 5 {
+	if len(name) < leastName {
 		return false
 	}
 	if strings.ContainsAny(name, "_-./:") {
@@ -68,6 +68,32 @@ func (x *Index) References(server string, own func(name string) bool, s string) 
 	}
 	return append(out, x.quoted(server, own, s, seen)...)
 }
+
+// Named finds the first tool of another server that a text names, of those
+// whose names prose does not hold by chance.
+func (x *Index) Named(server string, own func(name string) bool, s string) (Tool, bool) {
+	for start := 0; start < len(s); {
+		if !nameByte(s[start]) {
+			start++
+			continue
+		}
+		end := start
+		for end < len(s) && nameByte(s[end]) {
+			end++
+		}
+		if end-start >= leastName {
+			word := strings.ToLower(strings.Trim(s[start:end], ".-:/"))
+			if t, ok := x.find(word); ok && t.Server != server && !own(word) && !own(strings.ToLower(t.Name)) {
+				return t, true
+			}
+		}
+		start = end
+	}
+	return Tool{}, false
+}
+
+// leastName is how long a name is at least that prose would not hold.
+const leastName = 5
 
 func (x *Index) find(word string) (Tool, bool) {
 	if t, ok := x.tools[word]; ok {
