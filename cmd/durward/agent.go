@@ -153,6 +153,7 @@ func (a *app) printMinted(m admin.Minted, save bool) error {
 func agentRolesCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "roles NAME [ROLE ...]", Short: "Replace the roles of an agent", Args: args(1, -1),
+		Example: "  durward agent roles support-bot support reader",
 		ValidArgsFunction: func(c *cobra.Command, words []string, start string) ([]string, cobra.ShellCompDirective) {
 			if len(words) == 0 {
 				return a.completeAgents(c, words, start)
@@ -174,6 +175,7 @@ func agentRolesCommand(a *app) *cobra.Command {
 func agentCompatCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "compat NAME strict|tolerant", Short: "Say how mistakes of an agent in the protocol are taken", Args: args(2, 2),
+		Example: "  durward agent compat old-bot tolerant",
 		Long: "A client that is known to be wrong can be tolerated: routing headers that it leaves out, and a wrong version header,\n" +
 			"are overlooked where the request leaves no doubt. Each mistake is counted, and recorded with the call.",
 		ValidArgsFunction: func(c *cobra.Command, words []string, start string) ([]string, cobra.ShellCompDirective) {
@@ -201,6 +203,7 @@ func agentRotateCommand(a *app) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "rotate NAME", Short: "Mint a new key; the old ones work for a while longer", Args: args(1, 1),
+		Example:           "  durward agent rotate support-bot --overlap 7d",
 		Long:              "Mints a new key for an agent and lets its older keys end after an overlap, so that running agents can be given the new one.",
 		ValidArgsFunction: first(a.completeAgents),
 		RunE: func(c *cobra.Command, words []string) error {
@@ -245,6 +248,7 @@ func agentSwitchCommand(a *app, s agentSwitch) *cobra.Command {
 	return &cobra.Command{
 		Use: s.word + " NAME", Short: s.short, Args: args(1, 1),
 		Long:              s.short + ". Its roles and its keys stay as they are.",
+		Example:           "  durward agent " + s.word + " support-bot",
 		ValidArgsFunction: first(a.completeAgents),
 		RunE: func(c *cobra.Command, words []string) error {
 			return a.operate(c.Context(), func(op operator) error {
@@ -269,6 +273,7 @@ func agentRevokeCommand(a *app) *cobra.Command {
 	var key string
 	c := &cobra.Command{
 		Use: "revoke NAME", Short: "End an agent's access at once", Args: args(1, 1),
+		Example: "  durward agent revoke support-bot",
 		Long: "Ends all keys of an agent and disables it, at once: its next call is refused. The agent stays known, so that\n" +
 			"nobody else gets its name. --key ends only one of its keys.",
 		ValidArgsFunction: first(a.completeAgents),

@@ -30,6 +30,7 @@ func approvalsListCommand(a *app) *cobra.Command {
 	var all bool
 	c := &cobra.Command{
 		Use: "list", Short: "List calls that wait", Args: args(0, 0),
+		Example: "  durward approvals list --all",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if all {
 				state = ""
@@ -70,6 +71,7 @@ func left(q durward.Approval, now time.Time) string {
 func approvalsShowCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "show ID", Short: "Show what is asked: who calls what with which arguments", Args: args(1, 1),
+		Example:           "  durward approvals show a_1b2c3d4e5f6g7h8i",
 		ValidArgsFunction: first(a.completeApprovals),
 		RunE: func(c *cobra.Command, words []string) error {
 			return a.operate(c.Context(), func(op operator) error {

@@ -117,6 +117,7 @@ func auditTailCommand(a *app) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "tail", Short: "Show the last calls", Args: args(0, 0),
+		Example: "  durward audit tail -f --agent support-bot",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if n < 0 {
 				return usagef("-n %d: how many calls cannot be less than none", n)
@@ -213,6 +214,7 @@ func auditExportCommand(a *app) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "export", Short: "Write the record as lines, oldest first", Args: args(0, 0),
+		Example: "  durward audit export --since 24h > calls.jsonl\n  durward audit export --format ocsf --verdict deny",
 		Long: "Writes the record, oldest first, complete, also while the gateway runs: as JSON lines, as OCSF (API Activity), or as\n" +
 			"CEF. Values that are kept in full are opened, unless --sealed leaves each line as it stands in the log.\n" +
 			"`audit: {export: [...]}` in durward.yaml sends records on as they come.",

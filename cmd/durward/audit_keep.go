@@ -125,6 +125,7 @@ func holdReleaseCommand(a *app) *cobra.Command {
 	var h boot.RecordHold
 	c := &cobra.Command{
 		Use: "release NAME", Short: "End a hold", Args: args(1, 1),
+		Example: "  durward audit hold release case-17 --reason settled",
 		RunE: func(c *cobra.Command, words []string) error {
 			h.Name = words[0]
 			var out boot.RecordHold

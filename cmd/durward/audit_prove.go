@@ -94,7 +94,8 @@ func auditCheckpointsCommand(a *app) *cobra.Command {
 	var now bool
 	c := &cobra.Command{
 		Use: "checkpoints", Short: "List the signed checkpoints, or sign one", Args: args(0, 0),
-		Long: "Lists the checkpoints. With --now it signs one over all that there is and prints it as it is published.",
+		Example: "  durward audit checkpoints --now > published.txt",
+		Long:    "Lists the checkpoints. With --now it signs one over all that there is and prints it as it is published.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if now {
 				var signed boot.Signed

@@ -51,6 +51,7 @@ func auditIndexCommand(a *app) *cobra.Command {
 	var rebuild bool
 	c := &cobra.Command{
 		Use: "index", Short: "Bring the index of the record up to date", Args: args(0, 0),
+		Example: "  durward audit index --rebuild",
 		Long: "The gateway makes the index of each segment that is full; this makes those that are missing. With --rebuild all are\n" +
 			"made anew from the record. The index is no evidence: it may be removed at any time.",
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"durward"
 )
 
 const maxRounds = 10 // of questions in one call
@@ -81,7 +83,7 @@ func (a *app) call(ctx context.Context, f agentFlags, s callSpec) error {
 		c.caps = form()
 	}
 	began := time.Now()
-	known := a.definition(ctx, c, s.tool)
+	known, near := a.definition(ctx, c, s.tool)
 	in := readSchema(known.InputSchema)
 	arguments, err := a.readArguments(in, s.whole, s.words)
 	if err != nil {
@@ -97,26 +99,42 @@ func (a *app) call(ctx context.Context, f agentFlags, s callSpec) error {
 	}
 	result, err := a.converse(ctx, c, r)
 	if err != nil {
-		return a.callFailed(ctx, f, err, s.tool, began)
+		return a.callFailed(ctx, f, meantTool(err, near), s.tool, began)
 	}
 	return a.printResult(result)
 }
 
 // definition finds the tool among those that the agent sees. What is not there
-// may still be callable by its bare name, so nothing here refuses.
-func (a *app) definition(ctx context.Context, c *client, name string) tool {
+// may still be callable by its bare name, so nothing here refuses; near is what
+// a slip may stand for.
+func (a *app) definition(ctx context.Context, c *client, name string) (found tool, near string) {
 	all, err := c.tools(ctx)
 	if err != nil {
-		return tool{} // the call itself will tell
+		return tool{}, "" // the call itself will tell
 	}
 	i := slices.IndexFunc(all, func(t tool) bool { return t.Name == name })
 	if i < 0 {
 		i = slices.IndexFunc(all, func(t tool) bool { return strings.HasSuffix(t.Name, "__"+name) })
 	}
-	if i < 0 {
-		return tool{}
+	if i >= 0 {
+		return all[i], ""
 	}
-	return all[i]
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].Name
+	}
+	return tool{}, durward.Closest(name, names)
+}
+
+// meantTool adds to an error that the tool is not known what it may stand for.
+func meantTool(err error, near string) error {
+	var rpc *rpcError
+	if near == "" || !errors.As(err, &rpc) || !strings.HasPrefix(rpc.Message, "Unknown tool") {
+		return err
+	}
+	told := *rpc
+	told.Message += "; did you mean " + near + "?"
+	return &told
 }
 
 // callResult is the answer to tools/call.

@@ -15,8 +15,9 @@ func connectCommand(a *app) *cobra.Command {
 		name string
 	)
 	c := &cobra.Command{
-		Use:   "connect [CLIENT]",
-		Short: "Print the exact lines that connect a client",
+		Use:     "connect [CLIENT]",
+		Example: "  durward connect cursor\n  durward connect claude-code --agent support-bot --url https://gateway.example/mcp",
+		Short:   "Print the exact lines that connect a client",
 		Long: "Prints the exact lines that connect a client to the gateway; without CLIENT, those of all.\n" +
 			"Nothing is written anywhere.\n\nClients: " + strings.Join(boot.ConnectableClients(), ", ") + ".",
 		GroupID:   groupUse,

@@ -161,7 +161,7 @@ func (d *doctor) refusedKey(err *httpError, key string) {
 	case key == "":
 		d.say(fails, "key", "pass --key or set DURWARD_KEY", "the gateway wants a key")
 	case strings.HasPrefix(key, "dwk_") && checkKey(key) != nil:
-		d.say(fails, "key", "copy it again, all of it", "the key is mistyped or cut: %v", checkKey(key))
+		d.say(fails, "key", "copy it again, all of it", "%v", checkKey(key))
 	default:
 		d.say(fails, "key", "it was revoked, has ended, or belongs to another gateway: durward agent rotate NAME mints a new one", "%v", err)
 	}

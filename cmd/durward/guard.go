@@ -96,7 +96,7 @@ func guardStatsCommand(a *app) *cobra.Command {
 			if a.json() {
 				return printJSON(a.out, s)
 			}
-			a.err.line("%d messages read, %d conversations remembered, %d replies withheld and kept", s.Messages, s.Conversations, s.Artefacts)
+			a.err.line("%d messages read, %d conversations remembered, %d withheld replies kept", s.Messages, s.Conversations, s.Artefacts)
 			return list(a, s.Rules, []string{"RULE", "THREAT", "FLAGGED", "REDACTED", "HELD", "BLOCKED", "OBSERVED", "WOULD-FLAG", "WOULD-REDACT", "WOULD-HOLD", "WOULD-BLOCK"}, countRow)
 		},
 	}
@@ -113,6 +113,7 @@ func countRow(c durward.GuardCount) []string {
 func guardArtefactCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "artefact [HANDLE]", Short: "Read a reply that was withheld, or list what is kept", Args: args(0, 1),
+		Example: "  durward guard artefact\n  durward guard artefact q_1b2c3d4e",
 		Long: "Read a reply that the guard withheld, by the handle that the agent was told. What a server sent\n" +
 			"is shown as it came, as text: do not feed it to a model. Without a handle, list what is kept.",
 		RunE: func(c *cobra.Command, words []string) error {

@@ -12,6 +12,7 @@ import (
 func upstreamInspectCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "inspect NAME", Short: "Show the revision, sessions, counts and last error of an upstream", Args: args(1, 1),
+		Example:           "  durward upstream inspect crm",
 		ValidArgsFunction: first(a.completeUpstreams),
 		RunE: func(c *cobra.Command, words []string) error {
 			return a.operate(c.Context(), func(op operator) error {
@@ -46,7 +47,7 @@ func (a *app) printDetail(d durward.UpstreamDetail) {
 	}
 	fact("server", s.Server)
 	fact("speaks", revisionOf(s))
-	fact("offers", fmt.Sprintf("%d tools, %d resources, %d prompts; changed %d times, read %s", s.Tools, s.Resources, s.Prompts, d.Changes, ago(d.Read)))
+	fact("offers", fmt.Sprintf("%s, %s, %s; changed %s, read %s", count(s.Tools, "tool"), count(s.Resources, "resource"), count(s.Prompts, "prompt"), count(int(d.Changes), "time"), ago(d.Read)))
 	fact("capabilities", string(d.Capabilities))
 	fact("calls", fmt.Sprintf("%d in flight", d.Calls))
 	if d.Most > 0 {

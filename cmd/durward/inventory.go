@@ -12,8 +12,9 @@ import (
 
 func inventoryCommand(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "inventory [FILE ...]",
-		Short: "List the servers that the clients on this machine reach today",
+		Use:     "inventory [FILE ...]",
+		Example: "  durward inventory\n  durward inventory ~/.cursor/mcp.json -o json",
+		Short:   "List the servers that the clients on this machine reach today",
 		Long: "Looks into the configurations of Claude Desktop, Claude Code, Cursor, VS Code, Windsurf, Gemini CLI and Codex,\n" +
 			"for this user and this folder, or into the files that are named. Nothing is changed, started or sent, and no\n" +
 			"secret is shown. `durward up --import FILE` puts what is in a file behind the gateway.",

@@ -18,6 +18,7 @@ const (
 func upstreamLoginCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "login NAME", Short: "Sign the gateway in at an upstream that asks for it (OAuth)", Args: args(1, 1),
+		Example: "  durward upstream login crm",
 		Long: "Signs the gateway in at an upstream that answers 401, and waits until that is done. It prints the address of the page where you\n" +
 			"consent; the browser comes back to the gateway's admin listener. What is granted is kept in the data folder, refreshed, and used\n" +
 			"for all agents that may use the upstream. Without a client_id under oauth: in durward.yaml, the gateway registers itself.",

@@ -228,10 +228,31 @@ func TestWrongUsage(t *testing.T) {
 			t.Errorf("%v = %d, %q; want 2 and a way to the help", args, code, d.stderr)
 		}
 	}
-	d := newDesk("", false)
-	if d.do(t, "versio"); !strings.Contains(d.stderr.String(), "did you mean version?") {
-		t.Errorf("a slip gives %q", d.stderr)
+	for want, slip := range map[string][]string{
+		"did you mean version?": {"versio"}, "did you mean --check?": {"serve", "--chek"}, "did you mean cursor?": {"connect", "cursr", "--url", "http://x/mcp"},
+		"--listen: \"foo\" is not host:port": {"up", "--once", "--listen", "foo", "--data", t.TempDir()},
+	} {
+		d := newDesk("", false)
+		if d.do(t, slip...); !strings.Contains(d.stderr.String(), want) {
+			t.Errorf("%q gives %q, want %s in it", slip, d.stderr, want)
+		}
 	}
+}
+
+// TestEveryVerbShowsAnExample: who asks for the help of a verb that takes
+// anything sees a line to begin with.
+func TestEveryVerbShowsAnExample(t *testing.T) {
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		for _, below := range c.Commands() {
+			walk(below)
+		}
+		plain := c.Use == c.Name() && !c.LocalNonPersistentFlags().HasAvailableFlags() || c.Name() == "help" || c.Hidden || strings.Contains(c.CommandPath(), " completion")
+		if !c.HasSubCommands() && !plain && !strings.Contains(c.Example, c.CommandPath()) {
+			t.Errorf("%s has no example", c.CommandPath())
+		}
+	}
+	walk(newRoot(newDesk("", false).app))
 }
 
 // A word in back-quotes would be shown as the name of the flag's value.

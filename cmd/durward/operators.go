@@ -35,6 +35,7 @@ func operatorCreateCommand(a *app) *cobra.Command {
 	var expires string
 	c := &cobra.Command{
 		Use: "create NAME", Short: "Make a key for an operator; it is shown this once", Args: args(1, 1),
+		Example: "  durward operator create ann --expires 90d",
 		Long: "Makes a key that opens the admin listener, in the name of a person: records and approvals tell who did what.\n" +
 			"An operator makes keys for itself only; on the gateway's own machine its user makes them for others.",
 		RunE: func(c *cobra.Command, words []string) error {
@@ -66,6 +67,7 @@ func operatorCreateCommand(a *app) *cobra.Command {
 func operatorRevokeCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke KEY-ID", Short: "End an operator's key at once", Args: args(1, 1),
+		Example: "  durward operator list\n  durward operator revoke k_4f2a9c",
 		RunE: func(c *cobra.Command, words []string) error {
 			return a.operate(c.Context(), func(op operator) error { return op.RevokeKey(c.Context(), words[0]) })
 		},

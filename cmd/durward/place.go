@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 
+	"durward"
 	"durward/internal/admin"
 	"durward/internal/boot"
 	"durward/internal/config"
@@ -120,7 +121,11 @@ func savedKey(data, agent string) (string, error) {
 	}
 	key, err := readKey(data, agent)
 	if err == nil && key == "" {
-		err = hint(fmt.Errorf("no key of agent %s is saved in %s", agent, keyDir(data)), "Pass --key, or `durward agent rotate %s --save` mints one.", agent)
+		text := fmt.Sprintf("no key of agent %s is saved in %s", agent, keyDir(data))
+		if near := durward.Closest(agent, savedAgents(data)); near != "" {
+			text += "; did you mean " + near + "?"
+		}
+		err = hint(errors.New(text), "Pass --key, or `durward agent rotate %s --save` mints one; `durward agent list` shows the agents.", agent)
 	}
 	return key, err
 }

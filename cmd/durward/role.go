@@ -59,6 +59,7 @@ func roleSetCommand(a *app) *cobra.Command {
 func roleRemoveCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "remove NAME", Short: "Forget a role that no agent has", Args: args(1, 1),
+		Example:           "  durward role remove support",
 		ValidArgsFunction: first(a.completeRoles),
 		RunE: func(c *cobra.Command, words []string) error {
 			return a.operate(c.Context(), func(op operator) error { return op.DeleteRole(c.Context(), words[0]) })

@@ -6,7 +6,10 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
+
+	"durward"
 )
 
 // app is what every verb needs: the streams, the environment, the global flags.
@@ -66,7 +69,7 @@ func newRoot(a *app) *cobra.Command {
 		}
 		return nil
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef("%v%s", err, meantFlag(c, err)) })
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetIn(a.in)
@@ -97,6 +100,20 @@ func unknownCommand(c *cobra.Command, args []string) error {
 		text += "; did you mean " + strings.Join(like, " or ") + "?"
 	}
 	return usagef("%s", text)
+}
+
+// meantFlag is the flag that a slip may stand for, as the end of a sentence.
+func meantFlag(c *cobra.Command, err error) string {
+	slip, ok := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !ok {
+		return ""
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := durward.Closest(slip, names); near != "" {
+		return "; did you mean --" + near + "?"
+	}
+	return ""
 }
 
 // parent makes a command that only has commands below it.

@@ -20,8 +20,9 @@ func serveCommand(a *app) *cobra.Command {
 		check bool
 	)
 	c := &cobra.Command{
-		Use:   "serve",
-		Short: "Run the gateway from a configuration file",
+		Use:     "serve",
+		Example: "  durward serve -c durward.yaml\n  durward serve --check",
+		Short:   "Run the gateway from a configuration file",
 		Long: "Runs the gateway from a configuration file (-c, else durward.yaml in this folder) until it is told to stop.\n" +
 			"When it is ready it prints one line with its addresses. SIGHUP, or a change of the file, loads the file\n" +
 			"again; what does not load leaves the old configuration in force and says so.",

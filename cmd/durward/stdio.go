@@ -20,8 +20,9 @@ import (
 func stdioCommand(a *app) *cobra.Command {
 	var agent, endpoint string
 	c := &cobra.Command{
-		Use:   "stdio",
-		Short: "Speak MCP on standard input and output, for clients that start a process",
+		Use:     "stdio",
+		Example: "  durward stdio --agent support-bot",
+		Short:   "Speak MCP on standard input and output, for clients that start a process",
 		Long: "Speaks MCP on standard input and output as an agent: through the gateway that runs on the data folder,\n" +
 			"else through one that it starts and that ends with it. No key is needed: whoever may open the data\n" +
 			"folder could read everything in it.",

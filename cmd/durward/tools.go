@@ -15,6 +15,7 @@ func toolsCommand(a *app) *cobra.Command {
 	var f agentFlags
 	c := &cobra.Command{
 		Use:               "tools [TOOL]",
+		Example:           "  durward tools\n  durward tools example__notes_search",
 		Short:             "List the tools that an agent sees, or show one",
 		GroupID:           groupUse,
 		Args:              args(0, 1),

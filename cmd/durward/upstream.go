@@ -144,6 +144,7 @@ func readUpstream(u *durward.Upstream, words, headers, env []string) error {
 func upstreamTestCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "test NAME", Short: "Connect to an upstream now and show what it offers", Args: args(1, 1),
+		Example:           "  durward upstream test crm",
 		ValidArgsFunction: first(a.completeUpstreams),
 		RunE: func(c *cobra.Command, words []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
@@ -197,6 +198,7 @@ func (a *app) printTested(t admin.UpstreamTest) {
 func upstreamRemoveCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "remove NAME", Short: "Forget an upstream", Args: args(1, 1),
+		Example:           "  durward upstream remove crm",
 		ValidArgsFunction: first(a.completeUpstreams),
 		RunE: func(c *cobra.Command, words []string) error {
 			return a.operate(c.Context(), func(op operator) error {

@@ -21,7 +21,7 @@ import (
 const RunFile = "run.json"
 
 // ErrNotRunning says that no gateway uses a data directory.
-var ErrNotRunning = errors.New("no gateway is running on this data directory")
+var ErrNotRunning = errors.New("no gateway is running on this data folder; durward up or durward serve starts one")
 
 // Run is how to reach a running gateway.
 type Run struct {

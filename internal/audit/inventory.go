@@ -16,7 +16,8 @@ const (
 )
 
 // inventory compares what lies in the folder of a log with what belongs there.
-func inventory(dir string) (missing, foreign []string, _ error) {
+// sealed is whether a checkpoint covers anything: over nothing there are no tiles.
+func inventory(dir string, sealed bool) (missing, foreign []string, _ error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, nil, err
@@ -28,7 +29,7 @@ func inventory(dir string) (missing, foreign []string, _ error) {
 			foreign = append(foreign, e.Name())
 		}
 	}
-	return missingSeal(dir, here), foreign, nil
+	return missingSeal(dir, here, sealed), foreign, nil
 }
 
 // belongs tells whether a file or folder may be one of the log's.
@@ -54,12 +55,12 @@ func belongs(e os.DirEntry) bool {
 
 // missingSeal names what a sealed log lacks. Keys are written first, then
 // tiles, then the checkpoint over them: a crash leaves no other order.
-func missingSeal(dir string, here map[string]bool) (missing []string) {
+func missingSeal(dir string, here map[string]bool, sealed bool) (missing []string) {
 	if !here[checkpointName] && !here[historyName] && !holdsTiles(dir) {
 		return nil
 	}
 	for _, name := range []string{keysName, tileFolder, historyName, checkpointName} {
-		if !here[name] {
+		if !here[name] && (sealed || name != tileFolder) {
 			missing = append(missing, name)
 		}
 	}

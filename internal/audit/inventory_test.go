@@ -27,6 +27,10 @@ func TestVerifyNamesWhatDoesNotBelongAndWhatIsMissing(t *testing.T) {
 	if want := []string{"checkpoints.log", "checkpoint"}; err != nil || !slices.Equal(rep.Missing, want) {
 		t.Errorf("Verify = missing %q, %v; want %q", rep.Missing, err, want)
 	}
+	fresh := sealedLog(t, 0, 1<<20) // only the empty tree is signed
+	if rep, err = audit.Verify(t.Context(), fresh, audit.VerifyOptions{}); err != nil || len(rep.Missing) > 0 {
+		t.Errorf("Verify of a log without records = missing %q, %v", rep.Missing, err)
+	}
 	if rep, err = audit.Verify(t.Context(), logOf(t, 3, audit.Options{}), audit.VerifyOptions{}); err != nil || len(rep.Missing)+len(rep.Foreign) > 0 {
 		t.Errorf("Verify of a log that was never sealed = missing %q, foreign %q, %v", rep.Missing, rep.Foreign, err)
 	}

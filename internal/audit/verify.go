@@ -60,7 +60,7 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (Report, error) {
 	}
 	tree, err := openTree(dir, o) // before the lines, which may grow meanwhile
 	if err == nil {
-		v.Missing, v.Foreign, err = inventory(dir)
+		v.Missing, v.Foreign, err = inventory(dir, tree != nil && tree.size > 0)
 	}
 	if err == nil {
 		v.segments, err = listSegments(dir)

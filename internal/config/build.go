@@ -27,8 +27,22 @@ func (b *builder) readFile(root *yaml.Node) {
 	b.read(root, reflect.ValueOf(&b.in).Elem(), "", "")
 }
 
+// flags checks what replaces a part of the file as that would be.
+func (b *builder) flags() {
+	for _, f := range []struct{ name, value string }{{"--listen", b.o.Listen}, {"--admin-listen", b.o.AdminListen}} {
+		var v address
+		if f.value == "" {
+			continue
+		}
+		if no := v.parse(f.value); no != nil {
+			b.fail(nil, f.name, shown(f.value)+" "+no.text, no.hint)
+		}
+	}
+}
+
 func (b *builder) build() *Config {
 	in := &b.in
+	b.flags()
 	b.out = Config{
 		Listen:      first(b.o.Listen, string(in.Listen)),
 		AdminListen: first(b.o.AdminListen, string(in.Admin.Listen)),

@@ -143,7 +143,7 @@ func Find() (string, error) {
 	case err == nil:
 		return DefaultFile, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("there is no %s here: name a file with -c, or let durward up make one", DefaultFile)
+		return "", fmt.Errorf("there is no %s in this folder; -c names a configuration file", DefaultFile)
 	default:
 		return "", fmt.Errorf("look for %s: %w", DefaultFile, err)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"durward"
 )
 
 // Connection is what a client needs to know of a gateway.
@@ -49,7 +51,7 @@ func NewRecipe(client string, c Connection) (Recipe, error) {
 		client = string(ClaudeCode)
 	}
 	if !slices.Contains(Recipes(), Client(client)) {
-		return Recipe{}, fmt.Errorf("unknown client %q; known are %s", client, join(Recipes()))
+		return Recipe{}, fmt.Errorf("unknown client %q%s; known are %s", client, meant(client), join(Recipes()))
 	}
 	r := recipe(Client(client), c)
 	if strings.HasPrefix(r.Text, "{") {
@@ -155,4 +157,16 @@ func join(clients []Client) string {
 		words[i] = string(c)
 	}
 	return strings.Join(words, ", ")
+}
+
+// meant is the client that a slip may stand for, as part of a sentence.
+func meant(slip string) string {
+	var names []string
+	for _, c := range Recipes() {
+		names = append(names, string(c))
+	}
+	if near := durward.Closest(slip, names); near != "" {
+		return ", did you mean " + near + "?"
+	}
+	return ""
 }
