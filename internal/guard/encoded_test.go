@@ -195,3 +195,17 @@ func TestOrdinaryNeighboursAreLeft(t *testing.T) {
 		}
 	}
 }
+
+// What one place of a message tells to be a secret is one in all others.
+func TestRepeatedSecretsAreCutOutEverywhere(t *testing.T) {
+	s := scope(t, durward.Guard{})
+	const value = "T7#kq9Lm2xVbb81!"
+	raw := []byte(`{"content":[{"type":"text","text":"log in as ann with ` + value + ` and wait"}],"structuredContent":{"password":"` + value + `","` + value + `":["` + value + `"]},"requestState":"` + value + `"}`)
+	v := s.Read(raw, durward.Deny)
+	if !json.Valid(v.Body) || strings.Count(string(v.Body), "kq9Lm2") != 1 || !strings.Contains(string(v.Body), `"requestState":"`+value) {
+		t.Errorf("became %s", v.Body)
+	}
+	if n := len(tokenForm.FindAllString(string(v.Body), -1)); n != 4 {
+		t.Errorf("%d tokens in %s", n, v.Body)
+	}
+}

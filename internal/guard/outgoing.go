@@ -134,6 +134,17 @@ func (s *Scope) Restore(raw []byte, find func(token string) (string, bool)) []by
 	if !s.restore || !bytes.Contains(raw, []byte("[secret:")) {
 		return nil
 	}
+	return rewrite(raw, func(text string) string {
+		if !strings.Contains(text, "[secret:") {
+			return text
+		}
+		return restored(text, find)
+	})
+}
+
+// rewrite puts what become of the strings of a message in their places; nil
+// when all stay as they are.
+func rewrite(raw []byte, become func(string) string) []byte {
 	var edits []mcpwire.Edit
 	for i := 0; i < len(raw); {
 		n := bytes.IndexByte(raw[i:], '"')
@@ -147,10 +158,10 @@ func (s *Scope) Restore(raw []byte, find func(token string) (string, bool)) []by
 		}
 		i = end
 		text, ok := mcpwire.Text(raw[from:end])
-		if !ok || !strings.Contains(text, "[secret:") {
+		if !ok {
 			continue
 		}
-		if after := restored(text, find); after != text {
+		if after := become(text); after != text {
 			edits = append(edits, mcpwire.Edit{Span: durward.Span{Start: from, End: end}, New: mcpwire.Quote(after)})
 		}
 	}

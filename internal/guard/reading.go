@@ -113,7 +113,7 @@ func (r *reading) read(s *Scope, raw []byte, most durward.Effect, spot string, t
 		return nothing
 	}
 	if len(r.edits) > 0 {
-		r.seen.Body = mcpwire.Splice(raw, r.edits...)
+		r.seen.Body = unrepeated(mcpwire.Splice(raw, r.edits...), r.seen.Secrets)
 	}
 	return r.seen
 }
