@@ -9,7 +9,7 @@ import (
 const (
 	mostBreaks = 4
 	mostIndent = 8
-	mostCling  = 512
+	mostCling  = 256
 )
 
 // odd matches a secret that is longer than its kind is, since something clings
@@ -17,6 +17,9 @@ const (
 // too.
 func odd(b []byte, i int, prefix string, a *alphabet, least, most int) (Find, bool) {
 	if !strings.ContainsAny(prefix, "_-$") && Exactly(b[i:]) == 0 {
+		return Find{}, false
+	}
+	if head := b[i+len(prefix) : min(len(b), i+len(prefix)+32)]; len(head) == 32 && a[head[31]] && (!varied(head) || !random(head)) {
 		return Find{}, false
 	}
 	end := i + len(prefix)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -230,4 +231,61 @@ func TestOrdinaryEncodingsAreLeft(t *testing.T) {
 			t.Errorf("%s: %+v, whole %v", s, finds, whole)
 		}
 	}
+}
+
+// names of the forms, in a fixed order, for the fuzzer to choose from.
+func formNames() []string {
+	names := make([]string, 0, len(forms))
+	for n := range forms {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// pieces are eight bytes of a secret in the forms that a reader undoes at a glance.
+func pieces(secret string) (out []string) {
+	for i := 0; i+8 <= len(secret); i++ {
+		p := secret[i : i+8]
+		out = append(out, p, hex.EncodeToString([]byte(p)), strings.ToUpper(hex.EncodeToString([]byte(p))), each(p, "%%%02x"), each(p, "%%%02X"))
+		for skip := range 3 { // base64 of the whole may begin anywhere
+			if e := base64.RawStdEncoding.EncodeToString([]byte(p[skip:])); len(e) >= 8 {
+				out = append(out, e[:len(e)/4*4][:min(8, len(e)/4*4)])
+			}
+		}
+	}
+	return out
+}
+
+// Whatever stands around a secret, and however it is written, nothing of it is
+// in the output, and the output is not redacted again.
+func FuzzLook(f *testing.F) {
+	names := formNames()
+	for i := range names {
+		f.Add([]byte("Settings:"), []byte("and more"), uint8(i), uint8(i))
+	}
+	f.Add([]byte("-----BEGIN PRIVATE KEY-----"), []byte("%41\u200b[secret:"), uint8(0), uint8(3))
+	f.Add([]byte("password = \"abc"), []byte("=\n<b>&#61;"), uint8(7), uint8(9))
+	r := dlp.NewRedactor([]byte("k"))
+	f.Fuzz(func(t *testing.T, before, after []byte, which, how uint8) {
+		secret, name := typed[int(which)%(len(typed)-1)], names[int(how)%len(names)]
+		if secret[0] == 'A' && (name == "named ones" || name == "escaped marks") {
+			return // nothing in it is escaped by these
+		}
+		in := []byte(string(before) + "\n" + forms[name](secret) + "\n" + string(after))
+		finds, _ := dlp.Look(nil, in)
+		at := 0
+		for _, x := range finds {
+			if x.Start < at || x.End > len(in) || x.Start >= x.End || x.Plain == nil && (x.Value < x.Start || x.Value >= x.End || x.Until > x.End) {
+				t.Fatalf("find %+v in %d bytes, after %d", x, len(in), at)
+			}
+			at = x.End
+		}
+		out := string(r.Redact(in, finds))
+		for _, p := range pieces(secret) {
+			if strings.Contains(out, p) && !strings.Contains(string(before)+string(after), p) {
+				t.Fatalf("%s: %q holds %q of %q", name, out, p, in)
+			}
+		}
+	})
 }

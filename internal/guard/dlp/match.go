@@ -112,6 +112,9 @@ var (
 )
 
 func jwt(b []byte, i int) (Find, bool) {
+	if !jwtHead(b, i) {
+		return Find{}, false
+	}
 	end, dots := i, 0
 	for end < len(b) && end-i < 16384 && (urlSafe[b[end]] || b[end] == '.' || b[end] == '=') {
 		if b[end] == '.' {
@@ -125,13 +128,18 @@ func jwt(b []byte, i int) (Find, bool) {
 	if dots < 1 || end-i < 40 {
 		return Find{}, false
 	}
-	head, _, _ := bytes.Cut(b[i:end], []byte("."))
-	raw, err := b64.RawURLEncoding.DecodeString(string(bytes.TrimRight(head, "=")))
-	var h struct{ Alg string }
-	if err != nil || json.Unmarshal(raw, &h) != nil || h.Alg == "" {
-		return Find{}, false
-	}
 	return Find{Start: i, End: end, Value: i, Sure: true}, true
+}
+
+// jwtHead reports the first part of a token, which says how it is signed.
+func jwtHead(b []byte, i int) bool {
+	dot := bytes.IndexByte(b[i:min(len(b), i+2048)], '.')
+	if dot < 12 {
+		return false
+	}
+	raw, err := b64.RawURLEncoding.DecodeString(string(bytes.TrimRight(b[i:i+dot], "=")))
+	var h struct{ Alg string }
+	return err == nil && json.Unmarshal(raw, &h) == nil && h.Alg != ""
 }
 
 // pem matches private keys up to their end line; a cut key up to where its

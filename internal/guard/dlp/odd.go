@@ -2,8 +2,6 @@ package dlp
 
 import (
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // oddRune reads a character that is not shown, or that is another way to
@@ -23,13 +21,43 @@ func oddRune(b []byte) (as byte, n int, odd bool) {
 		return as, n, role[as] == inRun || as == '=' || as == '.' || as == ':'
 	case r >= 0xe0020 && r <= 0xe007e: // tags
 		return byte(r - 0xe0000), n, true
-	case r >= 0x2460 && r <= 0x24e9, r >= 0x2100 && r <= 0x214f, r >= 0x1d400 && r <= 0x1d7ff, r >= 0x1f130 && r <= 0x1f149, r == 0xfe33, r == 0xfe4d:
-		var dst [8]byte
-		if out := norm.NFKC.Append(dst[:0], b[:n]...); len(out) == 1 && role[out[0]] == inRun {
-			return out[0], n, true
-		}
 	}
-	return 0, n, false
+	as = styled(r)
+	return as, n, as != 0
+}
+
+// styled is the letter or digit that a character is a style of; 0 for none.
+func styled(r rune) byte {
+	letter := func(i rune) byte {
+		if i < 26 {
+			return 'A' + byte(i)
+		}
+		return 'a' + byte(i-26)
+	}
+	switch {
+	case r >= 0x1d400 && r <= 0x1d6a3: // mathematical
+		return letter((r - 0x1d400) % 52)
+	case r >= 0x1d7ce && r <= 0x1d7ff:
+		return '0' + byte((r-0x1d7ce)%10)
+	case r >= 0x24b6 && r <= 0x24e9: // circled
+		return letter(r - 0x24b6)
+	case r >= 0x2460 && r <= 0x2468:
+		return '1' + byte(r-0x2460)
+	case r == 0x24ea:
+		return '0'
+	case r >= 0x249c && r <= 0x24b5: // in brackets
+		return 'a' + byte(r-0x249c)
+	case r >= 0x1f130 && r <= 0x1f149: // in squares
+		return 'A' + byte(r-0x1f130)
+	case r >= 0x2080 && r <= 0x2089: // below the line
+		return '0' + byte(r-0x2080)
+	case r >= 0x2102 && r <= 0x2134:
+		const likes = "C\x00\x00\x00\x00\x00\x00\x00gHHHh\x00IILl\x00N\x00\x00\x00PQRRR\x00\x00\x00\x00\x00\x00Z\x00\x00\x00Z\x00K\x00BC\x00eEF\x00Mo"
+		return likes[r-0x2102]
+	case r == 0xfe33, r == 0xfe4d:
+		return '_'
+	}
+	return 0
 }
 
 // unseen are characters that are not shown and part nothing.

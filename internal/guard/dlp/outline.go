@@ -350,5 +350,8 @@ func control(b []byte, i int) int {
 		for at++; at < len(b) && at-i < 24 && (b[at] < '@' || b[at] > '~'); at++ {
 		}
 	}
+	if at == i+1 { // not the beginning of a sequence
+		return at
+	}
 	return min(at+1, len(b))
 }

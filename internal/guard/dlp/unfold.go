@@ -1,6 +1,7 @@
 package dlp
 
 import (
+	"bytes"
 	"strconv"
 	"unicode/utf8"
 )
@@ -29,13 +30,31 @@ func (o *opener) unfolded(dst []Find, b []byte, depth int) []Find {
 		i = end
 		l := &o.layer[depth]
 		l.unfold(b, from, end)
-		for _, f := range o.inner(l.text, depth) {
+		finds := o.inner(l.text, depth)
+		for _, f := range l.behindDrops(finds) {
 			f.Start, f.End = int(l.origin[f.Start]), int(l.origin[f.End])
 			f.Value, f.Until, f.Quote = f.Start, f.End, false
 			dst = append(dst, f)
 		}
 	}
 	return dst
+}
+
+// behindDrops adds what begins where something was dropped: before that, it
+// began a word.
+func (l *layer) behindDrops(finds []Find) []Find {
+	n := len(finds)
+	for k := 1; k+2 < len(l.text); k++ {
+		c := l.text[k]
+		if l.origin[k]-l.origin[k-1] == 1 || !may(l.text, k, c, l.text[k+1]) {
+			continue
+		}
+		if f, ok := at(l.text, k, c, true); ok && f.Class == Secret && f.Sure && !covered(finds[:n], f.Start, f.End) {
+			f.Plain = bytes.Clone(f.Clear(l.text))
+			finds = append(finds, f)
+		}
+	}
+	return finds
 }
 
 // nextWindow is the next part with escapes at or behind i; -1 when there is none.
@@ -51,14 +70,7 @@ func nextWindow(b []byte, i int) (from, end int) {
 	for from > i && !utf8.RuneStart(b[from]) {
 		from--
 	}
-	for {
-		end = goesOn(b, at)
-		next := nextEscape(b[:end], min(end, max(at+1, escapeEnd(b, at))))
-		if next < 0 {
-			break
-		}
-		at = next
-	}
+	end = windowEnd(b, at)
 	if keyOpens(b[from:end]) {
 		end = min(len(b), from+windowKey)
 	}
@@ -68,23 +80,29 @@ func nextWindow(b []byte, i int) (from, end int) {
 	return from, end
 }
 
-// goesOn is where what is written behind an escape ends: the value at least.
-func goesOn(b []byte, at int) int {
-	end := max(at+1, escapeEnd(b, at))
-	for end < len(b) && end-at < windowRun {
+// windowEnd is where what is written with the escape at a place ends: the
+// value at least, and all escapes that follow closely. It goes over each byte
+// once.
+func windowEnd(b []byte, at int) int {
+	end := at
+	for last := at; end < len(b); {
 		next := end
 		switch role[b[end]] {
 		case inRun:
 			next++
 		case inLead:
-			next = escapeEnd(b, end)
+			if next = escapeEnd(b, end); next > end {
+				last = end
+			}
 		}
-		if next == end {
-			break
+		if next == end || end-last > windowRun {
+			if next = nextEscape(b[:min(len(b), last+windowBehind)], end); next < 0 {
+				return max(end, min(len(b), last+windowBehind))
+			}
 		}
 		end = next
 	}
-	return max(min(end, len(b)), min(len(b), at+windowBehind))
+	return end
 }
 
 func nextEscape(b []byte, i int) int {
