@@ -230,7 +230,7 @@ func TestWrongUsage(t *testing.T) {
 	}
 	for want, slip := range map[string][]string{
 		"did you mean version?": {"versio"}, "did you mean --check?": {"serve", "--chek"}, "did you mean cursor?": {"connect", "cursr", "--url", "http://x/mcp"},
-		"--listen: \"foo\" is not host:port": {"up", "--once", "--listen", "foo", "--data", t.TempDir()},
+		"--listen: foo is not host:port": {"up", "--once", "--listen", "foo", "--data", t.TempDir()},
 	} {
 		d := newDesk("", false)
 		if d.do(t, slip...); !strings.Contains(d.stderr.String(), want) {

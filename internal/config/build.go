@@ -35,7 +35,7 @@ func (b *builder) flags() {
 			continue
 		}
 		if no := v.parse(f.value); no != nil {
-			b.fail(nil, f.name, shown(f.value)+" "+no.text, no.hint)
+			b.problems = append(b.problems, Problem{Path: f.name, Text: shown(f.value) + " " + no.text, Hint: no.hint})
 		}
 	}
 }
