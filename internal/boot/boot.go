@@ -100,6 +100,7 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 	g.jobs.Go(func() error { return g.memory.run(run) })
 	g.jobs.Go(func() error { return g.notifier.Run(run) })
 	g.jobs.Go(func() error { return g.ledger.Run(run) })
+	g.jobs.Go(func() error { return g.keepMarks(run) })
 	if cfg.Path != "" {
 		g.jobs.Go(func() error { return g.watchFile(run) })
 	}
@@ -157,7 +158,7 @@ func (g *Gateway) connect(context.Context) error {
 }
 
 // decide makes the pipeline and the faces before it.
-func (g *Gateway) decide(context.Context) error {
+func (g *Gateway) decide(ctx context.Context) error {
 	var err error
 	g.pipeline, err = pipeline.New(pipeline.Options{
 		Log: g.opts.Log, Pepper: g.store.Pepper(), Upstreams: g.upstreams, Records: g.records, Vault: g.keeping.vault,
@@ -169,6 +170,10 @@ func (g *Gateway) decide(context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := g.recallMarks(ctx); err != nil {
+		return err
+	}
+	g.onStop(func(ctx context.Context) error { g.storeMarks(ctx, g.store.Shelf("labels")); return nil })
 	g.face = mcpedge.New(g.pipeline, mcpedge.Options{Server: serverInfo(g.opts.Version), Log: g.opts.Log, Limits: messageLimits(g.cfg)})
 	g.pipeline.OnLoad(g.face.Recheck)
 	g.pipeline.OnSessionClosed(func(s *durward.Session) { g.face.Forget(s) })

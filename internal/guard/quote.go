@@ -7,7 +7,7 @@ import "strings"
 var worded = [...]string{
 	"definition.", "redefinition.", "pin.", "shadow.", "secret.", "policy.", "runaway.", "record.", "guard.partial", "guard.classifier",
 	"arguments.sqli", "arguments.command", "arguments.traversal", "arguments.address", "arguments.script", "arguments.type", "arguments.secret",
-	"arguments.personal", "flow.exfiltration", "flow.trifecta", "flow.provenance", "flow.egress", "result.hidden", RuleSchema,
+	"arguments.personal", "flow.exfiltration", "flow.trifecta", "flow.forgotten", "flow.provenance", "flow.egress", "result.hidden", RuleSchema,
 }
 
 // Quotes reports whether the evidence of a rule may hold what was read in a

@@ -24,3 +24,16 @@ func (g *Gateway) Artefacts() []durward.Artefact { return g.guard.Artefacts() }
 
 // Artefact is one reply that was withheld.
 func (g *Gateway) Artefact(handle string) (durward.Artefact, bool) { return g.guard.Artefact(handle) }
+
+// Marks returns the labels of agents' conversations that have changed, to be
+// kept for the next start; MarksChanged wakes who keeps them.
+func (g *Gateway) Marks() map[string][]byte { return g.guard.Marks() }
+
+// MarksChanged see [Gateway.Marks].
+func (g *Gateway) MarksChanged() <-chan struct{} { return g.guard.Changed() }
+
+// Recall lets the conversations of an agent begin with labels that were kept.
+// It is false when they have had their time.
+func (g *Gateway) Recall(agent string, marks []byte) (bool, error) {
+	return g.guard.Recall(agent, marks)
+}

@@ -60,6 +60,7 @@ type Session struct {
 	links   map[uint32]bool // addresses that were read
 	outward []byte          // folded arguments of past sinks, most recent
 	seen    labels
+	lost    Class // the most private data that was read before, see Carry
 }
 
 type labels struct {
@@ -205,6 +206,8 @@ func (s *Session) Call(server, tool string, args []byte) []Finding {
 	if r.Reach != Stays && !r.Sink {
 		if f := s.copies(r.Reach, args); f.Rule != "" {
 			out = append(out, f)
+		} else if s.unknown(r.Reach, args) {
+			out = append(out, s.forgotten())
 		}
 	}
 	if !r.Sink && !r.Acts {
@@ -220,6 +223,9 @@ func (s *Session) Call(server, tool string, args []byte) []Finding {
 		}
 		if f := s.trifecta(server, c); f.Rule != "" {
 			out = append(out, f)
+		}
+		if s.lost >= Personal && c.outside && len(c.sent) >= mostSent {
+			out = append(out, s.forgotten())
 		}
 		s.outward = append(append(s.outward, 0), c.sent...)
 		if over := len(s.outward) - maxOutward; over > 0 {
@@ -382,7 +388,7 @@ func (s *Session) leakedValues(server string, c *call) Finding {
 // trifecta is the rule for what no matcher sees: strangers' words, private
 // data and a way out in one session.
 func (s *Session) trifecta(server string, c *call) Finding {
-	if !s.seen.untrusted || s.seen.private < Personal || !c.outside || len(c.sent) < 12 {
+	if !s.seen.untrusted || s.seen.private < Personal || !c.outside || len(c.sent) < mostSent {
 		return Finding{}
 	}
 	for _, src := range s.from {

@@ -12,8 +12,8 @@ import (
 func (s *Session) Seen() (untrusted bool, private Class) { return s.seen.untrusted, s.seen.private }
 
 // Wary tells that much is at stake: private data of persons, or secrets, were
-// read, or a stranger's text gave orders.
-func (s *Session) Wary() bool { return s.seen.private >= Personal || s.seen.injected > 0.5 }
+// read, or a stranger's text surely gave orders.
+func (s *Session) Wary() bool { return s.seen.private >= Personal || s.seen.injected >= 0.8 }
 
 // Unsend takes back the call that was judged last, because it was not made:
 // only what left counts for what leaves in pieces.
