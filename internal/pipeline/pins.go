@@ -344,6 +344,9 @@ func status(o *notary.Opinion) durward.Definition {
 		d.Approved, d.By, d.At, d.Origin, d.Proposal = a.Digest, a.By, a.At, a.Origin, a.Proposal
 		if a.Digest != "" && a.Digest != d.Digest && a.Definition != nil && d.Now != nil {
 			d.Class, d.Changes = differences(a.Definition, d.Now)
+			if d.Kind == durward.PinServer && o.Standing != nil && o.Standing.Withheld {
+				d.Class = pin.Risky.String() // what is behind the name may be somebody else
+			}
 		}
 	}
 	for _, v := range o.Variants {

@@ -38,6 +38,8 @@ type witness struct {
 	due, last time.Time   // of looks
 	told      time.Time   // that its lists changed, and not looked at since; zero for no
 	varies    []Variation // changed by the keeper's goroutine alone
+
+	clean bool // the last look saw nothing else; of the goroutine alone
 }
 
 func (w *witness) who() string {
@@ -234,6 +236,11 @@ func (k *keeper) weigh(ctx context.Context) {
 		differ := k.against(&v)
 		if len(differ) > 0 && !reflect.DeepEqual(differ, v.by.varies) && k.readAnew(ctx) {
 			differ = k.against(&v)
+		}
+		if len(differ) == 0 && !v.by.clean { // who shows two things in turn is not believed at once
+			v.by.clean, differ = true, v.by.varies
+		} else {
+			v.by.clean = len(differ) == 0
 		}
 		k.mu.Lock()
 		if v.began.After(v.by.told) {
