@@ -123,7 +123,7 @@ var rules = []Rule{
 	{"arguments.statement", VectorArguments, "MCP05", "high", Block, 0.3, 0.7, "A query that does more than it should: it changes something, is more than one, or leaves the database."},
 	{"flow.exfiltration", VectorExfiltration, "MCP10", "critical", Block, 0.3, 0.75, "Private data leaves by this call."},
 	{"flow.trifecta", VectorExfiltration, "MCP10", "high", Hold, 0.3, 0.55, "Strangers' text, private data and a way out meet."},
-	{"flow.forgotten", VectorExfiltration, "MCP10", "high", Hold, 0.3, 0.5, "Private data was read before a restart, or too long ago in too many conversations: whether it leaves cannot be told."},
+	{"flow.forgotten", VectorExfiltration, "MCP10", "high", Hold, 0.3, 0.5, "Private data was read, and what is sent cannot be compared with it: it is no longer remembered, or too much is sent."},
 	{"flow.provenance", VectorExfiltration, "MCP06", "high", Hold, 0.3, 0.55, "A stranger's text decided what this call does."},
 	{"flow.destination", VectorExfiltration, "MCP10", "high", Block, 0.3, 0.5, "The call sends to somebody who is not on the list of its tool."},
 	{"flow.egress", VectorExfiltration, "MCP10", "high", Hold, 0.3, 0.5, "More leaves than a conversation with private data may send."},

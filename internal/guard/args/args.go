@@ -45,28 +45,51 @@ func Inspect(tool string, arguments []byte, formats map[string]string) ([]Findin
 	var out []Finding
 	t := words(tool)
 	public := any(t, "comment", "comments", "reply", "review", "feedback", "guestbook")
-	whole := carrier.Walk(arguments, func(path []string, value []byte, key bool) {
+	whole := true
+	walked := carrier.Walk(arguments, func(path []string, value []byte, key bool) {
 		if key || len(value) == 0 {
 			return
 		}
 		where := "/" + strings.Join(path, "/")
 		f := fieldOf(t, path, formats[where])
-		if best := judge(f, string(value), public); best.Rule != "" {
+		best, all := judgeAll(f, string(value), public)
+		whole = whole && all
+		if best.Rule != "" {
 			best.Where = where
 			out = append(out, best)
 		}
 	})
-	return out, whole
+	return out, whole && walked
 }
 
-const longest = 16 << 10
+// Bounds of one value. A long one is judged in windows that overlap, so that
+// nothing hides behind padding.
+const (
+	longest = 16 << 10
+	overlap = 512
+	mostAll = 512 << 10
+)
+
+// judgeAll returns the gravest finding of a value, and whether all of it was
+// judged: statements and addresses make sense as a whole only.
+func judgeAll(f Field, v string, public bool) (best Finding, whole bool) {
+	if len(v) <= longest {
+		return judge(f, v, public), true
+	}
+	if f == Query || f.names() {
+		return judge(f, v[:longest], public), false
+	}
+	for from := 0; from < min(len(v), mostAll); from += longest - overlap {
+		if x := judge(f, v[from:min(len(v), from+longest)], public); x.Score > best.Score {
+			best = x
+		}
+	}
+	return best, len(v) <= mostAll
+}
 
 // judge returns the gravest finding of a value. public is what strangers are
 // shown at once.
 func judge(f Field, v string, public bool) Finding {
-	if len(v) > longest {
-		v = v[:longest]
-	}
 	if !f.names() && word(v) {
 		return Finding{}
 	}

@@ -2,6 +2,7 @@ package args_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"durward/internal/guard/args"
@@ -114,5 +115,25 @@ func TestWordsAreHarmless(t *testing.T) {
 	raw, _ := json.Marshal(map[string]string{"id": "xp_cmdshell"})
 	if found, _ := args.Inspect("get_invoice", raw, nil); len(found) == 0 {
 		t.Error("xp_cmdshell was passed as a word")
+	}
+}
+
+// Nothing hides behind padding, or is passed in silence because it is long.
+func TestLongValuesAreJudgedToTheirEnd(t *testing.T) {
+	const attack = "1' OR '1'='1' UNION SELECT password FROM users --"
+	for _, size := range []int{10_000, 16_000, 16_350, 16_384, 31_000, 100_000, 500_000} {
+		pad := strings.Repeat("The report lists rainfall by region and month. ", size/47+1)[:size]
+		raw, _ := json.Marshal(map[string]string{"id": pad + attack + pad[:100]})
+		found, whole := args.Inspect("get_invoice", raw, nil)
+		if !whole || len(found) != 1 || found[0].Rule != "sqli" || found[0].Score < 0.7 {
+			t.Errorf("behind %d bytes: %+v, all of it: %v", size, found, whole)
+		}
+	}
+	pad := strings.Repeat("The report lists rainfall by region and month. ", 20_000)
+	for name, value := range map[string]string{"id": pad + attack, "path": pad + "../../etc/passwd", "url": "https://a.example/" + pad} {
+		raw, _ := json.Marshal(map[string]string{name: value})
+		if _, whole := args.Inspect("get_invoice", raw, nil); whole {
+			t.Errorf("%s of %d bytes is said to be judged whole", name, len(value))
+		}
 	}
 }

@@ -50,6 +50,7 @@ func (w *walker) value(path []string, depth int) {
 	}
 	if w.nodes++; depth > maxDepth || w.nodes > maxNodes {
 		w.cut = true
+		w.start, w.end = w.pos, len(w.raw)
 		w.leaf(path, w.raw[w.pos:], false) // unparsed, but not unseen
 		w.pos = len(w.raw)
 		return

@@ -59,7 +59,7 @@ func (s *Session) unknown(way Reach, args []byte) bool {
 		return false
 	}
 	long := false
-	carrier.Walk(args[:min(len(args), maxScanned)], func(_ []string, value []byte, key bool) {
+	carrier.Walk(args[:min(len(args), maxSent)], func(_ []string, value []byte, key bool) {
 		if key || long || !goes(way, value) {
 			return
 		}

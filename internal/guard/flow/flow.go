@@ -87,7 +87,8 @@ const (
 	maxPeople  = 64
 	maxForeign = 32 << 10
 	maxOutward = 8 << 10
-	maxScanned = 64 << 10
+	maxScanned = 64 << 10  // of a result
+	maxSent    = 512 << 10 // of what is sent; more cannot be compared
 )
 
 // New returns a session. roles may be nil: tools are then judged by name.
@@ -203,6 +204,9 @@ func (s *Session) remember(server string, class Class, b []byte, web bool) {
 func (s *Session) Call(server, tool string, args []byte) []Finding {
 	r := s.roles(server, tool)
 	var out []Finding
+	if len(args) > maxSent && s.seen.private >= Personal && (r.Sink || r.Reach != Stays) {
+		out = append(out, Finding{Rule: "forgotten", Score: 0.8, What: "more is sent than can be compared with the private data that was read"})
+	}
 	if r.Reach != Stays && !r.Sink {
 		if f := s.copies(r.Reach, args); f.Rule != "" {
 			out = append(out, f)
@@ -255,7 +259,7 @@ func (s *Session) read(args []byte) *call {
 	c := &call{}
 	var views text.Views
 	var folder text.Folder
-	carrier.Walk(args[:min(len(args), maxScanned)], func(path []string, value []byte, key bool) {
+	carrier.Walk(args[:min(len(args), maxSent)], func(path []string, value []byte, key bool) {
 		if key || len(value) == 0 {
 			return
 		}

@@ -121,7 +121,7 @@ func (s *Session) copies(way Reach, args []byte) Finding {
 	best := Finding{}
 	var views text.Views
 	var folder text.Folder
-	carrier.Walk(args[:min(len(args), maxScanned)], func(path []string, value []byte, key bool) {
+	carrier.Walk(args[:min(len(args), maxSent)], func(path []string, value []byte, key bool) {
 		if key || len(value) < 8 || !goes(way, value) {
 			return
 		}
