@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
+	"durward"
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
 	"durward/internal/upstream/mcphttp"
@@ -302,8 +306,13 @@ func (k *keeper) readAnew(ctx context.Context) bool {
 // its item is the text.
 const kindInstructions = "instructions"
 
-// variesMost bounds what one witness may have to say.
-const variesMost = 20
+// Bounds of what one witness may have to say. Beyond textsMost and textsBytes
+// only that something differs is kept, so that nothing hides behind much else.
+const (
+	variesMost = 1000
+	textsMost  = 20
+	textsBytes = 64 << 10
+)
 
 // differing returns what others have otherwise than base. Lists of different
 // revisions are compared in what all revisions have: servers leave out what a
@@ -312,21 +321,34 @@ func differing(base, others *lists, who string, sameRevision bool) (out []Variat
 	if base == nil {
 		return nil
 	}
+	room := textsBytes
 	for _, of := range listed {
 		known := byName(*of.items(base), of.id)
 		for _, item := range *of.items(others) {
 			name, _ := mcpwire.FieldText(item, of.id)
 			mine, ok := known[name]
-			if !ok || bytes.Equal(mine, item) || len(out) == variesMost || len(item) > addedBytes {
+			switch {
+			case !ok || bytes.Equal(mine, item) || len(out) == variesMost:
+				continue
+			case bytes.Equal(canonical(mine), canonical(item)), !sameRevision && bytes.Equal(basics(mine), basics(item)):
 				continue
 			}
-			if !sameRevision && bytes.Equal(basics(mine), basics(item)) {
-				continue
-			}
-			out = append(out, Variation{Kind: of.kind.String(), Name: name, Who: who, Item: bytes.Clone(item)})
+			out = append(out, variation(of.kind, name, who, item, len(out) < textsMost, &room))
 		}
 	}
 	return out
+}
+
+// variation keeps an item, or what tells it from others where there is no room.
+func variation(kind durward.Kind, name, who string, item []byte, whole bool, room *int) Variation {
+	v := Variation{Kind: kind.String(), Name: name, Who: who}
+	if *room -= len(item); whole && *room >= 0 {
+		v.Item = bytes.Clone(item)
+		return v
+	}
+	sum := sha256.Sum256(canonical(item))
+	v.Item = fmt.Appendf(nil, `{"not kept, sha256":%q}`, hex.EncodeToString(sum[:]))
+	return v
 }
 
 // byName are the items that count: the first of each name.
@@ -346,7 +368,11 @@ func basics(item []byte) []byte {
 	if !mcpwire.IsObject(item) {
 		return item
 	}
-	item = mcpwire.DropFields(item, "title", "outputSchema", "icons", "execution", "annotations", "_meta")
+	return canonical(mcpwire.DropFields(item, "title", "outputSchema", "icons", "execution", "annotations", "_meta"))
+}
+
+// canonical is what two items have to share to mean the same.
+func canonical(item []byte) []byte {
 	if c, err := mcpwire.AppendCanonical(nil, item); err == nil {
 		return c
 	}
@@ -356,12 +382,13 @@ func basics(item []byte) []byte {
 // twice are definitions that one list has twice, and differently: who reads it
 // from the other end is shown another one.
 func twice(l *lists) (out []Variation) {
+	room := textsBytes
 	for _, of := range listed {
 		known := byName(*of.items(l), of.id)
 		for _, item := range *of.items(l) {
 			name, _ := mcpwire.FieldText(item, of.id)
-			if !bytes.Equal(known[name], item) && len(out) < variesMost && len(item) <= addedBytes {
-				out = append(out, Variation{Kind: of.kind.String(), Name: name, Who: "readers of the rest of the list", Item: bytes.Clone(item)})
+			if !bytes.Equal(known[name], item) && len(out) < variesMost && !bytes.Equal(canonical(known[name]), canonical(item)) {
+				out = append(out, variation(of.kind, name, "readers of the rest of the list", item, len(out) < textsMost, &room))
 			}
 		}
 	}
@@ -381,7 +408,7 @@ func variations(l *Listing, all ...[]Variation) (out []Variation) {
 	for _, some := range all {
 		for _, v := range some {
 			s := sight{v.Kind, v.Name, string(v.Item)}
-			if !known[s] && len(out) < 10*variesMost {
+			if !known[s] && len(out) < 2*variesMost {
 				known[s] = true
 				out = append(out, v)
 			}

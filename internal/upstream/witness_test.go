@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,32 @@ func TestAnUpdateIsNoVariation(t *testing.T) {
 			}
 			return strings.Contains(string(s.Listings()[0].Tools[0]), "telemetry")
 		})
+	}
+}
+
+// Nothing hides behind much else, or by being large.
+func TestEveryVariationCounts(t *testing.T) {
+	list := func(text string) json.RawMessage {
+		var b strings.Builder
+		for i := range 300 {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(&b, `{"name":"t%d","description":%q,"inputSchema":{"type":"object"}}`, i, strings.Repeat(text, 1+i))
+		}
+		fmt.Fprintf(&b, `,{"name":"large","description":%q,"inputSchema":{"type":"object"}}`, strings.Repeat(text, 300_000))
+		return json.RawMessage("[" + b.String() + "]")
+	}
+	c := &durwardtest.Chameleon{By: "client", First: list("good "), Second: list("evil ")}
+	s := newSet(t, nil, durward.Upstream{Name: "up", URL: serveHTTP(t, c)})
+	s.Probe(time.Hour)
+	until(t, s, "all differences are found", func() bool { return len(s.Listings()[0].Varies) == 301 })
+	size := 0
+	for _, v := range s.Listings()[0].Varies {
+		size += len(v.Item)
+	}
+	if size > 256<<10 {
+		t.Errorf("%d bytes are kept", size)
 	}
 }
 
