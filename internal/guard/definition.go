@@ -59,7 +59,8 @@ const mostEvidence = 160
 
 // excerpt bounds what a finding shows, and keeps secrets out of it.
 func excerpt(b []byte) string {
-	b = dlp.NewRedactor(nil).Redact(b, dlp.Append(nil, b))
+	finds, _ := dlp.Look(nil, b)
+	b = dlp.NewRedactor(nil).Redact(b, finds)
 	s := strings.ToValidUTF8(strings.Join(strings.Fields(string(b)), " "), "?")
 	if len(s) > mostEvidence {
 		s = strings.ToValidUTF8(s[:mostEvidence], "") + "…"

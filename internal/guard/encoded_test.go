@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -128,22 +129,23 @@ func TestSpreadSecretsAreFound(t *testing.T) {
 	body := strings.Repeat("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n", 24)
 	slack := "xoxb-" + "730723358923-678300934811-kO7yGA5a7SIg3GTvgHfGt1Af"
 	for name, c := range map[string]struct{ raw, secret string }{
-		"two fields":                 {`{"part1":"` + leaked[:17] + `","part2":"` + leaked[17:] + `","status":"active"}`, leaked},
-		"two fields of others":       {`{"a":"x","head":"` + leaked[:9] + `","tail":"` + leaked[9:] + `","id":"7f3a9c21"}`, leaked},
-		"a list":                     {`{"chunks":["` + leaked[:10] + `","` + leaked[10:20] + `","` + leaked[20:30] + `","` + leaked[30:] + `","end"]}`, leaked},
-		"a list of short ones":       {`{"chunks":["` + strings.Join(chunks(leaked, 4), `","`) + `"]}`, leaked},
-		"a list of letters":          {`{"chunks":["` + strings.Join(chunks(leaked, 1), `","`) + `"]}`, leaked},
-		"two blocks":                 {`{"content":[{"type":"text","text":"The token is ` + leaked[:20] + `"},{"type":"text","text":"` + leaked[20:] + ` and that was it."}]}`, leaked},
-		"two blocks with words":      {`{"content":[{"type":"text","text":"First half: ` + leaked[:20] + `"},{"type":"text","text":"Second half: ` + leaked[20:] + `."}]}`, leaked},
-		"rows with names":            {`{"rows":[{"name":"first","value":"` + leaked[:14] + `"},{"name":"second","value":"` + leaked[14:28] + `"},{"name":"third","value":"` + leaked[28:] + `"}]}`, leaked},
-		"backwards":                  {`{"part2":"` + leaked[17:] + `","part1":"` + leaked[:17] + `"}`, leaked},
-		"a form of any length":       {`{"a":"` + slack[:20] + `","b":"` + slack[20:] + `","c":"done"}`, slack},
-		"long blocks":                {`{"content":[{"type":"text","text":"` + strings.Repeat("All is well today. ", 90) + leaked[:20] + `"},{"type":"text","text":"` + leaked[20:] + strings.Repeat(" All is well today.", 90) + `"}]}`, leaked},
-		"a key in lines":             {`{"lines":["-----BEGIN PRIVATE KEY-----","` + strings.Join(strings.Fields(body), `","`) + `","-----END PRIVATE KEY-----","done"]}`, "MIIEvQIBADANBgkq"},
-		"a key in blocks":            {`{"content":[{"type":"text","text":"-----BEGIN RSA PRIVATE KEY-----"},{"type":"text","text":"` + strings.ReplaceAll(body, "\n", `\n`) + `"},{"type":"text","text":"-----END RSA PRIVATE KEY-----\nbye"}]}`, "MIIEvQIBADANBgkq"},
-		"a key without its end":      {`{"content":[{"type":"text","text":"-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIDx"},{"type":"text","text":"` + strings.ReplaceAll(body, "\n", `\n`) + `"}]}`, "MIIEvQIBADANBgkq"},
-		"beside another secret":      {`{"content":[{"type":"text","text":"AKIA` + `QZ7RT2YB4KD9WX3M and ` + leaked[:20] + `"},{"type":"text","text":"` + leaked[20:] + `"}]}`, leaked},
-		"fields in different places": {`{"a":{"one":"` + leaked[:20] + `"},"b":{"two":"` + leaked[20:] + `"}}`, leaked},
+		"two fields":                    {`{"part1":"` + leaked[:17] + `","part2":"` + leaked[17:] + `","status":"active"}`, leaked},
+		"two fields of others":          {`{"a":"x","head":"` + leaked[:9] + `","tail":"` + leaked[9:] + `","id":"7f3a9c21"}`, leaked},
+		"a list":                        {`{"chunks":["` + leaked[:10] + `","` + leaked[10:20] + `","` + leaked[20:30] + `","` + leaked[30:] + `","end"]}`, leaked},
+		"a list of short ones":          {`{"chunks":["` + strings.Join(chunks(leaked, 4), `","`) + `"]}`, leaked},
+		"a list of letters":             {`{"chunks":["` + strings.Join(chunks(leaked, 1), `","`) + `"]}`, leaked},
+		"two blocks":                    {`{"content":[{"type":"text","text":"The token is ` + leaked[:20] + `"},{"type":"text","text":"` + leaked[20:] + ` and that was it."}]}`, leaked},
+		"two blocks with words":         {`{"content":[{"type":"text","text":"First half: ` + leaked[:20] + `"},{"type":"text","text":"Second half: ` + leaked[20:] + `."}]}`, leaked},
+		"rows with names":               {`{"rows":[{"name":"first","value":"` + leaked[:14] + `"},{"name":"second","value":"` + leaked[14:28] + `"},{"name":"third","value":"` + leaked[28:] + `"}]}`, leaked},
+		"backwards":                     {`{"part2":"` + leaked[17:] + `","part1":"` + leaked[:17] + `"}`, leaked},
+		"a form of any length":          {`{"a":"` + slack[:20] + `","b":"` + slack[20:] + `","c":"done"}`, slack},
+		"the first part could be whole": {`{"part1":"` + slack[:40] + `","part2":"` + slack[40:] + `","id":"7f3a9c21"}`, slack},
+		"long blocks":                   {`{"content":[{"type":"text","text":"` + strings.Repeat("All is well today. ", 90) + leaked[:20] + `"},{"type":"text","text":"` + leaked[20:] + strings.Repeat(" All is well today.", 90) + `"}]}`, leaked},
+		"a key in lines":                {`{"lines":["-----BEGIN PRIVATE KEY-----","` + strings.Join(strings.Fields(body), `","`) + `","-----END PRIVATE KEY-----","done"]}`, "MIIEvQIBADANBgkq"},
+		"a key in blocks":               {`{"content":[{"type":"text","text":"-----BEGIN RSA PRIVATE KEY-----"},{"type":"text","text":"` + strings.ReplaceAll(body, "\n", `\n`) + `"},{"type":"text","text":"-----END RSA PRIVATE KEY-----\nbye"}]}`, "MIIEvQIBADANBgkq"},
+		"a key without its end":         {`{"content":[{"type":"text","text":"-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIDx"},{"type":"text","text":"` + strings.ReplaceAll(body, "\n", `\n`) + `"}]}`, "MIIEvQIBADANBgkq"},
+		"beside another secret":         {`{"content":[{"type":"text","text":"AKIA` + `QZ7RT2YB4KD9WX3M and ` + leaked[:20] + `"},{"type":"text","text":"` + leaked[20:] + `"}]}`, leaked},
+		"fields in different places":    {`{"a":{"one":"` + leaked[:20] + `"},"b":{"two":"` + leaked[20:] + `"}}`, leaked},
 	} {
 		raw := []byte(c.raw)
 		if !json.Valid(raw) {
@@ -188,6 +190,7 @@ func TestOrdinaryNeighboursAreLeft(t *testing.T) {
 		`{"rows":[{"name":"npm_","value":"install-packages-2"},{"name":"ghp_","value":"prefix of GitHub tokens"}]}`,
 		`{"prefixes":["ghp_","gho_","github_pat_","glpat-","xoxb-","sk_live_","AKIA","npm_","hf_"]}`,
 		`{"a":"-----BEGIN CERTIFICATE-----","b":"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7"}`,
+		`{"name":"x","id":"7f3a9c21"}`,
 		`{"pages":[{"id":"eyJ","next":"7f3a9c21d0aa9b1c77aa01ee3f2ab4c1"}]}`,
 	} {
 		if v := s.Read([]byte(raw), durward.Deny); v.Effect != durward.Allow {
@@ -207,5 +210,74 @@ func TestRepeatedSecretsAreCutOutEverywhere(t *testing.T) {
 	}
 	if n := len(tokenForm.FindAllString(string(v.Body), -1)); n != 4 {
 		t.Errorf("%d tokens in %s", n, v.Body)
+	}
+}
+
+// Wherever a secret is cut, and whatever stands around it in the message, what
+// goes on is JSON and holds nothing of it.
+func FuzzSecretsInMessages(f *testing.F) {
+	f.Add("note", "some words", uint8(10), uint8(0), uint8(0))
+	f.Add("text", "-----BEGIN PRIVATE KEY-----", uint8(20), uint8(1), uint8(3))
+	f.Add("password", "password: \u200b%41", uint8(33), uint8(2), uint8(5))
+	s := scope(f, durward.Guard{})
+	var forms []string
+	for name := range written {
+		forms = append(forms, name)
+	}
+	slices.Sort(forms)
+	f.Fuzz(func(t *testing.T, key, other string, at, shape, form uint8) {
+		whole := written[forms[int(form)%len(forms)]](leaked)
+		cut := 5 + int(at)%(len(leaked)-10)
+		for _, w := range []string{key, other} {
+			if remains(w, leaked) != "" {
+				return
+			}
+		}
+		var v any
+		switch shape % 5 {
+		case 0:
+			v = map[string]any{"a": other, "b": whole, key: other}
+		case 1:
+			v = map[string]any{"list": []string{leaked[:cut], leaked[cut:], other}}
+		case 2:
+			v = map[string]any{"content": []any{map[string]any{"type": "text", "text": other + "\n" + whole}, map[string]any{"type": "text", "text": other}}}
+		case 3:
+			v = map[string]any{"content": []any{map[string]any{"type": "text", "text": "one: " + leaked[:cut]}, map[string]any{"type": "text", "text": leaked[cut:] + " " + other}}}
+		case 4:
+			v = map[string]any{key: []any{1, whole, map[string]any{"blob": base64.StdEncoding.EncodeToString([]byte(other + "\n" + whole))}}}
+		}
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return
+		}
+		seen := s.Read(raw, durward.Deny)
+		body := raw
+		if seen.Body != nil {
+			body = seen.Body
+		}
+		if seen.Effect <= durward.Hold {
+			return // nothing goes on
+		}
+		if !json.Valid(body) {
+			t.Fatalf("%s became %s", raw, body)
+		}
+		if left := remains(unblob(string(body)), leaked); left != "" {
+			t.Errorf("%q is left of %s in %s", left, raw, body)
+		}
+	})
+}
+
+// What stands beside a whole secret stays.
+func TestNeighboursOfASecretStay(t *testing.T) {
+	s := scope(t, durward.Guard{})
+	slack := "xoxb-" + "730723358923-678300934811-kO7yGA5a7SIg3GTvgHfGt1Af"
+	other := "xoxb-" + "123456789012-678300934811-Zk3v9Qw8Er7Ty6Ui5Op4As3D"
+	for _, raw := range []string{
+		`{"token":"` + slack + `","id":"7f3a9c21"}`, `{"id":"7f3a9c21","token":"` + slack + `","name":"Build12"}`, `{"tokens":["` + slack + `","` + other + `"],"id":"7f3a9c21"}`,
+	} {
+		v := s.Read([]byte(raw), durward.Deny)
+		if v.Effect != durward.Redact || strings.Contains(string(v.Body), ":rest]") || !strings.Contains(string(v.Body), "7f3a9c21") || strings.Contains(string(v.Body), "678300934811") {
+			t.Errorf("%s became %s", raw, v.Body)
+		}
 	}
 }

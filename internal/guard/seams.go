@@ -95,14 +95,15 @@ func (r *reading) key(k int, first []byte, at int) (parts []shard, value []byte)
 func (r *reading) spread(k int, first []byte, at int) ([]shard, []byte) {
 	_, to := dlp.Last(first)
 	start := append([]byte(nil), first[at:to]...)
-	if _, more, ok := dlp.Joined(start); ok && !more { // it is one already
+	_, more, whole := dlp.Joined(start)
+	if whole && !more { // it is one already
 		return nil, nil
 	}
 	var best []shard
 	var value []byte
 	words := mostParts
 	for _, w := range courses {
-		parts, v, n := r.along(w, k, shard{k, at, to}, start)
+		parts, v, n := r.along(w, k, shard{k, at, to}, start, whole)
 		if parts != nil && n < words { // what is made of fewer words is more likely meant
 			best, value, words = parts, v, n
 		}
@@ -120,7 +121,7 @@ type course struct {
 var courses = []course{{1, false, false}, {1, true, false}, {1, false, true}, {1, true, true}, {-1, false, false}, {-1, false, true}}
 
 // along gathers parts one way, and counts those that could be words.
-func (r *reading) along(w course, k int, first shard, value []byte) (parts []shard, v []byte, words int) {
+func (r *reading) along(w course, k int, first shard, value []byte, enough bool) (parts []shard, v []byte, words int) {
 	parts, whole := []shard{first}, 0
 	many := dlp.Exactly(value) > 0 || len(value) < 8
 	for j, n := k+w.step, 0; j >= 0 && j < len(r.leaves) && n < mostParts; j += w.step {
@@ -128,12 +129,15 @@ func (r *reading) along(w course, k int, first shard, value []byte) (parts []sha
 			continue
 		}
 		n++
+		if enough && !kin(r.leaves[j].key, r.leaves[k].key) { // it may be whole
+			break
+		}
 		t := r.decode(j)
 		from, end := dlp.First(t)
 		if w.ends {
 			from, end = dlp.Last(t)
 		}
-		if from == end || !dlp.PartLike(t[from:end], many && whole == 0) {
+		if from == end || dlp.Open(t[from:end]) == 0 && end-from > 4 || !dlp.PartLike(t[from:end], many && whole == 0) {
 			break
 		}
 		if !dlp.PartLike(t[from:end], false) {
@@ -158,6 +162,13 @@ func (r *reading) along(w course, k int, first shard, value []byte) (parts []sha
 		return nil, nil, 0
 	}
 	return parts, value[:whole], words
+}
+
+// kin reports names that say that their values belong together: the same, or
+// part1 and part2.
+func kin(a, b []byte) bool {
+	const counters = "0123456789abAB"
+	return bytes.Equal(bytes.TrimRight(a, counters), bytes.TrimRight(b, counters))
 }
 
 // found records a secret that is spread over strings, and cuts its parts out.
@@ -201,16 +212,13 @@ func (r *reading) cutPart(p shard, token string) {
 			continue
 		}
 		now, _ := mcpwire.Text(r.edits[i].New)
-		if shard := string(was[p.from:p.to]); strings.Contains(now, shard) {
-			r.edits[i].New = mcpwire.Quote(strings.Replace(now, shard, token, 1))
-			return
+		gone := string(was[p.from:p.to])
+		for _, s := range r.seen.Secrets { // the part was taken for a whole
+			if s.Value == gone && s.Token != token {
+				gone = s.Token
+			}
 		}
-		r.edits = append(r.edits[:i], r.edits[i+1:]...) // the part was taken for a whole
-		text := append(append(was[:p.from:p.from], token...), was[p.to:]...)
-		if rep := r.scope.engine.Text(text); rep.Redacted != nil {
-			text = rep.Redacted
-		}
-		r.edit(piece{span: l.span, text: string(l.key) == "text"}, string(text))
+		r.edits[i].New = mcpwire.Quote(strings.Replace(now, gone, token, 1))
 		return
 	}
 	r.edit(piece{span: l.span, text: string(l.key) == "text"}, string(was[:p.from])+token+string(was[p.to:]))

@@ -40,6 +40,7 @@ type Find struct {
 	Quote      bool   // the token takes quotes, to stand for a JSON value
 	Plain      []byte // the value, where what is replaced is an encoding of it
 	Rest       bool   // it goes on from another text, where the token stands
+	open       bool   // where it ends is guessed: what is in it is looked at too
 }
 
 // Clear is the value itself, decoded; b is the text of the find.
@@ -63,15 +64,17 @@ func Append(dst []Find, b []byte) []Find { return find(dst, b, false) }
 
 // find is Append; typed leaves out what only its label tells.
 func find(dst []Find, b []byte, typed bool) []Find {
-	from := len(dst)
+	from, open := len(dst), 0
 	for i := 0; i+1 < len(b); {
 		c, next := b[i], b[i+1]
-		if may(b, i, c, next) {
+		if may(b, i, c, next) && (i >= open || c != '-') {
 			if f, ok := at(b, i, c, typed); ok {
 				if f.Class != "" {
 					dst = append(dst, f)
 				}
-				i = max(i+1, f.End)
+				if i = max(i+1, f.End); f.open {
+					i, open = f.Start+len(keyLine), f.End
+				}
 				continue
 			}
 		}

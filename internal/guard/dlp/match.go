@@ -159,8 +159,10 @@ func pem(b []byte, i int) (Find, bool) {
 	for end < len(b) && end-i < 16384 && (alnum(b[end]) || bytes.IndexByte([]byte("+/=\n\r\\- :,"), b[end]) >= 0) {
 		end++
 	}
-	return Find{Start: i, End: end, Value: i, Sure: true}, end-i > 60
+	return Find{Start: i, End: end, Value: i, Sure: true, open: true}, end-i > 60
 }
+
+const keyLine = "-----BEGIN PRIVATE KEY-----"
 
 func putty(b []byte, i int) (Find, bool) {
 	rest := b[i:min(len(b), i+8192)]

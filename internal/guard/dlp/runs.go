@@ -6,6 +6,7 @@ import (
 	"compress/zlib"
 	"io"
 	"slices"
+	"unicode/utf8"
 )
 
 // Bounds on runs.
@@ -186,7 +187,9 @@ func (o *opener) held(out []byte, depth int) (Find, bool) {
 // of them (UTF-16), or the long passages of ASCII.
 func (o *opener) legible(out []byte, l *layer) []byte {
 	if len(out) > 10 && (out[0] == 0x1f && out[1] == 0x8b || out[0] == 0x78 && (out[1] == 0x01 || out[1] == 0x9c || out[1] == 0xda)) {
-		return o.inflate(out)
+		if in := o.inflate(out); len(in) >= leastText {
+			return in
+		}
 	}
 	n := printable(out)
 	if n == len(out) {
@@ -220,13 +223,20 @@ func (o *opener) inflate(b []byte) []byte {
 
 // printable counts the bytes of text at the start.
 func printable(b []byte) int {
-	for i, c := range b {
-		if c < ' ' && c != '\n' && c != '\t' && c != '\r' || c == 0x7f {
+	for i := 0; i < len(b); {
+		c := b[i]
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRune(b[i:])
+			if r == utf8.RuneError {
+				return i
+			}
+			i += n
+			continue
+		}
+		if c < ' ' && c != '\n' && c != '\t' && c != '\r' && c != 0x1b || c == 0x7f {
 			return i
 		}
-		if c >= 0x80 {
-			return i
-		}
+		i++
 	}
 	return len(b)
 }

@@ -97,7 +97,11 @@ func windowEnd(b []byte, at int) int {
 		}
 		if next == end || end-last > windowRun {
 			if next = nextEscape(b[:min(len(b), last+windowBehind)], end); next < 0 {
-				return max(end, min(len(b), last+windowBehind))
+				end = max(end, min(len(b), last+windowBehind))
+				for end < len(b) && b[end] > ' ' && end-last < windowRun { // not in the middle of a value
+					end++
+				}
+				return end
 			}
 		}
 		end = next

@@ -76,7 +76,8 @@ func withoutSecrets(words []string) []string {
 		case valued && secretName(name):
 			out[i] = name + "=[redacted]"
 		default:
-			out[i] = string(redactor.Redact([]byte(w), dlp.Append(nil, []byte(w))))
+			finds, _ := dlp.Look(nil, []byte(w))
+			out[i] = string(redactor.Redact([]byte(w), finds))
 		}
 		hide = !hide && !valued && strings.HasPrefix(w, "-") && secretName(w)
 	}
