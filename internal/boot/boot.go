@@ -112,7 +112,7 @@ func (g *Gateway) openState(context.Context) error {
 	if err := checkFolder(g.cfg.Data); err != nil {
 		return err
 	}
-	db, err := store.Open(g.cfg.Data, store.Options{})
+	db, err := store.Open(g.cfg.Data, store.Options{Seal: sealKey(g.cfg)})
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("the data folder %s belongs to a gateway that is running; stop it, or choose another folder with --data: %w", g.cfg.Data, err)
 	}

@@ -23,7 +23,7 @@ func Offline(cfg *config.Config) (*admin.Direct, func() error, error) {
 	if _, err := os.Stat(cfg.Data); errors.Is(err, os.ErrNotExist) {
 		return nil, nil, fmt.Errorf("there is no data folder %s; `durward up` or `durward serve` makes one", cfg.Data)
 	}
-	db, err := store.Open(cfg.Data, store.Options{})
+	db, err := store.Open(cfg.Data, store.Options{Seal: sealKey(cfg)})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -37,6 +37,14 @@ func Offline(cfg *config.Config) (*admin.Direct, func() error, error) {
 		Check:   func(s *durward.Snapshot) error { _, err := pipeline.Compile(pepper, s); return err },
 	})
 	return admin.NewDirect(c, operator()), db.Close, nil
+}
+
+// sealKey is the secret of the store; nil for the one in the data folder.
+func sealKey(cfg *config.Config) []byte {
+	if cfg.SealKey.IsZero() {
+		return nil
+	}
+	return []byte(cfg.SealKey.Reveal())
 }
 
 // LocalOperator is the person at this machine, whom the file permissions of

@@ -27,6 +27,19 @@ func (b *builder) readFile(root *yaml.Node) {
 	b.read(root, reflect.ValueOf(&b.in).Elem(), "", "")
 }
 
+// sealKey is the secret of the store: the file's, else the environment's.
+func (b *builder) sealKey() durward.Credential {
+	key := b.in.SealKey
+	if given, _ := b.o.Env(sealVar); key == "" && given != "" {
+		if no := key.parse(given); no != nil {
+			b.problems = append(b.problems, Problem{Path: sealVar, Text: no.text})
+		}
+	}
+	return durward.NewCredential(string(key))
+}
+
+const sealVar = "DURWARD_SEAL_KEY"
+
 // flags checks what replaces a part of the file as that would be.
 func (b *builder) flags() {
 	for _, f := range []struct{ name, value string }{{"--listen", b.o.Listen}, {"--admin-listen", b.o.AdminListen}} {
@@ -55,6 +68,7 @@ func (b *builder) build() *Config {
 		Evidence:    string(in.Record.Evidence),
 		Guarding:    in.Guard.guarding(),
 		Lock:        relative(b.dir, string(in.Lock)),
+		SealKey:     b.sealKey(),
 		Log:         Log{Level: string(in.Log.Level), Format: string(in.Log.Format)},
 		Limits: Limits{
 			Body:          int64(in.Limits.Body),

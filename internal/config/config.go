@@ -45,6 +45,7 @@ type Config struct {
 	Evidence    string // off, shape, text
 	RecordRules []durward.RecordRule
 	Audit       Audit
+	SealKey     durward.Credential // of the store; zero for the one in the data folder
 	Approvals   durward.ApprovalRules
 	Once        durward.Once
 	Policy      []durward.PolicyRule
@@ -221,6 +222,7 @@ func NeedsRestart(running, next *Config) (keys []string) {
 	add("listen", running.Listen == next.Listen)
 	add("admin.listen", running.AdminListen == next.AdminListen)
 	add("data", running.Data == next.Data)
+	add("seal_key", running.SealKey.Reveal() == next.SealKey.Reveal())
 	add("audit.origin", running.Audit.Origin == next.Audit.Origin)
 	add("audit.checkpoint", running.Audit.Every == next.Audit.Every && running.Audit.Records == next.Audit.Records)
 	add("limits", running.Limits == next.Limits)

@@ -29,6 +29,7 @@ type file struct {
 	Runaway        runaway                 `key:"runaway" doc:"How agents that go in circles are found, and what is done about them."`
 	AllowedOrigins []origin                `key:"allowed_origins" doc:"Origins of web pages that may call, besides the gateway's own. On loopback those of other servers on this machine may, too, unless there is an anonymous agent."`
 	AllowedHosts   []host                  `key:"allowed_hosts" doc:"Host names by which the gateway may be reached, besides those it listens on."`
+	SealKey        secret                  `key:"seal_key" doc:"The secret that seals, in the data folder, what upstreams are reached with; DURWARD_SEAL_KEY, or a file in that folder, when absent. 24 visible characters or more."`
 	ForceAnonymous flag                    `key:"force_anonymous" doc:"Allow an anonymous agent although a listener is not loopback: anybody who reaches it may call."`
 	Log            logging                 `key:"log" doc:"The log on standard error."`
 }

@@ -121,6 +121,8 @@ func printed(v reflect.Value) (out any, ok bool) {
 		return n, err == nil
 	case secrets:
 		return "[redacted]", len(x) > 0
+	case secret:
+		return "[redacted]", x != ""
 	case baits:
 		return "[redacted]", len(x) > 0
 	case loose:

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"fmt"
 
 	"go.etcd.io/bbolt"
@@ -17,7 +16,10 @@ const (
 func (d *DB) Grant(key string) (grant []byte, ok bool) {
 	_ = d.bolt.View(func(tx *bbolt.Tx) error {
 		if b := tx.Bucket([]byte(inGrants)); b != nil {
-			grant = bytes.Clone(b.Get([]byte(digest(key))))
+			k := []byte(digest(key))
+			if v := b.Get(k); v != nil {
+				grant, _ = d.seal.open(inGrants, k, v) // what cannot be opened is granted anew
+			}
 		}
 		return nil
 	})
@@ -41,6 +43,6 @@ func (d *DB) SetGrant(key string, grant []byte) error {
 		if b.Get(k) == nil && b.Stats().KeyN >= maxGrants {
 			return fmt.Errorf("there are %d grants already", maxGrants)
 		}
-		return b.Put(k, grant)
+		return b.Put(k, d.seal.seal(inGrants, k, grant))
 	})
 }

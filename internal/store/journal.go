@@ -32,6 +32,10 @@ func (d *DB) Journal(ctx context.Context, after durward.Revision, limit int) ([]
 		c := tx.Bucket([]byte(inJournal)).Cursor()
 		for k, v := c.Seek(revisionKey(after + 1)); k != nil && len(out) < limit; k, v = c.Next() {
 			var e Entry
+			v, err := d.seal.open(inJournal, k, v)
+			if err != nil {
+				return err
+			}
 			if err := json.Unmarshal(v, &e); err != nil {
 				return fmt.Errorf("entry %x: %w", k, err)
 			}
@@ -45,14 +49,15 @@ func (d *DB) Journal(ctx context.Context, after durward.Revision, limit int) ([]
 	return out, nil
 }
 
-func record(tx *bbolt.Tx, e Entry) error {
+func (d *DB) record(tx *bbolt.Tx, e Entry) error {
 	e.Changes = withoutSecrets(e.Changes)
 	v, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	b := tx.Bucket([]byte(inJournal))
-	if err := b.Put(revisionKey(e.Revision), v); err != nil {
+	key := revisionKey(e.Revision)
+	if err := b.Put(key, d.seal.seal(inJournal, key, v)); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	if e.Revision <= keptEntries {

@@ -45,7 +45,7 @@ func (d *DB) readState(tx *bbolt.Tx) (*durward.State, error) {
 	if s.Roles, err = all[durward.Role](tx, inRoles); err != nil {
 		return nil, err
 	}
-	if s.Upstreams, err = all[durward.Upstream](tx, inUpstreams); err != nil {
+	if s.Upstreams, err = allOf[durward.Upstream](tx, inUpstreams, d.seal); err != nil {
 		return nil, err
 	}
 	if s.Pins, err = d.readPins(tx); err != nil {
@@ -84,11 +84,11 @@ func (d *DB) Apply(ctx context.Context, base durward.Revision, by string, change
 			return fmt.Errorf("the state is at revision %d, not %d: %w", at, base, durward.ErrStale)
 		}
 		for i := range changes {
-			if err := apply(tx, &changes[i]); err != nil {
+			if err := d.apply(tx, &changes[i]); err != nil {
 				return fmt.Errorf("change %d: %w", i, err)
 			}
 		}
-		if err := record(tx, Entry{Revision: next, Time: d.now().UTC(), By: by, Changes: changes}); err != nil {
+		if err := d.record(tx, Entry{Revision: next, Time: d.now().UTC(), By: by, Changes: changes}); err != nil {
 			return err
 		}
 		return putNumber(tx.Bucket([]byte(inMeta)), "revision", uint64(next))
@@ -100,8 +100,8 @@ func (d *DB) Apply(ctx context.Context, base durward.Revision, by string, change
 	return next, nil
 }
 
-func apply(tx *bbolt.Tx, c *durward.Change) error {
-	steps := stepsOf(c)
+func (d *DB) apply(tx *bbolt.Tx, c *durward.Change) error {
+	steps := d.stepsOf(c)
 	if len(steps) != 1 {
 		return fmt.Errorf("has %d edits, want exactly 1", len(steps))
 	}
@@ -110,7 +110,7 @@ func apply(tx *bbolt.Tx, c *durward.Change) error {
 
 type step func(*bbolt.Tx) error
 
-func stepsOf(c *durward.Change) (steps []step) {
+func (d *DB) stepsOf(c *durward.Change) (steps []step) {
 	add := func(wanted bool, s step) {
 		if wanted {
 			steps = append(steps, s)
@@ -120,7 +120,7 @@ func stepsOf(c *durward.Change) (steps []step) {
 	add(c.DeleteAgent != "", func(tx *bbolt.Tx) error { return deleteAgent(tx, c.DeleteAgent) })
 	add(c.PutKey != nil, func(tx *bbolt.Tx) error { return put(tx, inKeys, c.PutKey.ID, c.PutKey) })
 	add(c.DeleteKey != "", func(tx *bbolt.Tx) error { return remove(tx, inKeys, c.DeleteKey) })
-	add(c.PutUpstream != nil, func(tx *bbolt.Tx) error { return put(tx, inUpstreams, c.PutUpstream.Name, c.PutUpstream) })
+	add(c.PutUpstream != nil, func(tx *bbolt.Tx) error { return putSealed(tx, inUpstreams, c.PutUpstream.Name, c.PutUpstream, d.seal) })
 	add(c.DeleteUpstream != "", func(tx *bbolt.Tx) error { return deleteUpstream(tx, c.DeleteUpstream) })
 	add(c.PutPin != nil, func(tx *bbolt.Tx) error { return putPin(tx, c.PutPin) })
 	add(c.PutRole != nil, func(tx *bbolt.Tx) error { return put(tx, inRoles, c.PutRole.Name, c.PutRole) })
@@ -148,10 +148,18 @@ func deleteAgent(tx *bbolt.Tx, name string) error {
 	return remove(tx, inAgents, name)
 }
 
-func all[T any](tx *bbolt.Tx, bucket string) ([]T, error) {
+func all[T any](tx *bbolt.Tx, bucket string) ([]T, error) { return allOf[T](tx, bucket, nil) }
+
+// allOf reads a bucket whose values are sealed, unless s is nil.
+func allOf[T any](tx *bbolt.Tx, bucket string, s *sealer) ([]T, error) {
 	var out []T
-	err := tx.Bucket([]byte(bucket)).ForEach(func(k, v []byte) error {
+	err := tx.Bucket([]byte(bucket)).ForEach(func(k, v []byte) (err error) {
 		var one T
+		if s != nil {
+			if v, err = s.open(bucket, k, v); err != nil {
+				return err
+			}
+		}
 		if err := json.Unmarshal(v, &one); err != nil {
 			return fmt.Errorf("%s %q: %w", bucket, k, err)
 		}
@@ -173,6 +181,11 @@ func get(tx *bbolt.Tx, bucket, key string, into any) error {
 }
 
 func put(tx *bbolt.Tx, bucket, key string, value any) error {
+	return putSealed(tx, bucket, key, value, nil)
+}
+
+// putSealed seals the value, unless s is nil.
+func putSealed(tx *bbolt.Tx, bucket, key string, value any, s *sealer) error {
 	if key == "" || len(key) > 256 {
 		return fmt.Errorf("%s: a name has 1 to 256 bytes", bucket)
 	}
@@ -182,6 +195,9 @@ func put(tx *bbolt.Tx, bucket, key string, value any) error {
 	}
 	if len(v) > maxValue {
 		return fmt.Errorf("%s %q: larger than %d bytes", bucket, key, maxValue)
+	}
+	if s != nil {
+		v = s.seal(bucket, []byte(key), v)
 	}
 	return tx.Bucket([]byte(bucket)).Put([]byte(key), v)
 }

@@ -45,12 +45,16 @@ type Options struct {
 	Wait time.Duration
 	// Now is the clock of the journal; time.Now when nil.
 	Now func() time.Time
+	// Seal is the secret under which upstreams, grants and journal are sealed;
+	// when empty it lies beside the database, in [KeyName].
+	Seal []byte
 }
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
 	bolt    *bbolt.DB
 	now     func() time.Time
+	seal    *sealer
 	pepper  [pepperSize]byte
 	changed chan struct{}
 	newest  atomic.Pointer[durward.State] // as last read; good while the revision is its own
@@ -91,7 +95,19 @@ func Open(dir string, o Options) (*DB, error) {
 	if err := keepPrivate(path); err != nil {
 		return nil, err
 	}
-	b, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: o.Wait, FreelistType: bbolt.FreelistMapType})
+	b, err := openFile(path, o.Wait)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{bolt: b, now: o.Now, changed: make(chan struct{}, 1)}
+	if err := db.begin(dir, o); err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), db.bolt.Close())
+	}
+	return db, nil
+}
+
+func openFile(path string, wait time.Duration) (*bbolt.DB, error) {
+	b, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: wait, FreelistType: bbolt.FreelistMapType})
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("open %s: %w", path, ErrLocked)
 	}
@@ -99,11 +115,45 @@ func Open(dir string, o Options) (*DB, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	b.MaxBatchDelay = time.Millisecond // what shares a sync (Shelf) does not wait long for company
-	db := &DB{bolt: b, now: o.Now, changed: make(chan struct{}, 1)}
-	if err := b.Update(db.prepare); err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), b.Close())
+	return b, nil
+}
+
+// begin prepares the database, and seals what lies open in it.
+func (d *DB) begin(dir string, o Options) error {
+	fresh := true
+	err := d.bolt.View(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket([]byte(inMeta))
+		fresh = meta == nil || meta.Get([]byte("seal")) == nil
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	return db, nil
+	keys, err := readSealers(dir, o.Seal, fresh)
+	if err != nil {
+		return err
+	}
+	opened := 0
+	err = d.bolt.Update(func(tx *bbolt.Tx) (err error) {
+		if err = d.prepare(tx); err == nil {
+			opened, err = keys.adopt(tx)
+		}
+		return err
+	})
+	if err == nil && opened > 0 {
+		path := d.bolt.Path()
+		if err = compact(d.bolt, path); err == nil {
+			var b *bbolt.DB
+			if b, err = openFile(path, o.Wait); err == nil {
+				d.bolt = b
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	d.seal = keys.now
+	return keys.retire()
 }
 
 // keepPrivate takes a database that others can read back to its owner.
