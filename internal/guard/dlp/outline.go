@@ -326,7 +326,7 @@ func tag(b []byte, i int) int {
 	}
 	for at := i; at < len(b) && at-i < 256; {
 		end := bytes.IndexByte(b[at:min(len(b), at+64)], '>')
-		if end < 0 {
+		if end < 0 || bytes.ContainsAny(b[at+1:at+end], "<\n") {
 			return i
 		}
 		at += end + 1
