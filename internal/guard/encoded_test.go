@@ -273,7 +273,7 @@ func TestNeighboursOfASecretStay(t *testing.T) {
 	slack := "xoxb-" + "730723358923-678300934811-kO7yGA5a7SIg3GTvgHfGt1Af"
 	other := "xoxb-" + "123456789012-678300934811-Zk3v9Qw8Er7Ty6Ui5Op4As3D"
 	for _, raw := range []string{
-		`{"token":"` + slack + `","id":"7f3a9c21"}`, `{"id":"7f3a9c21","token":"` + slack + `","name":"Build12"}`, `{"tokens":["` + slack + `","` + other + `"],"id":"7f3a9c21"}`,
+		`{"token":"` + slack + `","id":"7f3a9c21"}`, `{"id":"7f3a9c21","token":"` + slack + `","name":"Build12"}`, `{"rows":[{"n":"a","value":"` + slack + `"},{"n":"b","value":"7f3a9c21"}]}`, `{"tokens":["` + slack + `","` + other + `"],"id":"7f3a9c21"}`,
 	} {
 		v := s.Read([]byte(raw), durward.Deny)
 		if v.Effect != durward.Redact || strings.Contains(string(v.Body), ":rest]") || !strings.Contains(string(v.Body), "7f3a9c21") || strings.Contains(string(v.Body), "678300934811") {

@@ -103,6 +103,9 @@ func (r *reading) spread(k int, first []byte, at int) ([]shard, []byte) {
 	var value []byte
 	words := mostParts
 	for _, w := range courses {
+		if whole && w.same { // rows of a table have the same names
+			continue
+		}
 		parts, v, n := r.along(w, k, shard{k, at, to}, start, whole)
 		if parts != nil && n < words { // what is made of fewer words is more likely meant
 			best, value, words = parts, v, n
