@@ -33,7 +33,8 @@ type walker struct {
 	nodes int
 	cut   bool
 	leaf  func(path []string, value []byte, key bool)
-	start int // of the last string read, its quotes outside
+	bare  bool // places and keys do not matter
+	start int  // of the last string read, its quotes outside
 	end   int
 }
 
@@ -87,6 +88,11 @@ func (w *walker) object(path []string, depth int) {
 			w.pos++
 			continue
 		}
+		if w.bare {
+			w.text()
+			w.value(nil, depth+1)
+			continue
+		}
 		key := string(w.text())
 		w.leaf(path, []byte(key), true)
 		w.value(append(path[:len(path):len(path)], key), depth+1)
@@ -103,6 +109,10 @@ func (w *walker) array(path []string, depth int) {
 		if w.raw[w.pos] == ']' || w.raw[w.pos] == '}' {
 			w.pos++
 			return
+		}
+		if w.bare {
+			w.value(nil, depth+1)
+			continue
 		}
 		w.value(append(path[:len(path):len(path)], strconv.Itoa(i)), depth+1)
 	}

@@ -111,7 +111,7 @@ func (r *Reader) quoted(raw []byte, where string, place lexicon.Set, see func(*P
 		}
 	}
 	r.found = r.found[:0]
-	w := &walker{raw: raw, pos: first}
+	w := &walker{raw: raw, pos: first, bare: true}
 	w.leaf = r.leaf(w)
 	for at := 0; at >= 0 && w.pos < len(raw); at = bytes.IndexByte(raw[w.pos:], '\n') {
 		w.pos += at
@@ -193,7 +193,7 @@ type jsonLeaf struct {
 // gather lists the strings that may be sentences.
 func (r *Reader) gather(raw []byte) bool {
 	r.found, r.inside = r.found[:0], r.inside[:0]
-	w := &walker{raw: raw}
+	w := &walker{raw: raw, bare: true}
 	w.leaf = r.leaf(w)
 	w.value(nil, 0)
 	return !w.cut

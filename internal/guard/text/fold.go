@@ -142,8 +142,11 @@ func (f *Folder) inWord() {
 // decomposition without accents, lower case.
 func (f *Folder) letter(b []byte, r rune, at int) {
 	if r < quickRunes {
-		if low := quick()[r]; low != 0 {
+		if low := quick()[r]; low >= utf8.RuneSelf {
 			f.foreign(rune(low), at)
+			return
+		} else if low != 0 {
+			f.ascii(byte(low), at)
 			return
 		}
 	}
@@ -297,17 +300,37 @@ func (f *Folder) hide(start, end int) {
 
 const quickRunes = 0x2000
 
-// quick are the letters below quickRunes that fold to one letter, in lower
-// case: most of what is written without Han.
+// quick are the letters below quickRunes that fold to one letter, in lower case
+// and without accents: most of what is written without Han.
 var quick = sync.OnceValue(func() *[quickRunes]uint16 {
 	var t [quickRunes]uint16
 	for r := rune(0x80); r < quickRunes; r++ {
 		if !unicode.IsLetter(r) || r >= 0x0300 && r <= 0x036f || styled(r) {
 			continue
 		}
-		if len(norm.NFKD.PropertiesString(string(r)).Decomposition()) == 0 && unicode.ToLower(r) < quickRunes {
-			t[r] = uint16(unicode.ToLower(r))
+		if low := alone(r); low < quickRunes && unicode.IsLetter(low) {
+			t[r] = uint16(unicode.ToLower(low))
 		}
 	}
 	return &t
 })
+
+// alone is the one letter that r folds to but for its case, and a rune beyond
+// the table when there is none or more than one.
+func alone(r rune) rune {
+	dec := norm.NFKD.PropertiesString(string(r)).Decomposition()
+	if len(dec) == 0 {
+		return r
+	}
+	var one rune
+	for _, d := range string(dec) {
+		if d >= 0x0300 && d <= 0x036f {
+			continue
+		}
+		if one != 0 {
+			return quickRunes
+		}
+		one = d
+	}
+	return one
+}

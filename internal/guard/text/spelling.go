@@ -158,13 +158,17 @@ type hint struct {
 	of   mark
 }
 
-// hints are frequent words, and words of orders, by rot13 and backwards.
+// hints are frequent words, and words of orders, by rot13 and backwards; of few
+// lengths, so that most words of a text need no look.
 var hints = []hint{
-	{"gur", markRot}, {"naq", markRot}, {"lbh", markRot}, {"lbhe", markRot}, {"nyy", markRot}, {"vtaber", markRot}, {"cerivbhf", markRot}, {"vafgehpgvbaf", markRot},
-	{"fraq", markRot}, {"hfre", markRot}, {"cnffjbeq", markRot}, {"zhfg", markRot}, {"nffvfgnag", markRot}, {"flfgrz", markRot}, {"sbejneq", markRot}, {"sebz", markRot},
-	{"eht", markBack}, {"uoy", markBack}, {"lla", markBack}, {"ruoy", markBack}, {"erongi", markBack}, {"suoiverp", markBack}, {"snoitcurtsni", markBack},
-	{"dnes", markBack}, {"resu", markBack}, {"drowssap", markBack}, {"tsum", markBack}, {"tnatsissa", markBack}, {"metsys", markBack}, {"drawrof", markBack}, {"morf", markBack}, {"dna", markBack},
+	{"gur", markRot}, {"naq", markRot}, {"lbh", markRot}, {"nyy", markRot}, {"abg", markRot}, {"hfr", markRot}, {"sbe", markRot}, {"nal", markRot},
+	{"vtaber", markRot}, {"flfgrz", markRot}, {"erirny", markRot}, {"cerivbhf", markRot}, {"cnffjbeq", markRot}, {"vafgehpgvbaf", markRot},
+	{"eht", markBack}, {"dna", markBack}, {"uoy", markBack}, {"lla", markBack}, {"esu", markBack}, {"rof", markBack}, {"yna", markBack},
+	{"erongi", markBack}, {"metsys", markBack}, {"laever", markBack}, {"suoiverp", markBack}, {"drowssap", markBack}, {"snoitcurtsni", markBack},
 }
+
+// hintLengths are the lengths of hints, as bits.
+const hintLengths = 1<<3 | 1<<6 | 1<<8 | 1<<12
 
 // hintAt finds a hint by a hash of its ends and its length.
 var hintAt = func() (t [1 << 10]uint8) {

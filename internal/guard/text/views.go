@@ -82,7 +82,7 @@ const (
 // survey passes over b once and looks for the outline of each encoding.
 func survey(b []byte) mark {
 	var m mark
-	var words, percent, entity, escape, pairs, single, digitInWord, tagInWord, piece, pieces int
+	var words, percent, entity, escape, pairs, single, digitInWord, tagInWord, piece, pieces, pieceEnd int
 	var seen uint32 // of hints
 	for i := 0; i < len(b); {
 		start, in := i, uint8(0)
@@ -100,7 +100,7 @@ func survey(b []byte) mark {
 				if words++; words > localWords && m&markLeet == 0 {
 					words, digitInWord = 1, 0
 				}
-				if hintAt[hintHash(b[start:i])] != 0 {
+				if hintLengths>>n&1 != 0 && hintAt[hintHash(b[start:i])] != 0 {
 					seen |= hinted(b[start:i])
 				}
 				if (b[start] == 'r' || b[start] == 'R') && rotWord(b[start:i]) {
@@ -109,10 +109,10 @@ func survey(b []byte) mark {
 				continue
 			}
 			if n >= 4 && n < minEncoded {
-				if pieces++; n != piece {
-					piece, pieces = n, 1
+				if pieces++; n != piece || start > pieceEnd+2 { // one blank or line end away
+					pieces = 1
 				}
-				if pieces >= 4 {
+				if piece, pieceEnd = n, i; pieces >= 3 || pieces == 2 && n < 6 {
 					m |= markBlocks
 				}
 			}
