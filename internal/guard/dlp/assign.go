@@ -32,6 +32,9 @@ func assignment(keyword int) func([]byte, int) (Find, bool) {
 			quote, start = c, start+1
 		}
 		end := valueEnd(b, start, quote)
+		if leadsOn(b[wordStart(b, i):at]) {
+			return Find{}, false
+		}
 		if bytes.EqualFold(b[start:end], b[wordStart(b, i):min(len(b), wordStart(b, i)+end-start)]) || !believable(b[start:end], quote != 0) && !(uuidLike(b[start:end]) && isKey(b, i, keyword)) {
 			return Find{}, false
 		}
@@ -44,6 +47,29 @@ func assignment(keyword int) func([]byte, int) (Find, bool) {
 		}
 		return f, true
 	}
+}
+
+// leadsOn reports names of what leads to the next page of a list, or is a part
+// of a signed address: it has to come back as it is.
+func leadsOn(name []byte) bool {
+	for _, w := range []string{"page", "next", "cursor", "continu", "sync", "pagina", "resume", "x-amz-"} {
+		if containsFold(name, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// nameBefore is the name of the value that begins at i, if it has one.
+func nameBefore(b []byte, i int) []byte {
+	end := i
+	for end > 0 && i-end < 5 && bytes.IndexByte([]byte("\"'\\ :="), b[end-1]) >= 0 {
+		end--
+	}
+	if end == i {
+		return nil
+	}
+	return b[wordStart(b, end):end]
 }
 
 // behind is how much of a name may follow a keyword: token_prod,

@@ -13,7 +13,7 @@ func rarer() []detector {
 		token("ATBB", "bitbucket", "az AZ 09", 28, 36), token("ATCTT3", "bitbucket", dashed+" =", 40, 260), token("amzn.mws.", "aws", lower+" -", 36, 36), token("sdk-", "launchdarkly", lower+" -", 36, 36), token("fc-", "firecrawl", lower, 32, 32), token("squ_", "sonar", lower, 40, 40), token("sqp_", "sonar", lower, 40, 40), token("sqa_", "sonar", lower, 40, 40),
 		token("sl.", "dropbox", dashed+" .", 100, 2000), token("EAAB", "facebook", "az AZ 09", 80, 300), token("EAAC", "facebook", "az AZ 09", 80, 300), token("EAAD", "facebook", "az AZ 09", 80, 300),
 		token("sk.eyJ", "mapbox", dashed+" .", 40, 200), token("fm2_", "fly", base64, 60, 800), token("fm1r_", "fly", base64, 60, 800), token("access_token$production$", "paypal", "az 09 $", 40, 60), token("ABSK", "bedrock", base64, 100, 200), token("dop_v1_", "digitalocean", lower, 60, 70),
-		token("$2a$", "hash", hashing, 56, 57), token("$2b$", "hash", hashing, 56, 57), token("$2y$", "hash", hashing, 56, 57), token("$6$", "hash", hashing, 80, 140), token("$5$", "hash", hashing, 40, 90), token("$1$", "hash", hashing, 24, 40), token("$apr1$", "hash", hashing, 24, 40), token("$y$", "hash", hashing, 60, 120), token("$argon2", "hash", hashing+" + = ,", 60, 200),
+		digest("$2a$", hashing, 56, 57), digest("$2b$", hashing, 56, 57), digest("$2y$", hashing, 56, 57), digest("$6$", hashing, 80, 140), digest("$5$", hashing, 40, 90), digest("$1$", hashing, 24, 40), digest("$apr1$", hashing, 24, 40), digest("$y$", hashing, 60, 120), digest("$argon2", hashing+" + = ,", 60, 200),
 		{prefix: "~", class: Secret, kind: "azure", next: bytesOf("az AZ 09 _ . -"), match: azureSecret},
 		{prefix: "AAAAAAAAAAAAAAAAAAAA", class: Secret, kind: "twitter", match: twitter},
 		{prefix: "1/", class: Secret, kind: "asana", match: asana},
@@ -31,6 +31,18 @@ func rarer() []detector {
 		{prefix: "seed phrase", fold: true, class: Secret, kind: "phrase", match: phrase}, {prefix: "recovery phrase", fold: true, class: Secret, kind: "phrase", match: phrase}, {prefix: "mnemonic", fold: true, class: Secret, kind: "phrase", match: phrase}, {prefix: "secret phrase", fold: true, class: Secret, kind: "phrase", match: phrase},
 		{prefix: "(", class: Personal, kind: "tel", next: bytesOf("29"), match: americanPhone},
 	}
+}
+
+// digest is what a password was hashed to: worth hiding, and no credential.
+func digest(prefix, alphabet string, least, most int) detector {
+	d := token(prefix, "hash", alphabet, least, most)
+	match := d.match
+	d.match = func(b []byte, i int) (Find, bool) {
+		f, ok := match(b, i)
+		f.Sure = false
+		return f, ok
+	}
+	return d
 }
 
 const hashing = "az AZ 09 . / $"

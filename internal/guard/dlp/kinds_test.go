@@ -61,6 +61,8 @@ func TestOrdinaryNamesAreLeft(t *testing.T) {
 	for _, s := range []string{
 		"tokens = 2*maxCompilerConcurrency", "--secret my-test-key-but-now-longer-than-32-bytes", "s.setUserArenaChunkToFault()", "sha256=qaN-fw_htIgKUVXoAuAEVgKxQu3tZ9qE2eiKkWIS7LA", "'payment_context_token': '60a8e027-8b8b-4ccf-b2b9-380ed0930283'",
 		"the password is required and must be at least 12 characters", "the token is expired", "use the API key that you were given", "MaxScanTokenSize", "Cookie: theme=dark; lang=en-US", "mysql -u root -p", "curl -u admin https://x.example", "ratio 1/12345:67",
+		`{"next_page_token":"CiAKGjBpNDd2Nmp2Zml2cXRwb2I2Nms4cmo","nextPageToken":"CiAKGjBpNDd2Nmp2Zml2cXRwb2I2Nms4cmo"}`, `{"cursor":"eyJvZmZzZXQiOjEwMCwidG9rZW4iOiJhYmNkMTIzNEVGR0g1Njc4In0="}`, "continuationToken=Zk3v9Qw8Er7Ty6Ui5Op4As3D",
+		"https://s3.amazonaws.com/b/k?X-Amz-Credential=AKIA" + "QZ7RT2YB4KD9WX3M%2F20260101%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Signature=6c1726b32342aa0ec02abc9f3d820fdd96c97170",
 		"secret: \"\\u3299\\ufe0f\"", "build 2026.11.22-615449", "version 123-45-678", "mnemonic: ADD, SUB, MUL", "(2020) 123-4567", "AAAAAAAAAAAAAAAAAAAAACQMAAAAgAAAAAAAAAAAAAAAAAAAAAAAAAAOAAAAHAAAAAwAAAAvdXNyL2xpYi9keWxkAAAAGwAAABg",
 	} {
 		if finds, _ := dlp.Look(nil, []byte(s)); len(finds) > 0 {

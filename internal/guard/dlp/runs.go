@@ -34,7 +34,7 @@ func (o *opener) runs(dst []Find, b []byte, depth int) []Find {
 				i = end
 			}
 		}
-		if ok {
+		if ok && (f.Sure || len(f.Plain) >= leastText && !leadsOn(nameBefore(b, start))) {
 			f.Start, f.End, f.Value, f.Until, f.Quote = start, line, start, line, false
 			dst = append(dst, f)
 		}
