@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"durward"
 	"durward/internal/admin"
 	"durward/internal/boot"
 )
@@ -173,17 +172,7 @@ func auditKeyCommand(a *app) *cobra.Command {
 // onRecord does something to the record: the gateway that runs does it, else
 // this process.
 func (a *app) onRecord(ctx context.Context, verb string, in, out any) error {
-	if base, _ := a.env("DURWARD_ADMIN"); base != "" && a.data == "" && a.config == "" {
-		key, _ := a.env("DURWARD_ADMIN_KEY")
-		c := admin.NewClient(base, durward.NewCredential(key))
-		defer c.Close()
-		return plainly(c.Audit(ctx, verb, in, out))
-	}
-	cfg, err := a.settings(listenFlags{})
-	if err != nil {
-		return err
-	}
-	c, err := a.reach(ctx, cfg.Data)
+	c, cfg, err := a.running(ctx)
 	switch {
 	case err == nil:
 		defer c.Close()

@@ -61,17 +61,7 @@ func (a *app) guardRules(ctx context.Context, agent, tool string) (all []durward
 
 // askGuard runs fn against the gateway that runs.
 func (a *app) askGuard(ctx context.Context, fn func(*admin.Client) error) error {
-	if base, _ := a.env("DURWARD_ADMIN"); base != "" && a.data == "" && a.config == "" {
-		key, _ := a.env("DURWARD_ADMIN_KEY")
-		c := admin.NewClient(base, durward.NewCredential(key))
-		defer c.Close()
-		return plainly(fn(c))
-	}
-	cfg, err := a.settings(listenFlags{})
-	if err != nil {
-		return err
-	}
-	c, err := a.reach(ctx, cfg.Data)
+	c, _, err := a.running(ctx)
 	if err != nil {
 		return err
 	}

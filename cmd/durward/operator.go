@@ -11,6 +11,7 @@ import (
 	"durward"
 	"durward/internal/admin"
 	"durward/internal/boot"
+	"durward/internal/config"
 )
 
 // operator is what the verbs ask of whoever can change the state: the admin
@@ -58,17 +59,7 @@ var (
 // operate runs fn with an operator's powers over the data folder, or over the
 // gateway that DURWARD_ADMIN names.
 func (a *app) operate(ctx context.Context, fn func(operator) error) error {
-	if base, _ := a.env("DURWARD_ADMIN"); base != "" && a.data == "" && a.config == "" {
-		key, _ := a.env("DURWARD_ADMIN_KEY")
-		c := admin.NewClient(base, durward.NewCredential(key))
-		defer c.Close()
-		return plainly(fn(c))
-	}
-	cfg, err := a.settings(listenFlags{})
-	if err != nil {
-		return err
-	}
-	c, err := a.reach(ctx, cfg.Data)
+	c, cfg, err := a.running(ctx)
 	switch {
 	case err == nil:
 		defer c.Close()
@@ -84,6 +75,22 @@ func (a *app) operate(ctx context.Context, fn func(operator) error) error {
 		return err
 	}
 	return errors.Join(plainly(fn(direct)), done())
+}
+
+// running speaks to the gateway that DURWARD_ADMIN names, else to the one on
+// the data folder; where that is not there, it is [admin.ErrNotRunning] with the
+// configuration that was looked into.
+func (a *app) running(ctx context.Context) (*admin.Client, *config.Config, error) {
+	if base, _ := a.env("DURWARD_ADMIN"); base != "" && a.data == "" && a.config == "" {
+		key, _ := a.env("DURWARD_ADMIN_KEY")
+		return admin.NewClient(base, durward.NewCredential(key)), nil, nil
+	}
+	cfg, err := a.settings(listenFlags{})
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := a.reach(ctx, cfg.Data)
+	return c, cfg, err
 }
 
 // reach speaks to the gateway that uses a data folder: as the operator whose key

@@ -7,36 +7,15 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"durward"
 	"durward/internal/boot"
-	"durward/internal/config"
 	"durward/internal/control"
+	"durward/internal/durwardtest/inside"
 )
-
-func start(t *testing.T) *boot.Gateway {
-	t.Helper()
-	cfg, err := config.Default(config.Options{Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "data")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := boot.Start(t.Context(), cfg, boot.Options{Version: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := g.Shutdown(ctx); err != nil {
-			t.Errorf("Shutdown: %v", err)
-		}
-	})
-	return g
-}
 
 func request(t *testing.T, method, url, key, body string, header ...string) *http.Response {
 	t.Helper()
@@ -61,7 +40,7 @@ func request(t *testing.T, method, url, key, body string, header ...string) *htt
 // TestARevokedAgentLosesWhatIsOpen: not only the next request is refused; every
 // stream and local connection of the agent ends, of every revision.
 func TestARevokedAgentLosesWhatIsOpen(t *testing.T) {
-	g := start(t)
+	g := inside.Gateway(t, "")
 	by := durward.Actor{Name: "test", Operator: true}
 	if err := g.Control().PutRole(t.Context(), by, durward.Role{Name: "all", Allow: []string{"*"}}); err != nil {
 		t.Fatal(err)

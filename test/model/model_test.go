@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +14,8 @@ import (
 	"time"
 
 	"durward/internal/boot"
-	"durward/internal/config"
 	"durward/internal/durwardtest"
+	"durward/internal/durwardtest/inside"
 )
 
 // The test binary is also a server over stdio, and the watchdog over it.
@@ -37,24 +36,7 @@ func TestMain(m *testing.M) {
 // gateway starts one before a server, whose entry is YAML.
 func gateway(t *testing.T, server string) *boot.Gateway {
 	t.Helper()
-	dir := t.TempDir()
-	file := fmt.Sprintf("data: %s\nupstreams: {fixture: {%s, prefix: none}}\nagents: {model: {anonymous: true, roles: [all]}}\nroles: {all: {allow: ['*']}}\n", filepath.Join(dir, "data"), server)
-	cfg, err := config.Parse(filepath.Join(dir, "durward.yaml"), []byte(file), config.Options{Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := boot.Start(t.Context(), cfg, boot.Options{Version: "model"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := g.Shutdown(ctx); err != nil {
-			t.Errorf("Shutdown: %v", err)
-		}
-	})
-	return g
+	return inside.Gateway(t, fmt.Sprintf("upstreams: {fixture: {%s, prefix: none}}\nagents: {model: {anonymous: true, roles: [all]}}\nroles: {all: {allow: ['*']}}\n", server))
 }
 
 // route is a way from a client to a server.

@@ -4,23 +4,19 @@ package sessions
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"durward/internal/boot"
-	"durward/internal/config"
 	"durward/internal/durwardtest"
+	"durward/internal/durwardtest/inside"
 )
 
 func TestMain(m *testing.M) { os.Exit(durwardtest.Main(m)) }
@@ -39,23 +35,7 @@ const opening = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protoc
 
 // TestHeap opens sessions in a gateway of this process.
 func TestHeap(t *testing.T) {
-	dir := t.TempDir()
-	file := fmt.Sprintf("data: %s\nagents: {idler: {key: %s, roles: [all]}}\nroles: {all: {allow: ['*']}}\n", filepath.Join(dir, "data"), durwardtest.Key)
-	cfg, err := config.Parse(filepath.Join(dir, "durward.yaml"), []byte(file), config.Options{Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := boot.Start(t.Context(), cfg, boot.Options{Version: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := g.Shutdown(ctx); err != nil {
-			t.Errorf("Shutdown: %v", err)
-		}
-	}()
+	g := inside.Gateway(t, fmt.Sprintf("agents: {idler: {key: %s, roles: [all]}}\nroles: {all: {allow: ['*']}}\n", durwardtest.Key))
 	addr := strings.TrimPrefix(g.DataURL(), "http://")
 	open(t, addr, 100) // what is made once is made
 	before := heap()
