@@ -41,6 +41,16 @@ func stringEnd(b []byte, i int) int {
 	}
 }
 
+// digits reports a text with a digit in it.
+func digits(b []byte) bool {
+	for _, c := range b {
+		if '0' <= c && c <= '9' {
+			return true
+		}
+	}
+	return false
+}
+
 // notation reports members whose short values are the protocol's own words.
 func notation(key []byte) bool {
 	switch string(key) {

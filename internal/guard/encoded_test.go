@@ -281,3 +281,20 @@ func TestNeighboursOfASecretStay(t *testing.T) {
 		}
 	}
 }
+
+// Neither names of members nor the protocol's own words are a way around.
+func TestShortSecretsInOddPlacesAreFound(t *testing.T) {
+	s := scope(t, durward.Guard{})
+	out := policy(t, durward.Guard{}).Scope("bot", operation("add_note"))
+	id := "AKIA" + "QZ7RT2YB4KD9WX3M"
+	for _, raw := range []string{
+		`{"structuredContent":{"` + id + `":1}}`, `{"content":[{"type":"` + id + `"}]}`, `{"contents":[{"uri":"x://` + id + `","mimeType":"` + id + `"}]}`, `{"structuredContent":{"` + id + `":{"a":[true]}}}`,
+	} {
+		if v := s.Read([]byte(raw), durward.Deny); v.Effect != durward.Redact || strings.Contains(string(v.Body), "QZ7RT2YB") || !json.Valid(v.Body) {
+			t.Errorf("%s: %s %s", raw, v.Effect, v.Body)
+		}
+		if v := out.Arguments([]byte(raw)); v.Effect != durward.Deny {
+			t.Errorf("%s as arguments: %s", raw, v.Effect)
+		}
+	}
+}

@@ -19,6 +19,7 @@ const (
 	leastText    = 4
 	leastDigits  = 13 // of a number that may be a card's or an account's
 	leastEncoded = 24
+	leastName    = 12 // of a member that is read when it has digits
 )
 
 // reading takes one JSON message apart and puts it together again. Short
@@ -173,7 +174,7 @@ func (r *reading) object(i, depth int) int {
 			return -1
 		}
 		key := r.raw[i+1 : end-1]
-		if len(key) > 24 { // names are short; who writes sentences there is read
+		if len(key) > 24 || len(key) >= leastName && digits(key) { // names are short and of letters; who writes other things there is read
 			r.leaf(durward.Span{Start: i, End: end}, nil)
 		}
 		if depth == 0 && string(key) == "requestState" { // no model reads it, and it has to come back as it is
@@ -214,7 +215,7 @@ func (r *reading) array(i int, key []byte, depth int) int {
 // leaf reads a string.
 func (r *reading) leaf(span durward.Span, key []byte) {
 	n := span.End - span.Start - 2
-	if n < 24 && notation(key) {
+	if n < 24 && notation(key) && !digits(r.raw[span.Start+1:span.End-1]) {
 		return
 	}
 	r.remember(span, key)
