@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,15 +27,16 @@ func guardRulesCommand(a *app) *cobra.Command {
 		Use: "rules", Short: "List the rules and what a finding of each does", Args: args(0, 0),
 		Long: "List the rules of the guard: the threat that each belongs to, its entry in the OWASP MCP\n" +
 			"Top 10, and what its findings do, for everything or for one agent and tool. The column FROM\n" +
-			"tells where that was set; rule stands for the table itself.",
+			"tells where that was set; rule stands for the table itself. From the score in TELLS on a\n" +
+			"finding is told, from that in ACTS on it does what the mode says.",
 		Example: "  durward guard rules --agent support-bot --tool crm__export",
 		RunE: func(c *cobra.Command, _ []string) error {
 			all, err := a.guardRules(c.Context(), agent, tool)
 			if err != nil {
 				return err
 			}
-			return list(a, all, []string{"RULE", "THREAT", "OWASP", "SEVERITY", "MODE", "FROM", "WHAT"}, func(r durward.GuardRule) []string {
-				return []string{r.ID, r.Vector, r.OWASP, r.Severity, r.Mode, r.From, r.Help}
+			return list(a, all, []string{"RULE", "THREAT", "OWASP", "SEVERITY", "MODE", "FROM", "TELLS", "ACTS", "WHAT"}, func(r durward.GuardRule) []string {
+				return []string{r.ID, r.Vector, r.OWASP, r.Severity, r.Mode, r.From, strconv.FormatFloat(r.Flag, 'g', 3, 64), strconv.FormatFloat(r.Act, 'g', 3, 64), r.Help}
 			})
 		},
 	}

@@ -32,6 +32,7 @@ func (e *Engine) Definition(raw []byte) *Report {
 		r.Score = max(r.Score, p)
 	}
 	e.contradictions(r, raw)
+	e.channels(r, raw)
 	e.nameForm(r, raw)
 	e.partial(r, whole)
 	return r
@@ -126,6 +127,36 @@ func (e *Engine) contradictions(r *Report, raw []byte) {
 	} else if d, ok := mcpwire.Field(hints, "destructiveHint"); ok && string(bytes.TrimSpace(d)) == "false" && destroys(verb) {
 		e.add(r, rule("definition.annotation"), 0.75, "/annotations/destructiveHint", "not destructive, but named "+verb)
 	}
+}
+
+// channels reports parameters by which more comes in than a tool needs: what
+// the model knows of itself and of the conversation.
+func (e *Engine) channels(r *Report, raw []byte) {
+	schema, _ := mcpwire.Field(raw, "inputSchema")
+	if !mcpwire.IsObject(schema) {
+		return
+	}
+	props, _ := mcpwire.Field(schema, "properties")
+	if !mcpwire.IsObject(props) {
+		return
+	}
+	for name := range mcpwire.Fields(props) {
+		if score := channel(name); score > 0 {
+			e.add(r, rule("definition.channel"), score, "/inputSchema/properties/"+escapePointer(name), "a parameter named "+cut(name))
+		}
+	}
+}
+
+// channel is how suspicious the name of a parameter is. Tools that serve models
+// have a use for some of them.
+func channel(name string) float64 {
+	switch strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name)) {
+	case "sidenote", "sidenotes", "toolslist", "listoftools", "toolcallhistory", "previoustoolcalls", "chainofthought", "fullconversation", "entireconversation", "allpreviousmessages", "modelcontext":
+		return 0.6
+	case "conversationhistory", "chathistory", "systemprompt", "systeminstructions", "previousmessages", "allmessages", "availabletools", "agentinstructions":
+		return 0.35
+	}
+	return 0
 }
 
 func is(obj []byte, key string) bool {

@@ -183,15 +183,33 @@ func (p *Policy) Settle(agent string, op *durward.Operation) map[string]Settled 
 // operation; both may be left out.
 func (p *Policy) Table(agent string, op *durward.Operation) []durward.GuardRule {
 	settled := p.Settle(agent, op)
+	sure := sureOfOthers
+	if op != nil {
+		sure = p.sureOf(agent, op)
+	}
 	out := make([]durward.GuardRule, 0, len(rules))
 	for _, r := range rules {
 		s := settled[r.ID]
+		if s.Sure > 0 && r.orders() {
+			s.Sure = sure
+		}
 		out = append(out, durward.GuardRule{
 			ID: r.ID, Vector: r.Vector, OWASP: r.OWASP, Severity: r.Severity, Mode: string(s.Mode), From: s.From,
 			Flag: r.Flag, Act: max(r.Act, s.Sure), Help: r.Help,
 		})
 	}
 	return out
+}
+
+// sureOf is from which score orders act in what an operation returns.
+func (p *Policy) sureOf(agent string, op *durward.Operation) float64 {
+	named := *op
+	if named.Name == "" {
+		_, named.Name, _ = strings.Cut(op.PolicyName, "__")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.scope(agent, &named).sure(usual)
 }
 
 // engine returns the engine of a set of modes; scopes that say the same share one.

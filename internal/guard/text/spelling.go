@@ -107,12 +107,14 @@ func nextLeet(b []byte, pos, _ int) (Span, []byte) {
 	out := bytes.Clone(b)
 	for i := 0; i < len(out); {
 		start := i
-		for i < len(out) && (isWordByte(out[i]) || out[i] == '@' || out[i] == '$') {
+		for i < len(out) && (isWordByte(out[i]) || out[i] == '@' || out[i] == '$' || within(out, i)) {
 			i++
 		}
 		if w := out[start:i]; len(w) > 1 && hasLetter(w) {
 			for k, c := range w {
-				w[k], _ = leetByte(c)
+				if c != '@' || !addresses(out, start+k) {
+					w[k] = unleet(c)
+				}
 			}
 		}
 		if i == start {
@@ -120,6 +122,43 @@ func nextLeet(b []byte, pos, _ int) (Span, []byte) {
 		}
 	}
 	return Span{0, len(b)}, out
+}
+
+// addresses reports an at sign that a host follows.
+func addresses(b []byte, at int) bool {
+	for i := at + 1; i+1 < len(b) && b[i] > ' ' && b[i] != '@'; i++ {
+		if b[i] == '.' && isWordByte(b[i+1]) {
+			return true
+		}
+	}
+	return false
+}
+
+// within reports a mark that stands for a letter before another one.
+func within(b []byte, i int) bool {
+	if c := b[i]; c != '!' && c != '+' && c != '|' || i+1 == len(b) {
+		return false
+	}
+	next := b[i+1]
+	return isWordByte(next) || next == '@' || next == '$'
+}
+
+// unleet is the letter that a digit or mark stands for.
+func unleet(c byte) byte {
+	switch c {
+	case '!':
+		return 'i'
+	case '+':
+		return 't'
+	case '|':
+		return 'l'
+	case '8':
+		return 'b'
+	case '9', '6':
+		return 'g'
+	}
+	c, _ = leetByte(c)
+	return c
 }
 
 func hasLetter(w []byte) bool {
