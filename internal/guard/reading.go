@@ -177,7 +177,7 @@ func (r *reading) object(i, depth int) int {
 		if len(key) > 24 || len(key) >= leastName && digits(key) { // names are short and of letters; who writes other things there is read
 			r.leaf(durward.Span{Start: i, End: end}, nil)
 		}
-		if depth == 0 && string(key) == "requestState" { // no model reads it, and it has to come back as it is
+		if isReference(key, depth) {
 			i = valueEnd(r.raw, space(r.raw, colon+1))
 		} else {
 			i = r.value(colon+1, key, depth+1)

@@ -279,3 +279,23 @@ func FuzzSecretsDoNotPass(f *testing.F) {
 		}
 	})
 }
+
+// The token of a request's progress is the client's own, and stays what it is.
+func TestProgressTokensAreNoSecrets(t *testing.T) {
+	p, err := guard.CompilePolicy(durward.Guard{}, make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := p.Scope("a", &durward.Operation{Upstream: "web", Name: "fetch_page", Kind: durward.KindTool})
+	for _, params := range []string{
+		`{"progressToken":"tok_kq9Lm2Xz81PvQwErTy","progress":1,"total":41}`, `{"progressToken":"JSPVXZ3UZRW5O7ROCDOQ2QYKGT","progress":1}`,
+		`{"_meta":{"progressToken":"tok_kq9Lm2Xz81PvQwErTy"},"message":"working"}`,
+	} {
+		if v := s.Read([]byte(params), durward.Deny); v.Body != nil || len(v.Findings) > 0 {
+			t.Errorf("%s: %s, %+v", params, v.Body, v.Findings)
+		}
+	}
+	if v := s.Read([]byte(`{"rows":[{"progressToken":"tok_kq9Lm2Xz81PvQwErTy"}]}`), durward.Deny); v.Body == nil {
+		t.Error("a field of that name in a result is not read")
+	}
+}

@@ -29,11 +29,18 @@ func unrepeated(body []byte, secrets []Secret) []byte {
 			state = false
 			return text
 		}
-		state = text == "requestState"
+		state = text == "requestState" || text == "progressToken"
 		return tokens.Replace(text)
 	})
 	if after == nil {
 		return body
 	}
 	return after
+}
+
+// isReference reports members that no model reads and that have to come as they
+// are, however random: the state of a request, and the token of its progress,
+// which is the client's own (a server's is known by then, or dropped).
+func isReference(key []byte, depth int) bool {
+	return depth == 0 && string(key) == "requestState" || depth <= 1 && string(key) == "progressToken"
 }
