@@ -30,28 +30,30 @@ func (m *Memory) count(f *durward.Finding) {
 		return
 	}
 	c := &m.counts[at]
-	switch f.Action {
+	if l := levelOf(f.Action); l >= 0 {
+		c[countObserved+l].Add(1)
+	}
+	if l := levelOf(f.Would); l > 0 {
+		c[countBlocked+l].Add(1)
+	}
+}
+
+// levelOf is how far behind countObserved an action is counted, and what would
+// have been done behind countBlocked; -1 is not counted.
+func levelOf(action string) int {
+	switch action {
 	case actedObserve:
-		c[countObserved].Add(1)
+		return 0
 	case actedFlag:
-		c[countFlagged].Add(1)
+		return 1
 	case actedRedact:
-		c[countRedacted].Add(1)
+		return 2
 	case actedHold:
-		c[countHeld].Add(1)
+		return 3
 	case actedBlock:
-		c[countBlocked].Add(1)
+		return 4
 	}
-	switch f.Would {
-	case actedFlag:
-		c[countWouldFlag].Add(1)
-	case actedRedact:
-		c[countWouldRedact].Add(1)
-	case actedHold:
-		c[countWouldHold].Add(1)
-	case actedBlock:
-		c[countWouldBlock].Add(1)
-	}
+	return -1
 }
 
 // Stats returns the counts.
