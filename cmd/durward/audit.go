@@ -173,8 +173,10 @@ func recordLine(when, agent, verdict, outcome, ms, call string) string {
 // recordText is one call on one line; tabs between the fields when piped.
 func (a *app) recordText(r durward.Record) string {
 	call := r.Method
-	if what := firstOf(r.Asked, r.Tool); what != "" {
+	if what := firstOf(r.Asked, r.Tool); what != "" && isCall(r.Method) {
 		call = what
+	} else if what != "" {
+		call += " " + what
 	}
 	if r.Reason != durward.ReasonNone {
 		call += "  " + string(r.Reason)
@@ -183,7 +185,7 @@ func (a *app) recordText(r durward.Record) string {
 		call += " (" + r.Rule + ")"
 	}
 	ms := fmt.Sprintf("%.1f", float64(r.LatencyUS)/1000)
-	agent := firstOf(r.Agent, "-")
+	agent := firstOf(r.Agent, r.User, "-")
 	if !a.out.tty {
 		return strings.Join([]string{r.Time.UTC().Format("2006-01-02T15:04:05.000000Z07:00"), oneLine(agent), r.Verdict, string(r.Outcome), ms, oneLine(call)}, "\t")
 	}
@@ -195,6 +197,12 @@ func (a *app) recordText(r durward.Record) string {
 		return a.out.yellow(line)
 	}
 	return line
+}
+
+// isCall tells what an agent asked for from what people and the gateway did.
+func isCall(method string) bool {
+	kind, _, _ := strings.Cut(method, "/")
+	return !slices.Contains([]string{"operator", "approval", "audit", "guard"}, kind)
 }
 
 func firstOf(words ...string) string {

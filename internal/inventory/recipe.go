@@ -51,7 +51,7 @@ func NewRecipe(client string, c Connection) (Recipe, error) {
 		client = string(ClaudeCode)
 	}
 	if !slices.Contains(Recipes(), Client(client)) {
-		return Recipe{}, fmt.Errorf("unknown client %q%s; known are %s", client, meant(client), join(Recipes()))
+		return Recipe{}, fmt.Errorf("unknown client %q; %sknown are %s", client, meant(client), join(Recipes()))
 	}
 	r := recipe(Client(client), c)
 	if strings.HasPrefix(r.Text, "{") {
@@ -159,14 +159,14 @@ func join(clients []Client) string {
 	return strings.Join(words, ", ")
 }
 
-// meant is the client that a slip may stand for, as part of a sentence.
+// meant is the client that a slip may stand for, as the beginning of a sentence.
 func meant(slip string) string {
 	var names []string
 	for _, c := range Recipes() {
 		names = append(names, string(c))
 	}
 	if near := durward.Closest(slip, names); near != "" {
-		return ", did you mean " + near + "?"
+		return "did you mean " + near + "? The "
 	}
 	return ""
 }
