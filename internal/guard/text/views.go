@@ -103,7 +103,7 @@ func survey(b []byte) mark {
 				if hintLengths>>n&1 != 0 && hintAt[hintHash(b[start:i])] != 0 {
 					seen |= hinted(b[start:i])
 				}
-				if (b[start] == 'r' || b[start] == 'R') && rotWord(b[start:i]) {
+				if b[start]|0x20 == 'r' && b[start+1]|0x20 == 'o' && rotWord(b[start:i]) {
 					m |= markRot
 				}
 				continue
