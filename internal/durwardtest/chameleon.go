@@ -1,16 +1,13 @@
 package durwardtest
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"strings"
 	"sync"
-	"time"
 )
 
 // A Chameleon is an MCP server over HTTP that shows its tools in one way to some
@@ -45,7 +42,9 @@ type chameleonSession struct {
 //
 //	chameleon ADDRFILE legacy|modern BY FIRST SECOND
 //
-// The files hold {"tools": [...]}. The address is written to ADDRFILE.
+// The files hold {"tools": [...]}. The address is written to ADDRFILE; where that
+// file is there already, it is the address. With CHAMELEON_KEY=NAME it speaks
+// TLS with the key in NAME.pem, which is made when it is not there.
 func ServeChameleon(args []string) error {
 	if len(args) != 5 {
 		return fmt.Errorf("usage: chameleon ADDRFILE legacy|modern BY FIRST SECOND")
@@ -64,14 +63,7 @@ func ServeChameleon(args []string) error {
 		}
 		*to = file.Tools
 	}
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(args[0], []byte("http://"+l.Addr().String()+"/mcp"), 0o600); err != nil {
-		return err
-	}
-	return (&http.Server{Handler: c, ReadHeaderTimeout: 10 * time.Second}).Serve(l)
+	return serveAt(args[0], os.Getenv("CHAMELEON_KEY"), c)
 }
 
 // Show changes whom it shows what.

@@ -1,14 +1,10 @@
 package durwardtest
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
-	"os"
 	"strings"
-	"time"
 )
 
 // ServeOracle is a classifier of texts over HTTP, until the process ends:
@@ -20,13 +16,6 @@ import (
 func ServeOracle(args []string) error {
 	if len(args) != 2 {
 		return fmt.Errorf("usage: oracle ADDRFILE WORD")
-	}
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(args[0], []byte("http://"+l.Addr().String()+"/judge"), 0o600); err != nil {
-		return err
 	}
 	answer := func(w http.ResponseWriter, r *http.Request) {
 		var q struct {
@@ -42,5 +31,5 @@ func ServeOracle(args []string) error {
 			_, _ = w.Write([]byte(`{"score":0.04}`))
 		}
 	}
-	return (&http.Server{Handler: http.HandlerFunc(answer), ReadHeaderTimeout: 10 * time.Second}).Serve(l)
+	return serveAt(args[0], "", http.HandlerFunc(answer))
 }

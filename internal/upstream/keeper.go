@@ -128,6 +128,9 @@ func (k *keeper) step(ctx context.Context) time.Duration {
 	if k.readingDue() {
 		k.readNow(ctx)
 	}
+	if k.rekeyed() {
+		k.publish(k.failed)
+	}
 	k.hearOverlays(ctx)
 	k.weigh(ctx)
 	k.look()

@@ -99,6 +99,21 @@ func sameLists(a, b *lists) bool {
 	return sameItems(a.tools, b.tools) && sameItems(a.resources, b.resources) && sameItems(a.templates, b.templates) && sameItems(a.prompts, b.prompts)
 }
 
+// key is that of the server's certificate, as it was met last; "" without TLS.
+func (s *server) key() string {
+	if u := s.endpoint.URL; u != nil && u.Scheme == "https" {
+		return s.set.client.Key(u.Hostname())
+	}
+	return ""
+}
+
+// rekeyed reports whether the server has been met with another key since it was told.
+func (k *keeper) rekeyed() bool {
+	was := k.server.listing.Load()
+	now := k.server.key()
+	return k.base != nil && was.Key != "" && now != "" && was.Key != now
+}
+
 // publish makes what is known the listing, and tells of it if it is news. err
 // says that it could not be read anew.
 func (k *keeper) publish(err *durward.Error) {
@@ -110,10 +125,8 @@ func (k *keeper) publish(err *durward.Error) {
 		w := k.own.line.welcome
 		next.Modern, next.Revision = k.own.line.modern, w.Revision
 		next.Capabilities, next.ServerInfo, next.Instructions = w.Capabilities, w.Info, w.Instructions
-		if u := s.endpoint.URL; u != nil && u.Scheme == "https" {
-			next.Key = s.set.client.Key(u.Hostname())
-		}
 	}
+	next.Key = or(s.key(), next.Key)
 	if k.base != nil {
 		k.compose(&next)
 	}
