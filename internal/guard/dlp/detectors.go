@@ -124,6 +124,7 @@ func table() []detector {
 		{prefix: "\"type\"", class: Secret, kind: "gcp", match: serviceAccount},
 		{prefix: "[secret:", match: issued},
 		{prefix: "[pii:", match: issued},
+		{prefix: "\\\"type", class: Secret, kind: "gcp", match: quotedAccount},
 		{prefix: "authorization", fold: true, class: Secret, kind: kindValue, label: true, match: authorization},
 		{prefix: "bearer ", fold: true, class: Secret, kind: kindValue, label: true, match: bearer},
 		{prefix: "basic ", fold: true, class: Secret, kind: "basic", label: true, match: basic},

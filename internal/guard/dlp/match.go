@@ -233,6 +233,28 @@ func serviceAccount(b []byte, i int) (Find, bool) {
 	return Find{Start: start, End: start + end, Value: start, Sure: true, Quote: true}, true
 }
 
+// quotedAccount matches the same within a JSON text that is a string of
+// another one.
+func quotedAccount(b []byte, i int) (Find, bool) {
+	if !bytes.Contains(b[i:min(len(b), i+80)], []byte("service_account")) {
+		return Find{}, false
+	}
+	start := i
+	for start > 0 && i-start < 64 && b[start] != '{' {
+		start--
+	}
+	rest := b[start:min(len(b), start+16384)]
+	key := bytes.Index(rest, []byte("private_key"))
+	if b[start] != '{' || key < 0 {
+		return Find{}, false
+	}
+	end := len(rest)
+	if e := bytes.IndexByte(rest[key:], '}'); e >= 0 {
+		end = key + e + 1
+	}
+	return Find{Start: start, End: start + end, Value: start, Sure: true}, true
+}
+
 // objectEnd returns the length of the JSON object that b starts with.
 func objectEnd(b []byte) int {
 	depth, quoted := 0, false
@@ -272,7 +294,7 @@ func authorization(b []byte, i int) (Find, bool) {
 	}{{"bearer ", bearer}, {"basic ", basic}, {"token ", bearerLike}, {"apikey ", bearerLike}} {
 		if len(b)-at > len(try.scheme) && containsFold(b[at:at+len(try.scheme)], try.scheme) {
 			f, ok := try.match(b, at)
-			if ok && (i == 0 || b[i-1] != '"' && b[i-1] != '\'') {
+			if ok && b[i+len("authorization")] != '"' && b[i+len("authorization")] != '\'' { // no key of an object
 				f.Start = i
 			}
 			return f, ok

@@ -129,7 +129,7 @@ func hides(b []byte, i int) bool {
 		return assigns(b, i-1) || assigns(b, end)
 	case len(m) == 0 && b[i] >= 0x80 && i > 0 && ' ' < b[i-1] && b[i-1] < 0x7f:
 		return true
-	case len(m) == 1 && m[0] < 0x80 && role[m[0]] != inRun && m[0] != '.':
+	case len(m) == 1 && m[0] < 0x80 && role[m[0]] != inRun && m[0] != '.' && m[0] != '\n':
 		return false
 	}
 	return glued(b, i, end) >= leastGlued

@@ -28,14 +28,23 @@ func (o *opener) unfolded(dst []Find, b []byte, depth int) []Find {
 		}
 		o.budget -= end - from
 		i = end
-		l := &o.layer[depth]
-		l.unfold(b, from, end)
-		finds := o.inner(l.text, depth)
-		for _, f := range l.behindDrops(finds) {
-			f.Start, f.End = int(l.origin[f.Start]), int(l.origin[f.End])
-			f.Value, f.Until, f.Quote = f.Start, f.End, false
-			dst = append(dst, f)
+		dst = o.window(dst, b[:end], from, '+', depth)
+		if part := b[from:end]; bytes.IndexByte(part, '+') >= 0 && bytes.IndexByte(part, '%') >= 0 { // a query, where it is a blank
+			dst = o.window(dst, b[:end], from, ' ', depth)
 		}
+	}
+	return dst
+}
+
+// window appends what b holds from a place on, with what a plus stands for.
+func (o *opener) window(dst []Find, b []byte, from int, plus byte, depth int) []Find {
+	l := &o.layer[depth]
+	l.unfold(b, from, len(b), plus)
+	finds := o.inner(l.text, depth)
+	for _, f := range l.behindDrops(finds) {
+		f.Start, f.End = int(l.origin[f.Start]), int(l.origin[f.End])
+		f.Value, f.Until, f.Quote = f.Start, f.End, false
+		dst = append(dst, f)
 	}
 	return dst
 }
@@ -122,7 +131,7 @@ func nextEscape(b []byte, i int) int {
 func keyOpens(b []byte) bool { return containsFold(b, "private") && containsFold(b, "begin") }
 
 // unfold writes b[from:end] into the layer as it is meant.
-func (l *layer) unfold(b []byte, from, end int) {
+func (l *layer) unfold(b []byte, from, end int, plus byte) {
 	l.text, l.origin = l.text[:0], l.origin[:0]
 	for i := from; i < end; {
 		next := i
@@ -148,6 +157,8 @@ func (l *layer) unfold(b []byte, from, end int) {
 			} else {
 				l.text = append(l.text, b[i:next]...)
 			}
+		case b[i] == '+':
+			l.text, next = append(l.text, plus), i+1
 		default:
 			l.text, next = append(l.text, b[i]), i+1
 		}
