@@ -225,7 +225,7 @@ func (v *secret) parse(s string) *refusal {
 		return &refusal{text: "has characters that are not visible ASCII", hint: "use letters, digits and signs without spaces"}
 	}
 	if len(s) < minSecret || len(s) > maxSecret {
-		return &refusal{text: fmt.Sprintf("has %d characters, not %d to %d", len(s), minSecret, maxSecret), hint: "leave key out and mint one with durward agent rotate"}
+		return &refusal{text: fmt.Sprintf("has %d characters, not %d to %d", len(s), minSecret, maxSecret), hint: "longer ones are not guessed: openssl rand -base64 24 makes one; a key of an agent can be left out and minted with durward agent rotate"}
 	}
 	*v = secret(s)
 	return nil
