@@ -163,6 +163,7 @@ func (r *Reader) see(where string, place lexicon.Set, see func(*Piece)) {
 	inner := place.Or(model.Place(r.lex, model.PlaceView))
 	for _, l := range r.found {
 		r.view(text.View{Encoding: "json", Text: l.value}, l.span, where, place, see)
+		r.nested(l.value, l.span, 0, where, place, see)
 		if s := r.piece.Signals; s.Bidi > 0 || s.Escapes > 0 {
 			for _, v := range text.Concealed(l.value) {
 				r.view(v, l.span, where, inner, see)
@@ -179,6 +180,36 @@ func (r *Reader) see(where string, place lexicon.Set, see func(*Piece)) {
 		}
 	}
 }
+
+// mostNested is how often JSON may stand in a string of JSON and be read.
+const mostNested = 4
+
+// nested reads the strings of JSON that stands in a string of JSON.
+func (r *Reader) nested(value []byte, span text.Span, depth int, where string, place lexicon.Set, see func(*Piece)) {
+	if !isJSON(value) {
+		return
+	}
+	if depth == mostNested {
+		r.views.Cut = true
+		return
+	}
+	w := &walker{raw: value, bare: true}
+	var inner [][]byte
+	w.leaf = func(_ []string, v []byte, key bool) {
+		if !key && len(v) >= minSaid {
+			inner = append(inner, v)
+		}
+	}
+	w.value(nil, 0)
+	r.views.Cut = r.views.Cut || w.cut
+	for _, v := range inner {
+		r.view(text.View{Encoding: "json", Text: v}, span, where, place, see)
+		r.nested(v, span, depth+1, where, place, see)
+	}
+}
+
+// minSaid is the length from which a string may be a sentence.
+const minSaid = 16
 
 // leastBudget is what the views of strings may hold at least, together.
 const leastBudget = 4096
@@ -206,7 +237,7 @@ func (r *Reader) leaf(w *walker) func([]string, []byte, bool) {
 		}
 		r.inside = append(r.inside, text.Span{Start: w.start, End: w.end})
 		escaped := len(value) != w.end-w.start
-		if len(value) < 16 || bytes.IndexByte(value, ' ') < 0 && !r.marked && !escaped {
+		if len(value) < minSaid || bytes.IndexByte(value, ' ') < 0 && !r.marked && !escaped {
 			return
 		}
 		r.found = append(r.found, jsonLeaf{value, text.Span{Start: w.start, End: w.end}, escaped})
