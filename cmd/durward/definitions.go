@@ -140,12 +140,9 @@ func (a *app) showDefinition(d *durward.Definition) {
 	if d.Class != "" {
 		what += ", " + d.Class
 	}
-	digests := ""
-	switch {
-	case d.Approved != "" && d.Digest != "" && d.Approved != d.Digest:
+	digests := short(firstOf(d.Digest, d.Approved))
+	if d.Approved != "" && d.Digest != "" && d.Approved != d.Digest {
 		digests = "approved " + short(d.Approved) + ", now " + short(d.Digest)
-	default:
-		digests = short(firstOf(d.Digest, d.Approved))
 	}
 	if d.By != "" {
 		digests += " by " + d.By

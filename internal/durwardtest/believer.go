@@ -58,7 +58,7 @@ func (c Caller) use(ctx context.Context, tool, args string, out io.Writer) error
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintln(out, "heard", string(a.Body))
+	_, _ = fmt.Fprintln(out, "heard", a.Body)
 	return nil
 }
 
