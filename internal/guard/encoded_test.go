@@ -140,6 +140,8 @@ func TestSpreadSecretsAreFound(t *testing.T) {
 		"backwards":                     {`{"part2":"` + leaked[17:] + `","part1":"` + leaked[:17] + `"}`, leaked},
 		"a form of any length":          {`{"a":"` + slack[:20] + `","b":"` + slack[20:] + `","c":"done"}`, slack},
 		"the first part could be whole": {`{"part1":"` + slack[:40] + `","part2":"` + slack[40:] + `","id":"7f3a9c21"}`, slack},
+		"an encoding in two fields":     {`{"part1":"` + written["base64"](leaked)[:21] + `","part2":"` + written["base64"](leaked)[21:] + `","status":"active"}`, leaked},
+		"an encoding in blocks":         {`{"content":[{"type":"text","text":"` + written["hex"](leaked)[:30] + `"},{"type":"text","text":"` + written["hex"](leaked)[30:] + `"},{"type":"text","text":"that was it"}]}`, leaked},
 		"long blocks":                   {`{"content":[{"type":"text","text":"` + strings.Repeat("All is well today. ", 90) + leaked[:20] + `"},{"type":"text","text":"` + leaked[20:] + strings.Repeat(" All is well today.", 90) + `"}]}`, leaked},
 		"a key in lines":                {`{"lines":["-----BEGIN PRIVATE KEY-----","` + strings.Join(strings.Fields(body), `","`) + `","-----END PRIVATE KEY-----","done"]}`, "MIIEvQIBADANBgkq"},
 		"a key in blocks":               {`{"content":[{"type":"text","text":"-----BEGIN RSA PRIVATE KEY-----"},{"type":"text","text":"` + strings.ReplaceAll(body, "\n", `\n`) + `"},{"type":"text","text":"-----END RSA PRIVATE KEY-----\nbye"}]}`, "MIIEvQIBADANBgkq"},

@@ -44,6 +44,7 @@ type reading struct {
 	report  Report // of the text that is read
 	leaves  []seam // the strings, in order
 	opens   []int  // those at whose end a secret may begin
+	coded   []int  // those that may be a part of an encoding
 	last    ending // what was read last, at first of earlier messages
 	before  ending // of earlier messages
 	final   ending // what stands last in the message
@@ -83,7 +84,7 @@ var nothing = &Seen{Effect: durward.Allow}
 func (r *reading) read(s *Scope, raw []byte, most durward.Effect, spot string, trail *Trail) *Seen {
 	r.scope, r.raw, r.most, r.spot, r.seen = s, raw, most, spot, nil
 	r.buf, r.parts, r.edits, r.decoded, r.broken = r.buf[:0], r.parts[:0], r.edits[:0], 0, false
-	r.leaves, r.opens = r.leaves[:0], r.opens[:0]
+	r.leaves, r.opens, r.coded = r.leaves[:0], r.opens[:0], r.coded[:0]
 	trail.get(&r.before)
 	r.last.copy(&r.before)
 	r.final.copy(&r.before)
@@ -106,6 +107,9 @@ func (r *reading) read(s *Scope, raw []byte, most durward.Effect, spot string, t
 	r.flush()
 	if len(r.opens) > 0 {
 		r.seams()
+	}
+	if len(r.coded) > 1 {
+		r.codedSeams()
 	}
 	if r.out {
 		r.honeySpread()

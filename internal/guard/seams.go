@@ -32,6 +32,9 @@ func (r *reading) remember(span durward.Span, key []byte) {
 		return
 	}
 	r.leaves = append(r.leaves, seam{span, key})
+	if dlp.Coded(r.raw[span.Start+1 : span.End-1]) {
+		r.coded = append(r.coded, len(r.leaves)-1)
+	}
 	if len(r.opens) < mostOpen && dlp.Open(r.raw[span.Start+1:span.End-1]) >= 0 {
 		r.opens = append(r.opens, len(r.leaves)-1)
 	}
@@ -58,7 +61,7 @@ func (r *reading) seams() {
 			parts, value = r.spread(k, first, at)
 		}
 		if len(parts) > 1 {
-			r.found(parts, value)
+			r.found(parts, value, "")
 			done = parts[len(parts)-1].leaf
 		}
 	}
@@ -175,7 +178,7 @@ func kin(a, b []byte) bool {
 }
 
 // found records a secret that is spread over strings, and cuts its parts out.
-func (r *reading) found(parts []shard, value []byte) {
+func (r *reading) found(parts []shard, value []byte, kind string) {
 	id, most := "secret.credential", r.most
 	if r.out {
 		id, most = "arguments.secret", durward.Deny
@@ -188,9 +191,11 @@ func (r *reading) found(parts []shard, value []byte) {
 	if r.scope.takeAt(r.note(), f, most, r.care) != durward.Redact {
 		return
 	}
-	kind := "key"
-	if f, _, ok := dlp.Joined(value); ok {
-		kind = f.Kind
+	if kind == "" {
+		kind = "key"
+		if f, _, ok := dlp.Joined(value); ok {
+			kind = f.Kind
+		}
 	}
 	find := dlp.Find{Class: dlp.Secret, Kind: kind, Plain: value, End: 1}
 	token := r.scope.engine.redactor.Token(find, nil)
@@ -202,6 +207,48 @@ func (r *reading) found(parts []shard, value []byte) {
 			token = rest
 		}
 		r.cutPart(p, token)
+	}
+}
+
+// codedSeams finds secrets in an encoding that is spread over strings beside
+// each other.
+func (r *reading) codedSeams() {
+	for i := 0; i < len(r.coded); {
+		n := i + 1
+		for n < len(r.coded) && r.coded[n] == r.coded[n-1]+1 && n-i < mostParts {
+			n++
+		}
+		if n-i > 1 {
+			r.codedSeam(r.coded[i:n])
+		}
+		i = n
+	}
+}
+
+func (r *reading) codedSeam(leaves []int) {
+	var all []byte
+	ends := make([]int, len(leaves))
+	for i, k := range leaves {
+		l := r.leaves[k].span
+		all = append(all, r.raw[l.Start+1:l.End-1]...) // there are no escapes in it
+		ends[i] = len(all)
+	}
+	finds, _ := dlp.Look(nil, all)
+	for _, f := range finds {
+		if !f.Sure || f.Class != dlp.Secret || f.Plain == nil {
+			continue
+		}
+		var parts []shard
+		from := 0
+		for i, end := range ends {
+			if a, b := max(f.Start, from), min(f.End, end); a < b {
+				parts = append(parts, shard{leaves[i], a - from, b - from})
+			}
+			from = end
+		}
+		if len(parts) > 1 {
+			r.found(parts, f.Plain, f.Kind)
+		}
 	}
 }
 

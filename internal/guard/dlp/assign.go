@@ -38,7 +38,7 @@ func assignment(keyword int) func([]byte, int) (Find, bool) {
 		if bytes.EqualFold(b[start:end], b[wordStart(b, i):min(len(b), wordStart(b, i)+end-start)]) || !believable(b[start:end], quote != 0) && !(uuidLike(b[start:end]) && isKey(b, i, keyword)) {
 			return Find{}, false
 		}
-		f := Find{Start: start, End: end, Value: start, Until: end}
+		f := Find{Start: start, End: end, Value: start, Until: end, Sure: end-start == 40 && (containsFold(b[i:at], "secret_access_key") || containsFold(b[i:at], "secretaccesskey"))}
 		if !quotedKey && !parameter(b, wordStart(b, i)) {
 			f.Start = wordStart(b, i)
 			if quote != 0 && end < len(b) && b[end] == quote {

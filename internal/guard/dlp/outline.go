@@ -14,7 +14,7 @@ const (
 	leastPairs = 10 // characters written as numbers
 )
 
-const longName = 40
+const longName = 22
 
 const (
 	inRun  = 1
@@ -187,10 +187,21 @@ func mixed(run []byte) bool {
 			return true
 		}
 	}
-	if lower && upper { // names of programs are shorter, and have no digits
-		return len(run) >= longName
+	if lower && upper { // names of programs have few capitals, in order
+		head := run[:min(len(run), 64)]
+		return len(run) >= longName && (!camel(head) || mostlyUpper(head))
 	}
 	return hex && len(run) >= leastTotal || upper && digits && !lower
+}
+
+func mostlyUpper(run []byte) bool {
+	n := 0
+	for _, c := range run {
+		if kindOf[c] == kindUpper {
+			n++
+		}
+	}
+	return 2*n > len(run)
 }
 
 // number reports what may stand for one character: 67, 0x67, 103.

@@ -9,6 +9,8 @@ import "bytes"
 const (
 	mostPart  = 400 // bytes of a part that is not a key
 	mostClose = 4   // marks behind a part, or before it
+	leastPart = 8   // of an encoding
+	mostCoded = 4096
 )
 
 // Open is where, at the end of a text, a secret begins that may go on in
@@ -133,6 +135,25 @@ var lengths = []struct {
 }{
 	{"ghp_", 40}, {"gho_", 40}, {"ghu_", 40}, {"ghs_", 40}, {"github_pat_", 93}, {"AKIA", 20}, {"ASIA", 20}, {"ABIA", 20}, {"glpat-", 26}, {"AIza", 39},
 	{"npm_", 40}, {"hf_", 37}, {"dop_v1_", 71}, {"shpat_", 38},
+}
+
+// Coded reports a text that may be a part of an encoding: letters of both
+// cases with digits, or hexadecimal digits, and nothing else.
+func Coded(b []byte) bool {
+	b = bytes.TrimRight(b, "=")
+	if len(b) < leastPart || len(b) > mostCoded {
+		return false
+	}
+	lower, upper, digits, hex := false, false, false, true
+	for _, c := range b {
+		if role[c] != inRun {
+			return false
+		}
+		kind := kindOf[c]
+		lower, upper, digits = lower || kind == kindLower, upper || kind == kindUpper, digits || kind == kindDigit
+		hex = hex && hexDigit(c)
+	}
+	return lower && upper || hex && digits
 }
 
 // KeyPart reports a text that may be a part of a private key, and whether it

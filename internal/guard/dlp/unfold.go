@@ -128,7 +128,9 @@ func nextEscape(b []byte, i int) int {
 }
 
 // keyOpens reports the first line of a private key, or what may be one.
-func keyOpens(b []byte) bool { return containsFold(b, "private") && containsFold(b, "begin") }
+func keyOpens(b []byte) bool {
+	return containsFold(b, "private") || bytes.Contains(b, []byte("-----"))
+}
 
 // unfold writes b[from:end] into the layer as it is meant.
 func (l *layer) unfold(b []byte, from, end int, plus byte) {
