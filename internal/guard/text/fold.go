@@ -13,11 +13,12 @@ import (
 // Folder folds texts one after another and reuses its memory. It is used by
 // one goroutine at a time; the zero Folder is ready.
 type Folder struct {
-	out  Canonical
-	buf  []byte
-	offs []int32
-	hid  []Span
-	word wordState
+	out    Canonical
+	buf    []byte
+	offs   []int32
+	hid    []Span
+	word   wordState
+	unseen int // where the run of invisible characters that was read last ends
 }
 
 type wordState struct {
@@ -35,7 +36,7 @@ func (f *Folder) Fold(raw []byte) *Canonical {
 		return &f.out
 	}
 	f.buf, f.offs, f.hid = f.buf[:0], f.offs[:0], f.hid[:0]
-	f.word = wordState{start: -1}
+	f.word, f.unseen = wordState{start: -1}, 0
 	f.buf, f.offs = slices.Grow(f.buf, len(raw)), slices.Grow(f.offs, len(raw))
 	f.fold(raw, evenLetters())
 	f.endWord()

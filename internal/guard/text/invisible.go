@@ -55,19 +55,30 @@ func (f *Folder) betweenLatin(raw []byte, i, n int) bool {
 		return false
 	}
 	before := i > 0 && raw[i-1] < utf8.RuneSelf
-	rest := raw[i+n:]
-	for len(rest) > 0 { // a run of invisible characters counts as one place
-		r, k := utf8.DecodeRune(rest)
+	end := f.invisibleEnd(raw, i+n) // a run of invisible characters counts as one place
+	after := end < len(raw) && raw[end] < utf8.RuneSelf
+	run := end - i - n
+	letterBefore := before && isWordByte(raw[i-1])
+	letterAfter := after && isWordByte(raw[end])
+	return (letterBefore && letterAfter) || (run >= 8 && (before || after || i == 0))
+}
+
+// invisibleEnd returns where the invisible characters from i on end. A run is
+// read once, however many of its characters ask.
+func (f *Folder) invisibleEnd(raw []byte, i int) int {
+	if i <= f.unseen {
+		return f.unseen
+	}
+	end := i
+	for end < len(raw) {
+		r, n := utf8.DecodeRune(raw[end:])
 		if !invisibleRune(r) {
 			break
 		}
-		rest = rest[k:]
+		end += n
 	}
-	after := len(rest) > 0 && rest[0] < utf8.RuneSelf
-	run := len(raw) - i - n - len(rest)
-	letterBefore := before && isWordByte(raw[i-1])
-	letterAfter := after && isWordByte(rest[0])
-	return (letterBefore && letterAfter) || (run >= 8 && (before || after || i == 0))
+	f.unseen = end
+	return end
 }
 
 func isWordByte(c byte) bool {
