@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/url"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -254,18 +255,41 @@ func inflate(b []byte, budget int) []byte {
 	if !magic(b) {
 		return nil
 	}
-	var r io.ReadCloser
-	var err error
+	pool := &zlibs
 	if b[0] == 0x1f {
-		r, err = gzip.NewReader(bytes.NewReader(b))
-	} else {
-		r, err = zlib.NewReader(bytes.NewReader(b))
+		pool = &gzips
 	}
+	z, err := pool.open(b)
 	if err != nil {
 		return nil
 	}
-	out, _ := io.ReadAll(io.LimitReader(r, int64(max(budget, 0))))
+	out, _ := io.ReadAll(io.LimitReader(z, int64(max(budget, 0)))) // what came before an error counts
+	pool.Put(z)
 	return out
+}
+
+// inflaters are kept: each has a window of 32 KiB.
+type inflaters struct {
+	sync.Pool
+	begin func(io.Reader) (io.Reader, error)
+	again func(io.Reader, io.Reader) error
+}
+
+func (p *inflaters) open(b []byte) (io.Reader, error) {
+	if z, ok := p.Get().(io.Reader); ok {
+		return z, p.again(z, bytes.NewReader(b))
+	}
+	return p.begin(bytes.NewReader(b))
+}
+
+var gzips = inflaters{
+	begin: func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
+	again: func(z, r io.Reader) error { return z.(*gzip.Reader).Reset(r) },
+}
+
+var zlibs = inflaters{
+	begin: func(r io.Reader) (io.Reader, error) { return zlib.NewReader(r) },
+	again: func(z, r io.Reader) error { return z.(zlib.Resetter).Reset(r, nil) },
 }
 
 // nextNumbers opens characters written as numbers: pairs of hexadecimal
