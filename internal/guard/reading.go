@@ -378,29 +378,6 @@ func (r *reading) cut(rep *Report, text []byte, parts []piece, k int, alone bool
 	r.edit(p, string(part.Redacted))
 }
 
-// clearOf is the value of a find, without what stands between the pieces that it
-// is spread over.
-func clearOf(f dlp.Find, text []byte, parts []piece) []byte {
-	if f.Plain != nil {
-		return f.Plain
-	}
-	whole := f.Clear(text)
-	end := f.Value + len(whole)
-	var out []byte
-	for _, p := range parts {
-		if a, b := max(f.Value, p.start), min(end, p.end); a < b {
-			if out != nil {
-				out = append(out, '\n')
-			}
-			out = append(out, text[a:b]...)
-		}
-	}
-	if out == nil {
-		return whole
-	}
-	return out
-}
-
 // edit puts a text in the place of a piece.
 func (r *reading) edit(p piece, text string) {
 	r.edits = append(r.edits, mcpwire.Edit{Span: p.span, New: mcpwire.Quote(r.marked(p, text))})

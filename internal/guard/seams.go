@@ -252,6 +252,29 @@ func (r *reading) codedSeam(leaves []int) {
 	}
 }
 
+// clearOf is the value of a find, without what stands between the pieces that it
+// is spread over.
+func clearOf(f dlp.Find, text []byte, parts []piece) []byte {
+	if f.Plain != nil {
+		return f.Plain
+	}
+	whole := f.Clear(text)
+	end := f.Value + len(whole)
+	var out []byte
+	for _, p := range parts {
+		if a, b := max(f.Value, p.start), min(end, p.end); a < b {
+			if out != nil {
+				out = append(out, '\n')
+			}
+			out = append(out, text[a:b]...)
+		}
+	}
+	if out == nil {
+		return whole
+	}
+	return out
+}
+
 // cutPart puts a token in the place of a part, also in a string that has been
 // changed already.
 func (r *reading) cutPart(p shard, token string) {
