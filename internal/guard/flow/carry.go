@@ -46,18 +46,18 @@ const (
 // forgotten is the rule for what cannot be compared any more.
 func (s *Session) forgotten() Finding {
 	score := 0.8
-	if s.lost == Secret {
+	switch {
+	case s.lost < Personal: // it was compared with most of it
+		return Finding{Rule: "forgotten", Score: 0.4, What: "more private data was read than is remembered: what is sent was compared with a part of it"}
+	case s.lost == Secret:
 		score = 0.9
 	}
 	return Finding{Rule: "forgotten", Score: score, What: "private data was read before, and what it was is not remembered"}
 }
 
-// unknown reports that a call of a tool that reaches outside carries more than
-// a few words, after private data was forgotten.
-func (s *Session) unknown(way Reach, args []byte) bool {
-	if s.lost < Personal {
-		return false
-	}
+// carries reports that a call of a tool that reaches outside carries more than
+// a few words.
+func (s *Session) carries(way Reach, args []byte) bool {
 	long := false
 	carrier.Walk(args[:min(len(args), maxSent)], func(_ []string, value []byte, key bool) {
 		if key || long || !goes(way, value) {

@@ -61,6 +61,7 @@ type Session struct {
 	outward []byte          // folded arguments of past sinks, most recent
 	seen    labels
 	lost    Class // the most private data that was read before, see Carry
+	thin    Class // the most private data of which only a part is remembered
 }
 
 type labels struct {
@@ -87,7 +88,8 @@ const (
 	maxPeople  = 64
 	maxForeign = 32 << 10
 	maxOutward = 8 << 10
-	maxScanned = 64 << 10  // of a result
+	maxScanned = 64 << 10  // of a result, each letter of it
+	maxRead    = 4 << 20   // of a result, in samples
 	maxSent    = 512 << 10 // of what is sent; more cannot be compared
 )
 
@@ -102,12 +104,12 @@ func New(roles func(server, tool string) Role) *Session {
 // Result takes note of what a call returned. injected is the score that the
 // text detectors gave it.
 func (s *Session) Result(server, tool string, result []byte, injected float64) {
-	result = result[:min(len(result), maxScanned)]
-	s.Learn(server, tool, result, injected, content(result))
+	s.Learn(server, tool, result, injected, content(result[:min(len(result), maxRead)]))
 }
 
 // Learn is Result for a text whose contents are classified already.
 func (s *Session) Learn(server, tool string, result []byte, injected float64, holds Class) {
+	whole := result
 	result = result[:min(len(result), maxScanned)]
 	r := s.roles(server, tool)
 	s.readLinks(result)
@@ -122,7 +124,7 @@ func (s *Session) Learn(server, tool string, result []byte, injected float64, ho
 	}
 	if class > Public && (r.Private > Public || class >= Personal) {
 		s.seen.private = max(s.seen.private, class)
-		s.remember(server, class, result, r.Private == Public && r.Reach != Stays && r.Reach != Runs)
+		s.remember(server, class, whole, r.Private == Public && r.Reach != Stays && r.Reach != Runs)
 	}
 }
 
@@ -186,18 +188,7 @@ func (s *Session) remember(server string, class Class, b []byte, web bool) {
 			s.from[at].people[hashOf(a)] = true
 		}
 	})
-	winnow(squeeze(nil, b), func(h uint32) {
-		if len(s.prints) < maxPrints {
-			s.prints[h] = at
-		}
-	})
-	keep := func(v []byte) {
-		if len(s.values) < maxValues {
-			s.values[hashOf(v)] = at
-		}
-	}
-	eachValue(b, keep)
-	eachPhrase(b, keep)
+	s.fingerprint(b, at)
 }
 
 // Call judges a call before it is made.
@@ -210,7 +201,7 @@ func (s *Session) Call(server, tool string, args []byte) []Finding {
 	if r.Reach != Stays && !r.Sink {
 		if f := s.copies(r.Reach, args); f.Rule != "" {
 			out = append(out, f)
-		} else if s.unknown(r.Reach, args) {
+		} else if max(s.lost, s.thin) >= Personal && s.carries(r.Reach, args) {
 			out = append(out, s.forgotten())
 		}
 	}
@@ -228,7 +219,7 @@ func (s *Session) Call(server, tool string, args []byte) []Finding {
 		if f := s.trifecta(server, c); f.Rule != "" {
 			out = append(out, f)
 		}
-		if s.lost >= Personal && c.outside && len(c.sent) >= mostSent {
+		if max(s.lost, s.thin) >= Personal && c.outside && len(c.sent) >= mostSent {
 			out = append(out, s.forgotten())
 		}
 		s.outward = append(append(s.outward, 0), c.sent...)
