@@ -3,6 +3,7 @@ package guard
 import (
 	"strings"
 	"sync"
+	"unicode"
 	"unicode/utf8"
 
 	"durward"
@@ -163,7 +164,7 @@ func (r *reading) meet(from *ending, start int, hot bool, alone float64) (f durw
 		known.add(mark)
 		return f, at, false
 	}
-	return meets(&r.meeting, start, max(from.score, alone))
+	return meets(&r.meeting, r.joint, start, max(from.score, alone))
 }
 
 // above is what reading two texts together must add, so that chance neighbours
@@ -171,14 +172,14 @@ func (r *reading) meet(from *ending, start int, hot bool, alone float64) (f durw
 const above = 0.1
 
 // meets finds the gravest finding that lies on both sides of a place.
-func meets(rep *Report, start int, alone float64) (best durward.Finding, at span, ok bool) {
+func meets(rep *Report, joint []byte, start int, alone float64) (best durward.Finding, at span, ok bool) {
 	for _, f := range rep.Findings {
 		a, b, placed := bytesOf(f.Where)
 		if !placed || a >= start || b <= start {
 			continue
 		}
 		switch {
-		case strings.HasPrefix(f.Rule, "result.") && f.Score >= alone+above:
+		case strings.HasPrefix(f.Rule, "result.") && f.Score >= alone+above && hasWord(joint[start:min(b, len(joint))]):
 			of := rule("result.split")
 			f.Rule, f.Severity = of.ID, of.severity(f.Score)
 		case f.Rule == "secret.credential" && f.Score > 0.95:
@@ -190,6 +191,21 @@ func meets(rep *Report, start int, alone float64) (best durward.Finding, at span
 		}
 	}
 	return best, at, ok
+}
+
+// hasWord reports a run of letters that may be a word: marks and digits behind
+// an earlier message are no orders that go on.
+func hasWord(text []byte) bool {
+	run := 0
+	for _, c := range string(text) {
+		if run++; !unicode.IsLetter(c) {
+			run = 0
+		}
+		if run >= 4 {
+			return true
+		}
+	}
+	return false
 }
 
 // stirs reports words of orders, or the middle of something encoded, where two
