@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"bytes"
 	"strings"
 
 	"durward/internal/guard/carrier"
@@ -107,28 +106,6 @@ func (e *Engine) layout(r *Report, p *carrier.Piece) {
 	}
 }
 
-// contradictions reports hints that the name belies.
-func (e *Engine) contradictions(r *Report, raw []byte) {
-	name, _ := mcpwire.FieldText(raw, "name")
-	hints, ok := mcpwire.Field(raw, "annotations")
-	if !ok || !mcpwire.IsObject(hints) {
-		return
-	}
-	verb := firstVerb(name)
-	if verb == "" {
-		return
-	}
-	if is(hints, "readOnlyHint") {
-		score := 0.85
-		if !destroys(verb) && !strings.HasPrefix(strings.ToLower(name), verb) { // it may be a noun there: cli_install tells how
-			score = 0.45
-		}
-		e.add(r, rule("definition.annotation"), score, "/annotations/readOnlyHint", "read-only, but named "+verb)
-	} else if d, ok := mcpwire.Field(hints, "destructiveHint"); ok && string(bytes.TrimSpace(d)) == "false" && destroys(verb) {
-		e.add(r, rule("definition.annotation"), 0.75, "/annotations/destructiveHint", "not destructive, but named "+verb)
-	}
-}
-
 // channels reports parameters by which more comes in than a tool needs: what
 // the model knows of itself and of the conversation.
 func (e *Engine) channels(r *Report, raw []byte) {
@@ -157,44 +134,6 @@ func channel(name string) float64 {
 		return 0.35
 	}
 	return 0
-}
-
-func is(obj []byte, key string) bool {
-	v, _ := mcpwire.Field(obj, key)
-	b, _ := mcpwire.Bool(v)
-	return b
-}
-
-// firstVerb is the word of a name that says it changes things.
-func firstVerb(name string) string {
-	for _, w := range strings.FieldsFunc(strings.ToLower(splitCamel(name)), func(c rune) bool { return c == '_' || c == '-' || c == '.' || c == ' ' || c == '/' }) {
-		switch w {
-		case "get", "list", "search", "read", "fetch", "find", "query", "show", "describe", "check", "view", "count", "validate", "preview", "lookup", "test", "analyze", "explain", "is", "has", "generate", "compare", "export", "download":
-			return ""
-		case "delete", "remove", "execute", "purge", "drop", "destroy", "wipe", "send", "write", "create", "update", "insert", "transfer", "pay", "kill", "erase", "truncate", "revoke", "reset", "install", "uninstall", "deploy", "publish", "upload", "modify", "overwrite", "cancel", "terminate", "stop", "disable", "grant", "merge", "push", "post", "patch", "edit", "rename", "move", "add", "set", "run", "exec", "shutdown", "format", "archive", "submit", "approve", "buy", "sell", "book", "charge", "refund", "withdraw", "clear", "flush", "evict", "detach", "unlink", "rotate":
-			return w
-		}
-	}
-	return ""
-}
-
-func destroys(verb string) bool {
-	switch verb {
-	case "delete", "remove", "purge", "drop", "destroy", "wipe", "erase", "truncate", "kill", "terminate", "overwrite", "format", "shutdown", "uninstall":
-		return true
-	}
-	return false
-}
-
-func splitCamel(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		if i > 0 && 'A' <= s[i] && s[i] <= 'Z' && 'a' <= s[i-1] && s[i-1] <= 'z' {
-			b.WriteByte('_')
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }
 
 // nameForm reports names outside the characters of MCP 2026-07-28 (server/tools).

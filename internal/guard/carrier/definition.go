@@ -46,7 +46,8 @@ func (d *definition) leaf(path []string, value []byte, key bool) {
 }
 
 // formal reports values that JSON Schema defines, and addresses of the
-// protocol itself: they carry no sentence.
+// protocol itself: they carry no sentence. A short address of a few words has
+// no room for one.
 func formal(path []string, value []byte) bool {
 	if len(path) == 0 {
 		return false
@@ -54,9 +55,17 @@ func formal(path []string, value []byte) bool {
 	switch path[len(path)-1] {
 	case "$schema", "$ref", "$id", "type", "format", "resourceUri", "mimeType":
 		return len(value) < 128 && !bytes.ContainsAny(value, " \n") && !hasHigh(value)
+	case "uri", "uriTemplate":
+		return len(path) == 1 && len(value) <= 48 && !hasHigh(value) && bytes.IndexFunc(value, unusual) < 0 && len(bytes.FieldsFunc(value, apart)) <= 5
 	}
 	return false
 }
+
+// unusual characters encode others in an address.
+func unusual(c rune) bool { return c <= ' ' || c == '%' }
+
+// apart parts the words of an address; more of them than a few are a sentence.
+func apart(c rune) bool { return (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') }
 
 func hasHigh(b []byte) bool {
 	for _, c := range b {
