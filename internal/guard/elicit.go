@@ -1,9 +1,12 @@
 package guard
 
 import (
+	"bytes"
 	"strings"
 
 	"durward/internal/guard/carrier"
+	"durward/internal/guard/text"
+	"durward/internal/mcpwire"
 )
 
 // Ask inspects what a server asks of a person or a model: the params of an
@@ -12,24 +15,129 @@ import (
 func (e *Engine) Ask(params []byte) *Report {
 	r := newReport()
 	carrier.Walk(params, func(path []string, value []byte, key bool) {
-		if key {
-			if n := len(path); n > 0 && path[n-1] == "properties" && asksSecret(string(value)) {
-				e.add(r, rule("elicitation.secret"), 0.95, "/"+strings.Join(path, "/"), "asks for "+string(value))
-			}
-			return
-		}
-		if len(value) < 4 {
+		if key || len(value) < 4 {
 			return
 		}
 		t := e.Text(value)
 		t = &Report{Effect: t.Effect, Would: t.Would, Score: t.Score, Partial: t.Partial, Findings: append(t.Findings[:0:0], t.Findings...)}
 		t.Prefix("/" + strings.Join(path, "/") + " ")
 		r.Merge(t)
-		if requestsSecret(strings.ToLower(string(value))) {
-			e.add(r, rule("elicitation.secret"), 0.85, "/"+strings.Join(path, "/"), "asks for a credential")
+	})
+	f := form{e: e, r: r}
+	if mcpwire.IsObject(params) {
+		f.read(params)
+	}
+	return r
+}
+
+// form is a question that is read for what it wants to know.
+type form struct {
+	e    *Engine
+	r    *Report
+	free bool // something may be written into it
+	some bool // it has fields
+}
+
+func (f *form) read(params []byte) {
+	schema, kind := false, wantsStrict
+	for key, value := range mcpwire.Fields(params) {
+		switch key {
+		case "requestedSchema":
+			schema = true
+			f.fields(value, "/requestedSchema", 0)
+		case "message":
+			kind = wants
+		}
+	}
+	f.free = f.free || !f.some
+	if !schema {
+		if mode, _ := mcpwire.FieldText(params, "mode"); mode == "url" { // a page elsewhere asks, not the form
+			return
+		}
+	}
+	if !f.free {
+		return
+	}
+	carrier.Walk(params, func(path []string, value []byte, key bool) {
+		if key || len(path) > 0 && path[0] == "requestedSchema" {
+			return
+		}
+		if asked(value, kind) {
+			f.tell("/"+strings.Join(path, "/"), "asks for a credential", 0.85)
 		}
 	})
-	return r
+}
+
+func (f *form) tell(where, what string, score float64) {
+	f.e.add(f.r, rule("elicitation.secret"), score, where, what)
+}
+
+// deepestForm is how deep fields may stand; a form is flat.
+const deepestForm = 16
+
+// fields reads the properties of a schema, wherever it has some.
+func (f *form) fields(schema []byte, where string, depth int) {
+	if depth > deepestForm {
+		f.free = true
+		f.e.partial(f.r, false)
+		return
+	}
+	switch {
+	case mcpwire.IsObject(schema):
+		for key, value := range mcpwire.Fields(schema) {
+			at := where + "/" + escapePointer(key)
+			if key != "properties" || !mcpwire.IsObject(value) {
+				f.fields(value, at, depth+1)
+				continue
+			}
+			for name, field := range mcpwire.Fields(value) {
+				f.field(name, field, at+"/"+escapePointer(name))
+				f.fields(field, at+"/"+escapePointer(name), depth+1)
+			}
+		}
+	case len(schema) > 0 && schema[0] == '[':
+		for value := range mcpwire.Elements(schema) {
+			f.fields(value, where, depth+1)
+		}
+	}
+}
+
+// field judges one field. What is chosen from a list, or yes and no, is no secret.
+func (f *form) field(name string, field []byte, where string) {
+	f.some = true
+	if !mcpwire.IsObject(field) {
+		f.free = true
+		return
+	}
+	if kind, _ := mcpwire.FieldText(field, "type"); kind == "boolean" || listed(field) {
+		return
+	}
+	f.free = true
+	format, _ := mcpwire.FieldText(field, "format")
+	title, _ := mcpwire.FieldText(field, "title")
+	description, _ := mcpwire.FieldText(field, "description")
+	switch {
+	case strings.EqualFold(format, "password"):
+		f.tell(where, "has the format of a password", 0.95)
+	case namesSecret(name):
+		f.tell(where, "asks for "+name, 0.95)
+	case namesSecret(title) || asked([]byte(title), wants):
+		f.tell(where+"/title", "asks for "+title, 0.9)
+	case asked([]byte(description), wants):
+		f.tell(where+"/description", "asks for a credential", 0.85)
+	}
+}
+
+// listed reports a field whose values are given.
+func listed(field []byte) bool {
+	for _, key := range []string{"enum", "oneOf", "const", "anyOf"} {
+		v, ok := mcpwire.Field(field, key)
+		if ok && (key == "enum" || key == "const" || bytes.Contains(v, []byte(`"const"`))) {
+			return true
+		}
+	}
+	items, ok := mcpwire.Field(field, "items")
+	return ok && mcpwire.IsObject(items) && listed(items)
 }
 
 // asksSecret reports names of fields that hold credentials.
@@ -43,14 +151,33 @@ func asksSecret(name string) bool {
 	return false
 }
 
-// requestsSecret reports a question for a credential.
-func requestsSecret(s string) bool {
-	asks, secret := false, false
-	for _, w := range []string{"enter", "provide", "type", "confirm", "please give", "what is your", "tell us", "supply", "paste", "submit"} {
-		asks = asks || strings.Contains(s, w)
+// namesSecret reports a label of a field into which a credential goes: not that
+// of a credential's name, length or age.
+func namesSecret(label string) bool {
+	var folder text.Folder
+	label = string(folder.Fold([]byte(label)).Bytes)
+	if len(label) > mostLabel {
+		return false
 	}
-	for _, w := range []string{"password", "passphrase", "api key", "secret key", "access token", "private key", "seed phrase", "recovery phrase", "one-time code", "verification code", "security code", "card number", "cvv", "pin code", "credentials"} {
-		secret = secret || strings.Contains(s, w)
+	ws := partsOf(label)
+	if len(ws) == 0 {
+		return false
 	}
-	return asks && secret
+	switch ws[len(ws)-1] {
+	case "name", "names", "id", "ids", "length", "policy", "type", "count", "label", "path", "ttl", "expiry", "expires", "enabled", "required", "version", "arn", "manager", "reset", "rotation", "url", "format", "strength", "symbol", "limit", "budget":
+		return false
+	}
+	if takesCredential(label) {
+		return ws[0] != "public" && ws[0] != "max"
+	}
+	for _, w := range ws {
+		switch w {
+		case "pwd", "pass", "passcode", "passwort", "kennwort", "tan", "cookie", "cookies", "totp", "2fa", "mfa", "pat":
+			return true
+		}
+	}
+	return asked([]byte(strings.Join(ws, " ")), wants)
 }
+
+// mostLabel is how long the name of something is; what is longer is a text.
+const mostLabel = 80
