@@ -3,7 +3,6 @@ package guard
 import (
 	"strings"
 	"sync"
-	"unicode"
 	"unicode/utf8"
 
 	"durward"
@@ -164,7 +163,7 @@ func (r *reading) meet(from *ending, start int, hot bool, alone float64) (f durw
 		known.add(mark)
 		return f, at, false
 	}
-	return meets(&r.meeting, r.joint, start, max(from.score, alone))
+	return meets(&r.meeting, start, max(from.score, alone))
 }
 
 // above is what reading two texts together must add, so that chance neighbours
@@ -172,14 +171,14 @@ func (r *reading) meet(from *ending, start int, hot bool, alone float64) (f durw
 const above = 0.1
 
 // meets finds the gravest finding that lies on both sides of a place.
-func meets(rep *Report, joint []byte, start int, alone float64) (best durward.Finding, at span, ok bool) {
+func meets(rep *Report, start int, alone float64) (best durward.Finding, at span, ok bool) {
 	for _, f := range rep.Findings {
 		a, b, placed := bytesOf(f.Where)
 		if !placed || a >= start || b <= start {
 			continue
 		}
 		switch {
-		case strings.HasPrefix(f.Rule, "result.") && f.Score >= alone+above && hasWord(joint[start:min(b, len(joint))]):
+		case strings.HasPrefix(f.Rule, "result.") && f.Score >= alone+above:
 			of := rule("result.split")
 			f.Rule, f.Severity = of.ID, of.severity(f.Score)
 		case f.Rule == "secret.credential" && f.Score > 0.95:
@@ -191,21 +190,6 @@ func meets(rep *Report, joint []byte, start int, alone float64) (best durward.Fi
 		}
 	}
 	return best, at, ok
-}
-
-// hasWord reports a run of letters that may be a word: marks and digits behind
-// an earlier message are no orders that go on.
-func hasWord(text []byte) bool {
-	run := 0
-	for _, c := range string(text) {
-		if run++; !unicode.IsLetter(c) {
-			run = 0
-		}
-		if run >= 4 {
-			return true
-		}
-	}
-	return false
 }
 
 // stirs reports words of orders, or the middle of something encoded, where two
