@@ -91,7 +91,7 @@ func (f *form) fields(schema []byte, where string, depth int) {
 				continue
 			}
 			for name, field := range mcpwire.Fields(value) {
-				f.field(name, field, at+"/"+escapePointer(name))
+				f.field(name, field, at)
 				f.fields(field, at+"/"+escapePointer(name), depth+1)
 			}
 		}
@@ -102,7 +102,8 @@ func (f *form) fields(schema []byte, where string, depth int) {
 	}
 }
 
-// field judges one field. What is chosen from a list, or yes and no, is no secret.
+// field judges one field; where is that of all of them: a name is the server's
+// word, and is not told to who reads where. What is chosen from a list, or yes and no, is no secret.
 func (f *form) field(name string, field []byte, where string) {
 	f.some = true
 	if !mcpwire.IsObject(field) {
@@ -122,9 +123,9 @@ func (f *form) field(name string, field []byte, where string) {
 	case namesSecret(name):
 		f.tell(where, "asks for "+name, 0.95)
 	case namesSecret(title) || asked([]byte(title), wants):
-		f.tell(where+"/title", "asks for "+title, 0.9)
+		f.tell(where, "asks for "+title, 0.9)
 	case asked([]byte(description), wants):
-		f.tell(where+"/description", "asks for a credential", 0.85)
+		f.tell(where, "asks for a credential", 0.85)
 	}
 }
 
