@@ -324,7 +324,7 @@ func (s *Scope) say(q durward.GuardScope) {
 		s.role.Untrusted, s.trust, s.declared = true, q.Trust, true
 	}
 	if class, ok := classes[q.Data]; ok {
-		s.role.Private, s.declared = class, true
+		s.role.Private, s.role.Work, s.declared = class, false, true
 	}
 	if q.Effect != "" {
 		s.reads = q.Effect == "reads"

@@ -43,6 +43,7 @@ type Finding struct {
 type Role struct {
 	Untrusted bool // its results may be written by strangers
 	Private   Class
+	Work      bool // what makes its results private is guessed: mail, tickets, chats, which mostly are not
 	Sink      bool // its arguments leave our hands
 	Acts      bool // it changes something outside
 	Grave     bool // what it changes cannot be undone or gives access
@@ -75,6 +76,7 @@ type source struct {
 	class  Class
 	people map[uint32]bool // addresses in the record: the data's subjects
 	web    bool            // it was got from outside
+	work   bool            // text of work: private where there are values of persons in it, see ordinary
 }
 
 // origin is an index into from.
@@ -117,6 +119,9 @@ func (s *Session) Learn(server, tool string, result []byte, injected float64, ho
 		s.seen.untrusted = true
 		s.seen.injected = max(s.seen.injected, injected)
 		s.keepForeign(result)
+		if injected <= 0.5 && has(append(words(tool), words(server)...), "mail", "mails", "email", "emails", "gmail", "inbox", "outlook", "imap") {
+			s.signed(result)
+		}
 	}
 	class := max(r.Private, holds)
 	if class < Personal && !r.Untrusted && record(result) {
@@ -124,7 +129,9 @@ func (s *Session) Learn(server, tool string, result []byte, injected float64, ho
 	}
 	if class > Public && (r.Private > Public || class >= Personal) {
 		s.seen.private = max(s.seen.private, class)
-		s.remember(server, class, whole, r.Private == Public && r.Reach != Stays && r.Reach != Runs)
+		src := source{server: server, class: class, web: r.Private == Public && r.Reach != Stays && r.Reach != Runs}
+		src.work = injected <= 0.5 && class < Secret && (r.Work || r.Private == Public && !record(result))
+		s.remember(src, whole)
 	}
 }
 
@@ -175,12 +182,13 @@ func (s *Session) keepForeign(b []byte) {
 	}
 }
 
-func (s *Session) remember(server string, class Class, b []byte, web bool) {
+func (s *Session) remember(src source, b []byte) {
 	if len(s.from) >= maxSources {
 		last := &s.from[len(s.from)-1]
-		last.class, last.web = max(last.class, class), last.web && web
+		last.class, last.web, last.work = max(last.class, src.class), last.web && src.web, last.work && src.work
 	} else {
-		s.from = append(s.from, source{server: server, class: class, people: map[uint32]bool{}, web: web})
+		src.people = map[uint32]bool{}
+		s.from = append(s.from, src)
 	}
 	at := origin(len(s.from) - 1)
 	eachAddress(b, func(a []byte) {
@@ -238,6 +246,9 @@ type call struct {
 	opened  [][]byte // decoded forms as they are
 	targets []leaf   // whom or what the call is aimed at
 	outside bool     // aimed at someone or something not ours
+	holds   Class    // what of its own is in it, see ordinary
+	known   bool     // holds is known
+	turned  bool     // it is compared backwards or by another alphabet
 }
 
 type leaf struct {
@@ -292,7 +303,8 @@ func (s *Session) leaks(server string, c *call) Finding {
 	if len(s.outward) > 0 {
 		forms = append(forms, join(s.outward, c.sent))
 	}
-	for _, form := range forms {
+	for i, form := range forms {
+		c.turned = i == 1 || i == 2
 		hits := s.matches(form)
 		for at, n := range hits {
 			src := s.from[at]
@@ -301,6 +313,7 @@ func (s *Session) leaks(server string, c *call) Finding {
 			}
 		}
 	}
+	c.turned = false
 	if best.Rule == "" {
 		return s.leakedValues(server, c)
 	}
@@ -325,10 +338,27 @@ func (s *Session) weigh(server string, src source, n int, c *call) Finding {
 		return Finding{}
 	case c.outside:
 		f.Score = 0.9
-	case src.class == Internal:
+	case src.class == Internal || src.work && c.ordinary():
 		f.Score = 0.6
 	}
 	return f
+}
+
+// ordinary reports that what a call carries, as it is and decoded, holds no
+// datum of a person and no secret: a sentence of a ticket, quoted in another.
+func (c *call) ordinary() bool {
+	if !c.known {
+		c.known = true
+		for _, l := range c.leaves {
+			if !aims(l.name) || len(l.value) > 64 {
+				c.holds = max(c.holds, content(l.value))
+			}
+		}
+		for _, t := range c.opened {
+			c.holds = max(c.holds, content(t))
+		}
+	}
+	return c.holds < Personal && !c.turned
 }
 
 // subject reports that all whom the call is aimed at are in the record itself.
@@ -419,7 +449,12 @@ func (s *Session) obeys(server string, r Role, c *call) Finding {
 			continue
 		}
 		score := 0.75
-		if s.seen.injected > 0.5 || r.Grave {
+		switch {
+		case s.seen.injected > 0.5:
+			score = 0.85
+		case r.Reach == Runs && everyday(l.value):
+			score = 0.65
+		case r.Grave:
 			score = 0.85
 		}
 		return Finding{Rule: "provenance", Score: score, Where: l.where, What: "the aim of the action was written by a stranger"}

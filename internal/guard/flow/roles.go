@@ -17,7 +17,7 @@ func Suggest(server, tool string) Role {
 	r.Acts = r.Acts || r.Sink
 	r.Untrusted = read && (has(t, "web", "page", "webpage", "url", "site", "website", "html", "untrusted", "email", "emails", "mail", "inbox", "message", "messages", "issue", "issues", "comment", "comments", "review", "reviews", "ticket", "tickets", "rss", "feed", "news", "post", "posts", "tweet", "tweets", "thread", "pull", "discussion", "article", "wiki", "review", "scrape", "crawl", "browse", "external", "attachment", "pdf", "transcript", "listing", "listings", "forum", "answers") ||
 		has(s, "web", "browser", "fetch", "search", "rss", "news", "reddit", "twitter", "wikipedia", "youtube", "tavily", "brave", "exa", "firecrawl", "playwright", "puppeteer"))
-	r.Private = private(t, s, read)
+	r.Private, r.Work = private(t, s, read)
 	r.Reach = reach(t)
 	return r
 }
@@ -39,24 +39,26 @@ func sink(t, s []string, read bool) bool {
 	return has(t, "create", "add", "update", "write") && (has(t, "issue", "gist", "comment", "page", "webpage", "pull", "event", "paste", "bin", "post", "message", "tweet", "ticket", "draft", "repository", "webhook") || has(s, "github", "gitlab", "slack", "notion", "pastebin", "discord", "telegram", "twitter"))
 }
 
-func private(t, s []string, read bool) Class {
+// private guesses how private what a tool returns is, and whether it is text of
+// work, of which only some is.
+func private(t, s []string, read bool) (class Class, work bool) {
 	both := append(append([]string(nil), t...), s...)
 	switch {
 	case has(both, "secret", "secrets", "vault", "credential", "credentials", "password", "passwords", "keychain", "token", "tokens", "env", "onepassword", "bitwarden", "lastpass"):
-		return Secret
+		return Secret, false
 	case !read:
-		return Public
+		return Public, false
 	case has(s, "airline", "search", "web", "fetch", "docs", "context7", "weather", "time", "maps"):
-		return Public
+		return Public, false
 	case has(both, "bank", "banking", "transaction", "transactions", "customer", "customers", "crm", "order", "orders", "patient", "patients", "employee", "employees", "hr", "payroll", "salary", "salaries", "invoice", "invoices", "account", "accounts", "contact", "contacts", "user", "users", "medical", "health", "tax", "salesforce", "hubspot", "stripe", "postgres", "mysql", "sql", "database", "db", "bigquery", "snowflake", "mongodb", "redis", "supabase", "airtable", "records", "record", "profile", "member", "members", "payment", "payments", "card", "ssn", "passport", "billing", "wallet", "portfolio"):
-		return Personal
+		return Personal, false
 	case has(both, "email", "emails", "mail", "gmail", "inbox", "outlook", "message", "messages", "chat", "dm", "calendar", "drive", "dropbox", "onedrive", "sharepoint", "box", "photos", "notes", "note", "notion", "confluence", "whatsapp", "signal", "telegram", "imessage", "sms", "memory", "clipboard", "screenshot", "location", "history", "meeting", "meetings", "document", "documents", "workspace", "slack", "teams", "jira", "linear"):
 		if has(t, "untrusted", "webpage", "page", "issue", "channels") {
-			return Public
+			return Public, false
 		}
-		return Personal
+		return Personal, true
 	}
-	return Public
+	return Public, false
 }
 
 // aims reports parameter names that say whom or what an action is for.
