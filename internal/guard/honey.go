@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"durward"
+	"durward/internal/guard/carrier"
 	"durward/internal/guard/dlp"
 	"durward/internal/guard/text"
 	"durward/internal/mcpwire"
@@ -65,6 +66,15 @@ func (r *reading) honeySpread() {
 	if r.scope.honeyIn(strung) {
 		r.scope.take(r.note(), honeyFinding(r.pointer(r.leaves[0].span.Start)), durward.Deny)
 	}
+}
+
+// saysByName reports a name that an agent gave to a member and that may be a
+// value: one of other characters than names have, or of planted length.
+func (r *reading) saysByName(key []byte) bool {
+	if len(key) >= leastName && len(r.scope.policy.settings.Honeytokens) > 0 {
+		return true
+	}
+	return len(key) >= leastText && !carrier.IsName(key)
 }
 
 func backwards(b []byte) []byte {

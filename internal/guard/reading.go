@@ -178,7 +178,7 @@ func (r *reading) object(i, depth int) int {
 			return -1
 		}
 		key := r.raw[i+1 : end-1]
-		if len(key) > 24 || len(key) >= leastName && digits(key) { // names are short and of letters; who writes other things there is read
+		if len(key) > 24 || len(key) >= leastName && digits(key) || r.out && r.saysByName(key) { // names are short and of letters; who writes other things there is read
 			r.leaf(durward.Span{Start: i, End: end}, nil)
 		}
 		if isReference(key, depth) {

@@ -47,6 +47,12 @@ func Inspect(tool string, arguments []byte, formats map[string]string) ([]Findin
 	public := any(t, "comment", "comments", "reply", "review", "feedback", "guestbook")
 	whole := true
 	walked := carrier.Walk(arguments, func(path []string, value []byte, key bool) {
+		if key && !carrier.IsName(value) {
+			if f := member(t, path, string(value)); f.Rule != "" {
+				f.Where = "/" + strings.Join(path, "/")
+				out = append(out, f)
+			}
+		}
 		if key || len(value) == 0 {
 			return
 		}
@@ -61,6 +67,36 @@ func Inspect(tool string, arguments []byte, formats map[string]string) ([]Findin
 	})
 	return out, whole && walked
 }
+
+// member judges the name of a member: whose name it is not may be a value. Where
+// it stands in a query, a command, code or prose, it may say what these say.
+func member(t, path []string, name string) Finding {
+	switch f := fieldOf(t, path, ""); f {
+	case Query, Command, Code, Prose, Search:
+		return Finding{}
+	case Path:
+		return traversal(name)
+	}
+	best := Finding{}
+	for _, s := range spellings(name) {
+		var statement Finding
+		if len(s) > 2 && structure(squeeze(s)) >= 2 { // columns have names such as sum(price)
+			statement = Finding{Rule: "sqli", Score: 0.97, What: "SQL structure"}
+		}
+		for _, f := range []Finding{statement, shell(s, false), traversalPlain(s)} {
+			if f.Score >= leastNamed && f.Score > best.Score {
+				best = f
+			}
+		}
+	}
+	if titled(name) {
+		return Finding{}
+	}
+	return best
+}
+
+// leastNamed is the score from which a name is more than an odd one.
+const leastNamed = 0.8
 
 // Bounds of one value. A long one is judged in windows that overlap, so that
 // nothing hides behind padding.

@@ -27,6 +27,24 @@ func Walk(raw []byte, leaf func(path []string, value []byte, key bool)) bool {
 	return !w.cut
 }
 
+// IsName reports a key that names a member as people name them: a word or some,
+// of letters with marks between, perhaps a short number. Others hold values.
+func IsName(key []byte) bool {
+	digits := 0
+	for _, c := range key {
+		switch {
+		case 'a' <= c|0x20 && c|0x20 <= 'z', c == '_', c == '-', c == '.', c == '$':
+		case '0' <= c && c <= '9':
+			digits++
+		default:
+			return false
+		}
+	}
+	return len(key) <= longestName && digits <= 4
+}
+
+const longestName = 28
+
 type walker struct {
 	raw   []byte
 	pos   int

@@ -60,7 +60,7 @@ func (s *Session) forgotten() Finding {
 func (s *Session) carries(way Reach, args []byte) bool {
 	long := false
 	carrier.Walk(args[:min(len(args), maxSent)], func(_ []string, value []byte, key bool) {
-		if key || long || !goes(way, value) {
+		if key && carrier.IsName(value) || long || !goes(way, value) {
 			return
 		}
 		rest := s.unread(value)

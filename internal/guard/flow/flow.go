@@ -262,8 +262,11 @@ func (s *Session) read(args []byte) *call {
 	var views text.Views
 	var folder text.Folder
 	carrier.Walk(args[:min(len(args), maxSent)], func(path []string, value []byte, key bool) {
-		if key || len(value) == 0 {
+		if len(value) == 0 || key && carrier.IsName(value) {
 			return
+		}
+		if key { // no name says what it is for
+			path = nil
 		}
 		l := leaf{name: strings.ToLower(innermost(path)), where: "/" + strings.Join(path, "/"), value: bytes.Clone(value)}
 		c.leaves = append(c.leaves, l)

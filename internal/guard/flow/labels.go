@@ -28,10 +28,10 @@ func (s *Session) Unsend() {
 func Targets(args []byte) []string {
 	var aimed, other []string
 	carrier.Walk(args, func(path []string, value []byte, key bool) {
-		if key || len(value) == 0 {
+		if len(value) == 0 || key && carrier.IsName(value) {
 			return
 		}
-		if aims(strings.ToLower(innermost(path))) {
+		if !key && aims(strings.ToLower(innermost(path))) {
 			aimed = append(aimed, targets(value, true)...)
 		} else if len(value) < 256 {
 			other = append(other, targets(value, false)...)

@@ -122,7 +122,7 @@ func (s *Session) copies(way Reach, args []byte) Finding {
 	var views text.Views
 	var folder text.Folder
 	carrier.Walk(args[:min(len(args), maxSent)], func(path []string, value []byte, key bool) {
-		if key || len(value) < 8 || !goes(way, value) {
+		if key && carrier.IsName(value) || len(value) < 8 || !goes(way, value) {
 			return
 		}
 		v := withoutIDs(s.unread(value))
