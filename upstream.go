@@ -99,6 +99,9 @@ type UpstreamStatus struct {
 	Error     string    `json:"error,omitempty"` // last error, for operators
 	Since     time.Time `json:"since,omitzero"`  // of the present state
 	Origin    Origin    `json:"origin"`
+	// LeftOut says of items of its lists why they cannot be offered: a key twice,
+	// for example. At most some twenty are told of.
+	LeftOut []string `json:"left_out,omitempty"`
 	// Breakers are those that are not closed.
 	Breakers []BreakerStatus `json:"breakers,omitempty"`
 }

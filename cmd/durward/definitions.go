@@ -60,6 +60,7 @@ func (a *app) diff(ctx context.Context, op operator, words []string, all bool) e
 		shown = append(shown, some...)
 		if !a.json() {
 			a.showDefinitions(name, defs, some)
+			a.showLeftOut(ctx, op, name)
 		}
 	}
 	if a.json() {
@@ -93,6 +94,17 @@ func (a *app) showDefinitions(upstream string, all, some []durward.Definition) {
 		a.out.line("  %s", a.out.dim("durward approve "+upstream+" "+names[0]+" puts it in use"))
 	} else if len(names) > 1 {
 		a.out.line("  %s", a.out.dim("durward approve "+upstream+" NAME ... puts them in use, --all all of them"))
+	}
+}
+
+// showLeftOut tells of items that are in an upstream's lists and cannot be read.
+func (a *app) showLeftOut(ctx context.Context, op operator, upstream string) {
+	d, err := op.InspectUpstream(ctx, upstream)
+	if err != nil {
+		return // the definitions were told; these are beside them
+	}
+	for _, why := range d.Status.LeftOut {
+		a.out.line("  ✗ %s", a.out.yellow("left out: "+oneLine(clean(why))))
 	}
 }
 

@@ -58,6 +58,9 @@ func (a *app) printDetail(d durward.UpstreamDetail) {
 	}
 	fact("dropped", fmt.Sprintf("%d late or foreign answers, %d that were no message, %d of no call, %d too fast",
 		d.Dropped.Foreign, d.Dropped.Garbage, d.Dropped.Unattributed, d.Dropped.Overflow))
+	for _, why := range s.LeftOut {
+		fact("left out", why)
+	}
 	fact("error", s.Error)
 	if s.Error == "" && d.LastError != "" {
 		fact("last error", ago(d.LastErrorAt)+": "+d.LastError)

@@ -43,7 +43,7 @@ func scanCommand(a *app) *cobra.Command {
 			"server and registry), tool_response (text), tool_args (tool, args), session (steps), tool_list (tools); and\n" +
 			"answers each with a line, in order. Lines are at most 4 MiB long.\n\n" +
 			"Exit code: 3 when something gets the verdict of --fail-on or a stricter one (flag, redact, hold, block), 0 when\n" +
-			"nothing does, 1 when something could not be read (the rest is scanned).\n" +
+			"nothing does, 1 when something could not be read, or has a key twice (the rest is scanned).\n" +
 			"The detectors miss attacks and raise false alarms: docs/guard-report.md has the figures.",
 		Example: "  durward scan --upstream files\n  durward scan --command 'npx -y @modelcontextprotocol/server-everything'\n" +
 			"  durward scan --format sarif --fail-on flag tools.json > durward.sarif\n  durward scan --format jsonl < lines.jsonl",
@@ -233,6 +233,9 @@ func (r *scanRun) upstream(ctx context.Context, name string) error {
 		}
 		if t.Status.Error != "" {
 			return r.miss(name, errors.New(t.Status.Error))
+		}
+		if err := r.s.LeftOut(name, t.Status.LeftOut); err != nil {
+			return err
 		}
 		return r.s.Listed(name, t.Tools)
 	})

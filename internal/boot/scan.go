@@ -118,6 +118,16 @@ func (s *Scan) Listed(server string, tools []json.RawMessage) error {
 	return s.scanner.Definitions(server, definitions(tools))
 }
 
+// LeftOut reports items of a server's lists that could not be read, each with why.
+func (s *Scan) LeftOut(server string, why []string) error {
+	for _, w := range why {
+		if err := s.Fail(server, errors.New("left out: "+w)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func definitions(tools []json.RawMessage) [][]byte {
 	out := make([][]byte, len(tools))
 	for i, t := range tools {
@@ -147,6 +157,9 @@ func (s *Scan) Servers(ctx context.Context, ups []durward.Upstream) error {
 				return err
 			}
 			continue
+		}
+		if err := s.LeftOut(l.Upstream, l.Left); err != nil {
+			return err
 		}
 		if err := s.scanner.Instructions(l.Upstream, l.Instructions); err != nil {
 			return err

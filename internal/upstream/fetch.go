@@ -106,6 +106,17 @@ func (l *lists) leave(n int, why ...error) {
 	l.dropped = append(l.dropped, why[:min(len(why), toldMost-len(l.dropped))]...)
 }
 
+// why says for each item that is left out why, as far as that is kept.
+func (l *lists) why() (out []string) {
+	for _, err := range l.dropped {
+		out = append(out, err.Error())
+	}
+	if more := l.left - len(l.dropped); more > 0 {
+		out = append(out, fmt.Sprintf("%d more items", more))
+	}
+	return out
+}
+
 func (l *lists) hint(raw []byte) {
 	ms, ok := mcpwire.Int(raw)
 	if !ok || ms < 0 {

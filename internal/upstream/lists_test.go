@@ -142,6 +142,9 @@ func TestWhatCannotBeOfferedIsLeftOut(t *testing.T) {
 		if err != nil || names(l.Tools) != want || len(l.Resources) != 1 || l.Err == nil {
 			t.Errorf("modern %v: tools %q, %d resources, %v %v; want %q, 1 and trouble", modern, names(l.Tools), len(l.Resources), l.Err, err, want)
 		}
+		if left := s.Status()[0].LeftOut; len(left) < 3 || !strings.Contains(strings.Join(left, "\n"), "duplicate key") {
+			t.Errorf("modern %v: %q is said of what is left out", modern, left)
+		}
 	}
 }
 

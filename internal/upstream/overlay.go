@@ -180,7 +180,7 @@ func (k *keeper) compose(l *Listing) {
 		}
 	}
 	l.Tools, l.Resources, l.Templates, l.Prompts = all.tools, all.resources, all.templates, all.prompts
-	l.TTL = or(k.base.ttl, ttlPolled)
+	l.TTL, l.Left = or(k.base.ttl, ttlPolled), k.base.why()
 	for _, w := range witnesses {
 		varies = append(varies, w.varies)
 	}
@@ -215,7 +215,7 @@ func sameOffer(a, b *Listing) bool {
 	return a.Modern == b.Modern && a.Key == b.Key && a.Revision == b.Revision && a.Instructions == b.Instructions &&
 		bytes.Equal(a.Capabilities, b.Capabilities) && bytes.Equal(a.ServerInfo, b.ServerInfo) &&
 		sameItems(a.Tools, b.Tools) && sameItems(a.Resources, b.Resources) &&
-		sameItems(a.Templates, b.Templates) && sameItems(a.Prompts, b.Prompts) && reflect.DeepEqual(a.Varies, b.Varies)
+		sameItems(a.Templates, b.Templates) && sameItems(a.Prompts, b.Prompts) && reflect.DeepEqual(a.Varies, b.Varies) && slices.Equal(a.Left, b.Left)
 }
 
 func sameItems(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }

@@ -51,6 +51,7 @@ type Listing struct {
 	Templates    [][]byte
 	Prompts      [][]byte
 	Varies       []Variation // what it shows otherwise to somebody
+	Left         []string    // why items of the lists are not here, at most as many as are told of
 	TTL          time.Duration
 	Tried        time.Time // when a reading last ended, well or not; zero before the first
 	Fetched      time.Time // zero before the first that succeeded

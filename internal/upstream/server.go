@@ -180,6 +180,7 @@ func (s *server) status() durward.UpstreamStatus {
 		Server: describe(s.health.info), Tools: len(l.Tools), Resources: len(l.Resources) + len(l.Templates),
 		Breakers: s.breakers.status(time.Now(), true),
 		Prompts:  len(l.Prompts), Error: s.health.err, Since: s.health.since, Origin: s.up.Origin,
+		LeftOut: l.Left,
 	}
 	switch era := s.era.now(); era {
 	case eraModern, eraLegacy:

@@ -103,6 +103,10 @@ func (l *batchLine) judge(e *guard.Engine, source string) {
 		fail(idOf(l.raw), errLong.Error())
 		return
 	}
+	if err := twice(l.raw); err != nil {
+		fail(idOf(l.raw), err.Error()+": two readers see two things")
+		return
+	}
 	var in Line
 	if err := json.Unmarshal(l.raw, &in); err != nil {
 		if len(in.ID) == 0 {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"durward"
 	"durward/internal/guard"
 	"durward/internal/mcpwire"
 )
@@ -52,7 +53,10 @@ func ReadDocument(r io.Reader) ([]byte, error) {
 // definitions, one definition, or anything else as a text.
 func (s *Scanner) Document(source string, raw []byte) error {
 	doc := bytes.TrimSpace(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")))
-	if mcpwire.Value(doc, mcpwire.Limits{Bytes: LargestDocument}) != nil {
+	if err := mcpwire.Value(doc, mcpwire.Limits{Bytes: LargestDocument}); err != nil {
+		if meansDefinitions(doc) {
+			return s.broken(source, raw, err)
+		}
 		return s.Text(source, "", raw)
 	}
 	if defs, ok := definitionsOf(doc); ok {
@@ -64,6 +68,38 @@ func (s *Scanner) Document(source string, raw []byte) error {
 		}
 	}
 	return s.Text(source, "", raw)
+}
+
+// broken reports definitions that cannot be read, and what the text of them
+// shows: that it shows nothing does not make them clean.
+func (s *Scanner) broken(source string, raw []byte, why error) error {
+	if err := s.Fail(&Failure{Source: source, Error: "definitions that cannot be read: " + why.Error()}); err != nil {
+		return err
+	}
+	r := s.engine.Text(raw)
+	if r.Effect == durward.Allow {
+		return nil
+	}
+	return s.say(&Result{Source: source, Part: "(as text)", Verdict: verdict(nil, r, -1), raw: raw})
+}
+
+// meansDefinitions reports a broken value that was to hold definitions: two
+// readers see two things in one that has a key twice, and what is cut off is
+// not all.
+func meansDefinitions(doc []byte) bool {
+	open := doc[:min(len(doc), 1)]
+	if rest := bytes.TrimLeft(doc[len(open):], " \t\r\n"); len(rest) == 0 || rest[0] != '"' && rest[0] != '{' {
+		return false
+	}
+	if string(open) != "{" && string(open) != "[" {
+		return false
+	}
+	for _, mark := range []string{`"tools"`, `"prompts"`, `"resources"`, `"resourceTemplates"`, `"inputSchema"`, `"description"`, `"uriTemplate"`} {
+		if bytes.Contains(doc, []byte(mark)) {
+			return true
+		}
+	}
+	return false
 }
 
 // definitionsOf are the definitions that a JSON value holds, if that is what it is for.

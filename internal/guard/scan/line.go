@@ -3,7 +3,11 @@ package scan
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
+
+	"durward/internal/mcpwire"
 )
 
 // Line is what is read: `id` and `kind` always, the rest by kind. Fields that
@@ -92,6 +96,16 @@ func (l *Line) inspected(raw []byte) []byte {
 		return l.Args
 	}
 	return raw
+}
+
+// twice reports a key that an object has twice. What else is wrong with a line
+// is said where it is read.
+func twice(raw []byte) error {
+	var flaw *mcpwire.ScanError
+	if !errors.As(mcpwire.Value(raw, mcpwire.Limits{Bytes: LongestLine + 2}), &flaw) || !strings.HasPrefix(flaw.Reason, "duplicate key") {
+		return nil
+	}
+	return flaw
 }
 
 // idOf rescues the id of a line that is broken, or too long, behind it.
