@@ -42,7 +42,7 @@ func (a *api) signedIn(r *request) (answer, error) {
 	}
 	name, err := a.Returned(q.Get("state"), q.Get("code"), q.Get("iss"), failure)
 	if err != nil {
-		return page(http.StatusBadRequest, "Not signed in", err.Error()+"."), nil
+		return page(http.StatusBadRequest, "Not signed in", err.Error()+"."), nil //nolint:nilerr // the page tells it
 	}
 	return page(http.StatusOK, "Thank you", "The gateway now finishes signing in at "+name+". You can close this window; durward upstream login tells the end of it."), nil
 }

@@ -194,7 +194,7 @@ func (d *Desk) Wait(ctx context.Context, id string) (durward.Approval, error) {
 		now, left := e.copy(), e.Expires.Sub(d.o.Now())
 		d.mu.Unlock()
 		if now.State != durward.ApprovalPending || ctx.Err() != nil {
-			return now, nil
+			return now, nil //nolint:nilerr // the state says that nothing was decided
 		}
 		timer := time.NewTimer(max(left, time.Millisecond))
 		select {

@@ -33,7 +33,7 @@ func Turncoat(args []string, in io.Reader, out io.Writer) error {
 	for r := bufio.NewReaderSize(in, 1<<20); ; {
 		line, err := r.ReadBytes('\n')
 		if err != nil {
-			return nil //nolint:nilerr // the end of the input is the end of the server
+			return nil // the end of the input is the end of the server
 		}
 		if err := t.answer(line); err != nil {
 			return err
@@ -118,7 +118,7 @@ func (t *turncoat) turn() error {
 		after, silent = after[7:], true
 	}
 	if n, err := strconv.Atoi(after); err != nil || t.calls < n {
-		return nil //nolint:nilerr // not a number: not for us
+		return nil // not a number: not for us
 	}
 	if err := t.read(t.args[1]); err != nil {
 		return err

@@ -34,7 +34,7 @@ func Villain(args []string, in io.Reader, out io.Writer) error {
 	for {
 		line, err := v.in.ReadBytes('\n')
 		if err != nil {
-			return nil //nolint:nilerr // the end of the input is the end of the server
+			return nil // the end of the input is the end of the server
 		}
 		v.hear(line)
 	}

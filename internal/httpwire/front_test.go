@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -245,7 +246,7 @@ func TestAnswers(t *testing.T) {
 			_, _ = io.WriteString(w, large)
 			_, _ = io.WriteString(w, ">")
 		case "/parts":
-			h := http.Header(w.Header())
+			h := w.Header()
 			h.Set("Content-Length", fmt.Sprint(len(large)+2))
 			w.WriteHeader(http.StatusOK)
 			_ = w.(*frontWriter).writeParts([][]byte{[]byte("<"), []byte(large), []byte(">")})
@@ -292,7 +293,7 @@ func TestBrokenHandlers(t *testing.T) {
 		if r.URL.Path == "/falls" {
 			panic("on purpose")
 		}
-		if _, err := io.WriteString(w, "678901"); err != http.ErrContentLength {
+		if _, err := io.WriteString(w, "678901"); !errors.Is(err, http.ErrContentLength) {
 			t.Errorf("writing more than was declared: %v", err)
 		}
 	})

@@ -86,8 +86,11 @@ func (s *Server) Serve(l net.Listener) error {
 	if !s.listen(l) {
 		return l.Close()
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.engine.Serve(s.front.odd) }() // until Shutdown closes the engine
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = s.engine.Serve(s.front.odd) // until Shutdown closes the engine
+	}()
 	err := s.front.accept(l)
 	if s.quitting() {
 		<-ended

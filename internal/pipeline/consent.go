@@ -83,8 +83,9 @@ func (g *Gateway) awaitAnswer(ctx context.Context, t *transit, a durward.Approva
 	if a.State != durward.ApprovalPending {
 		return a, nil
 	}
-	rules, patience := t.plan.approvals(), time.Duration(0)
-	if patience = rules.Patience; t.call.Wire.Modern {
+	rules := t.plan.approvals()
+	patience := rules.Patience
+	if t.call.Wire.Modern {
 		patience = rules.Wait
 	}
 	wait, cancel := context.WithTimeout(ctx, patience)

@@ -18,7 +18,7 @@ func (g *Gateway) examine(ctx context.Context, t *transit, reply durward.Reply) 
 		return reply, nil
 	}
 	if reply.Error != nil {
-		return g.examineError(t, s, reply), nil
+		return g.examineError(t, s, reply), nil //nolint:nilerr // what the server answered is the reply
 	}
 	if reply.Result == nil {
 		return reply, nil

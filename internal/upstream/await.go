@@ -96,7 +96,7 @@ func (s *server) await(ctx context.Context, r *Request, l *line, y *relay, task 
 		}
 		var a link.Answer
 		if a, err = e.send(ctx, mcpwire.MethodTasksGet, nil); err != nil || a.Error != nil {
-			reply, done = durward.Reply{Error: a.Error, Modern: true}, true
+			reply = durward.Reply{Error: a.Error, Modern: true}
 			break
 		}
 		task = a.Result

@@ -32,13 +32,11 @@ func stateless(t testing.TB) (addr string) {
 
 func overHTTP(era string) func(testing.TB, suite) string {
 	return func(t testing.TB, _ suite) string {
-		addr := ""
+		serve := everything
 		if era == "modern" {
-			addr = stateless(t)
-		} else {
-			addr = everything(t, era)
+			serve = func(t testing.TB, _ string) string { return stateless(t) }
 		}
-		return fmt.Sprintf("everything: {url: http://%s/, era: %s, prefix: none}", addr, era)
+		return fmt.Sprintf("everything: {url: http://%s/, era: %s, prefix: none}", serve(t, era), era)
 	}
 }
 

@@ -90,7 +90,7 @@ func TestSoak(t *testing.T) {
 	if late > early+heapGrowth {
 		t.Errorf("the heap grew from %.1f to %.1f MiB", mb(early), mb(late))
 	}
-	sessions, bound := g.sessions(t), int(tally.openedWithin(sessionLast))
+	sessions, bound := g.sessions(t), tally.openedWithin(sessionLast)
 	t.Logf("%d sessions are open, of %d that were opened in the last %v", sessions, bound, sessionLast)
 	if sessions > bound {
 		t.Errorf("%d sessions are open; only %d can be", sessions, bound)

@@ -309,7 +309,7 @@ func fromBase32(out, b []byte) ([]byte, bool) {
 	acc, bits := uint32(0), 0
 	for _, c := range b {
 		c &^= 0x20 * (c >> 6) // fold letters
-		v := byte(0)
+		var v byte
 		switch {
 		case 'A' <= c && c <= 'Z':
 			v = c - 'A'

@@ -142,7 +142,6 @@ func nextBlocks(b []byte, pos, budget int) (Span, []byte) {
 		if end-start < 5*n {
 			continue
 		}
-		pos = end
 		joined := make([]byte, 0, end-start)
 		for _, c := range b[start:end] {
 			if classOf[c] != 0 {
