@@ -10,6 +10,7 @@ import (
 
 	"durward"
 	"durward/internal/guard/flow"
+	"durward/internal/mcpwire"
 )
 
 // Policy is a configured guard: it knows for each agent and operation what a
@@ -289,11 +290,14 @@ func (p *Policy) scope(agent string, op *durward.Operation) *Scope {
 	}
 	s.engine = engine
 	s.role = flow.Suggest(op.Upstream, op.Name)
-	if s.role.Reach == flow.Stays && flow.Linked(op.InputSchema) {
-		s.role.Reach = flow.Links
+	if op.Kind == durward.KindTool {
+		description, _ := mcpwire.FieldText(object(op.Definition), "description")
+		s.role = s.role.Hinted(op.Name, description, op.InputSchema)
+	} else if op.Kind == durward.KindPrompt && s.role.Reach == flow.Stays {
+		s.role.Reach = flow.Tells // to its server
 	}
 	if op.Kind != durward.KindTool { // reading has no effect outside, but an address on the web carries what it says there
-		s.role.Acts, s.role.Grave = false, false
+		s.role.Acts, s.role.Grave, s.role.Away = false, false, false
 		s.role.Sink = strings.HasPrefix(op.Name, "http://") || strings.HasPrefix(op.Name, "https://")
 	}
 	for _, q := range slices.Backward(parts) { // the narrowest has the last word
@@ -330,7 +334,7 @@ func (s *Scope) say(q durward.GuardScope) {
 		s.reads = q.Effect == "reads"
 		s.role.Acts = !s.reads
 		s.role.Sink = q.Effect == "sends"
-		s.role.Reach = flow.Stays
+		s.role.Reach, s.role.Away = flow.Stays, false
 		s.role.Grave = q.Effect == "irreversible"
 		s.declared = true
 	}

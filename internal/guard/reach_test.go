@@ -18,10 +18,10 @@ const private = "Mirela Okafor, DE89370400440532013000, passport C01X00T47"
 
 const record = `{"content":[{"type":"text","text":"{\"name\":\"Mirela Okafor\",\"iban\":\"DE89370400440532013000\",\"passport\":\"C01X00T47\",\"email\":\"mirela@mail.example\",\"site\":\"https://mirela-okafor.example/about/the-long-story-of-a-life\",\"id\":\"550e8400-e29b-41d4-a716-446655440000\"}"}]}`
 
-func reaching(tb testing.TB) (talk *guard.Conversation, tool func(name, schema string) *guard.Scope) {
+func reaching(tb testing.TB) (talk *guard.Conversation, tool func(name, schema string, description ...string) *guard.Scope) {
 	p := policy(tb, durward.Guard{})
-	tool = func(name, schema string) *guard.Scope {
-		return p.Scope("bot", &durward.Operation{Kind: durward.KindTool, Upstream: "h", Name: name, PolicyName: "h__" + name, InputSchema: []byte(schema), ReadOnly: true})
+	tool = func(name, schema string, description ...string) *guard.Scope {
+		return p.Scope("bot", &durward.Operation{Kind: durward.KindTool, Upstream: "h", Name: name, PolicyName: "h__" + name, InputSchema: []byte(schema), Definition: fmt.Appendf(nil, `{"description":%q}`, strings.Join(description, " ")), ReadOnly: true})
 	}
 	talk = guard.NewMemory(time.Now).Conversation("a", time.Hour)
 	source := tool("get_customer", "{}")

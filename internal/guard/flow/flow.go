@@ -48,6 +48,7 @@ type Role struct {
 	Acts      bool // it changes something outside
 	Grave     bool // what it changes cannot be undone or gives access
 	Reach     Reach
+	Away      bool // what it is given goes to others than its own server's
 }
 
 // Session is what one conversation has seen.
@@ -129,7 +130,7 @@ func (s *Session) Learn(server, tool string, result []byte, injected float64, ho
 	}
 	if class > Public && (r.Private > Public || class >= Personal) {
 		s.seen.private = max(s.seen.private, class)
-		src := source{server: server, class: class, web: r.Private == Public && r.Reach != Stays && r.Reach != Runs}
+		src := source{server: server, class: class, web: r.Private == Public && r.Reach != Stays && r.Reach != Runs && r.Reach != Tells}
 		src.work = injected <= 0.5 && class < Secret && (r.Work || r.Private == Public && !record(result))
 		s.remember(src, whole)
 	}
@@ -207,9 +208,9 @@ func (s *Session) Call(server, tool string, args []byte) []Finding {
 		out = append(out, Finding{Rule: "forgotten", Score: 0.8, What: "more is sent than can be compared with the private data that was read"})
 	}
 	if r.Reach != Stays && !r.Sink {
-		if f := s.copies(r.Reach, args); f.Rule != "" {
+		if f := s.copies(server, r, args); f.Rule != "" {
 			out = append(out, f)
-		} else if max(s.lost, s.thin) >= Personal && s.carries(r.Reach, args) {
+		} else if max(s.lost, s.thin) >= Personal && (r.Reach != Tells || r.Away) && s.carries(r.Reach, args) {
 			out = append(out, s.forgotten())
 		}
 	}
@@ -217,6 +218,7 @@ func (s *Session) Call(server, tool string, args []byte) []Finding {
 		return out
 	}
 	c := s.read(args)
+	c.away = r.Away
 	if f := s.obeys(server, r, c); f.Rule != "" {
 		out = append(out, f)
 	}
@@ -248,6 +250,7 @@ type call struct {
 	outside bool     // aimed at someone or something not ours
 	holds   Class    // what of its own is in it, see ordinary
 	known   bool     // holds is known
+	away    bool     // see Role
 	turned  bool     // it is compared backwards or by another alphabet
 }
 
@@ -337,7 +340,7 @@ func (s *Session) weigh(server string, src source, n int, c *call) Finding {
 	switch {
 	case src.class == Secret:
 		f.Score = 0.97
-	case !c.outside && src.server == server:
+	case !c.outside && src.server == server && !c.away:
 		return Finding{}
 	case c.outside:
 		f.Score = 0.9

@@ -21,30 +21,8 @@ const (
 	Fetches        // it gets what an address names
 	Searches       // it asks a search engine
 	Runs           // it runs commands, which may use the network
+	Tells          // it hands what it is given to a service: one that translates, looks up, draws
 )
-
-// reach guesses by the words of a tool's name.
-func reach(t []string) Reach {
-	switch {
-	case has(t, "websearch", "googlesearch") || has(t, "web", "internet", "google", "bing", "brave", "duckduckgo", "tavily", "exa", "serp", "perplexity", "online") && has(t, "search", "query", "ask", "find", "lookup"):
-		return Searches
-	case has(t, "fetch", "webfetch", "curl", "wget", "http", "https", "navigate", "goto", "crawl", "scrape", "webpage", "browse", "visit") || has(t, "url", "page", "browser", "website", "link", "uri") && has(t, "get", "open", "read", "load", "download", "extract"):
-		return Fetches
-	case has(t, "bash", "shell", "sh", "zsh", "terminal", "cmd", "powershell", "command", "commands") || has(t, "run", "execute", "exec", "eval") && (len(t) == 1 || has(t, "code", "python", "script", "node", "javascript", "process", "program")):
-		return Runs
-	}
-	return Stays
-}
-
-// Linked reports a schema of arguments with a field for an address.
-func Linked(schema []byte) bool {
-	for _, mark := range []string{`"url"`, `"uri"`, `"urls"`, `"href"`, `"link"`, `"format":"uri"`, `"format": "uri"`, `"webhook"`, `"endpoint"`} {
-		if bytes.Contains(schema, []byte(mark)) {
-			return true
-		}
-	}
-	return false
-}
 
 // Bounds of the work on one value.
 const (
@@ -114,7 +92,7 @@ func (s *Session) unread(v []byte) []byte {
 
 // copies looks for copies of private data in what a tool carries outside that
 // is no plain sink: long, rare, as they are or encoded.
-func (s *Session) copies(way Reach, args []byte) Finding {
+func (s *Session) copies(server string, r Role, args []byte) Finding {
 	if len(s.prints) == 0 && len(s.values) == 0 {
 		return Finding{}
 	}
@@ -122,7 +100,7 @@ func (s *Session) copies(way Reach, args []byte) Finding {
 	var views text.Views
 	var folder text.Folder
 	carrier.Walk(args[:min(len(args), maxSent)], func(path []string, value []byte, key bool) {
-		if key && carrier.IsName(value) || len(value) < 8 || !goes(way, value) {
+		if key && carrier.IsName(value) || len(value) < 8 || !goes(r.Reach, value) {
 			return
 		}
 		v := withoutIDs(s.unread(value))
@@ -160,7 +138,15 @@ func (s *Session) copies(way Reach, args []byte) Finding {
 				}
 			}
 			for at, n := range count {
-				if f := s.from[at].copied(way, n); f.Score > best.Score {
+				src := s.from[at]
+				if r.Reach == Tells && !r.Away && src.server == server {
+					continue // it comes from there
+				}
+				f := src.copied(r.Reach, n)
+				if f.Rule != "" && src.work && (r.Reach == Tells || r.Reach == Searches) && !personal(forms[:plain]) {
+					f.Score = 0.6
+				}
+				if f.Score > best.Score {
 					best = f
 					best.Where = "/" + strings.Join(path, "/")
 				}
@@ -168,6 +154,11 @@ func (s *Session) copies(way Reach, args []byte) Finding {
 		}
 	})
 	return best
+}
+
+// personal reports that there is a datum of a person, or a secret, in texts.
+func personal(texts [][]byte) bool {
+	return slices.ContainsFunc(texts, func(t []byte) bool { return content(t) >= Personal })
 }
 
 // copied turns what a value shares with a result into a finding: about thirty
@@ -216,6 +207,8 @@ func goes(way Reach, v []byte) bool {
 		return networked(v) && !local(v)
 	case Searches:
 		return true
+	case Tells:
+		return !local(v)
 	}
 	return false
 }

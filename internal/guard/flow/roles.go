@@ -9,7 +9,7 @@ import (
 func Suggest(server, tool string) Role {
 	t, s := words(tool), words(server)
 	r := Role{}
-	read := has(t, "read", "get", "list", "search", "fetch", "query", "find", "lookup", "retrieve", "download", "browse", "scrape", "crawl", "open", "view", "show", "select", "load", "extract", "check", "describe")
+	read := has(t, readers...)
 	acts := has(t, "send", "post", "publish", "share", "upload", "submit", "forward", "reply", "email", "mail", "sms", "tweet", "notify", "message", "dm", "webhook", "broadcast", "comment", "export", "push", "put", "request", "call")
 	r.Grave = has(t, "delete", "remove", "transfer", "pay", "purchase", "buy", "invite", "grant", "revoke", "reset", "wire", "refund", "execute", "run", "exec", "shell", "merge", "deploy", "drop", "kill", "cancel", "unlock", "disable", "enable", "password", "permission", "kick", "ban", "withdraw", "trade", "sell", "donate", "install")
 	r.Acts = acts && !read || r.Grave || has(t, "create", "update", "add", "write", "set", "edit", "book", "schedule", "order", "reserve", "insert", "modify", "change", "save", "move", "append", "rename", "assign", "subscribe", "register", "rsvp", "accept", "approve")
@@ -18,9 +18,13 @@ func Suggest(server, tool string) Role {
 	r.Untrusted = read && (has(t, "web", "page", "webpage", "url", "site", "website", "html", "untrusted", "email", "emails", "mail", "inbox", "message", "messages", "issue", "issues", "comment", "comments", "review", "reviews", "ticket", "tickets", "rss", "feed", "news", "post", "posts", "tweet", "tweets", "thread", "pull", "discussion", "article", "wiki", "review", "scrape", "crawl", "browse", "external", "attachment", "pdf", "transcript", "listing", "listings", "forum", "answers") ||
 		has(s, "web", "browser", "fetch", "search", "rss", "news", "reddit", "twitter", "wikipedia", "youtube", "tavily", "brave", "exa", "firecrawl", "playwright", "puppeteer"))
 	r.Private, r.Work = private(t, s, read)
-	r.Reach = reach(t)
+	r.Reach, r.Away = reach(t, s)
+	r.Away = r.Away || r.Sink && posts(t, s)
 	return r
 }
+
+// readers are words of tools that get something.
+var readers = []string{"read", "get", "list", "search", "fetch", "query", "find", "lookup", "retrieve", "download", "browse", "scrape", "crawl", "open", "view", "show", "select", "load", "extract", "check", "describe"}
 
 // sink reports tools whose arguments reach someone else.
 func sink(t, s []string, read bool) bool {
