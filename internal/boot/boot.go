@@ -191,10 +191,10 @@ func (g *Gateway) take(ctx context.Context) error {
 	g.control = control.New(control.Options{
 		Own: func() []string { return ownAddresses(g.cfg, g.dataURL, g.adminURL) }, Store: g.store, Pepper: pepper, Settle: g.keeper.Settle, Status: g.upstreams.Status,
 		Approvals: g.approvals, Record: func(ctx context.Context, r *durward.Record) error { return g.records.Append(ctx, r, audit.Durable) },
-		Definitions: g.pipeline.Definitions,
-		File:        func() (*durward.Snapshot, string) { return g.keeper.File(), g.cfg.Path },
-		Check:       func(s *durward.Snapshot) error { _, err := pipeline.Compile(pepper, s); return err },
-		Session:     g.pipeline.Session, Stops: g.keeper, Note: g.note, SignIn: g.signIn, SignOut: g.desk.Forget,
+		Definitions: g.pipeline.Definitions, Reread: g.reread,
+		File:    func() (*durward.Snapshot, string) { return g.keeper.File(), g.cfg.Path },
+		Check:   func(s *durward.Snapshot) error { _, err := pipeline.Compile(pepper, s); return err },
+		Session: g.pipeline.Session, Stops: g.keeper, Note: g.note, SignIn: g.signIn, SignOut: g.desk.Forget,
 	})
 	return g.keeper.SetFile(ctx, g.cfg.Path, g.declared(g.cfg))
 }

@@ -17,7 +17,7 @@ const testTime = 25 * time.Second
 func (g *Gateway) test(ctx context.Context, name string) (admin.UpstreamTest, error) {
 	ctx, cancel := context.WithTimeout(ctx, testTime)
 	defer cancel()
-	offers, err := g.upstreams.Listing(ctx, name)
+	offers, err := g.upstreams.Fresh(ctx, name)
 	t := admin.UpstreamTest{Status: g.statusOf(name)}
 	if err == nil && offers.Err != nil {
 		err = offers.Err
@@ -30,6 +30,16 @@ func (g *Gateway) test(ctx context.Context, name string) (admin.UpstreamTest, er
 		t.Tools = append(t.Tools, json.RawMessage(def))
 	}
 	return t, nil
+}
+
+// reread reads what an upstream lists now and puts that in force; one that
+// cannot be reached stays as it was.
+func (g *Gateway) reread(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(ctx, testTime)
+	defer cancel()
+	if _, err := g.upstreams.Fresh(ctx, name); err == nil {
+		g.pipeline.CatchUp(name)
+	}
 }
 
 func (g *Gateway) statusOf(name string) durward.UpstreamStatus {

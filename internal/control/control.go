@@ -37,6 +37,9 @@ type Options struct {
 	Settle func(context.Context, durward.Revision) error
 	// Status is how the upstreams are; nil when no data plane runs.
 	Status func() []durward.UpstreamStatus
+	// Reread reads anew what an upstream defines, as far as it can be reached;
+	// nil when no data plane runs.
+	Reread func(ctx context.Context, upstream string)
 	// Definitions tells what an upstream defines; nil when no data plane runs.
 	Definitions func(upstream string) ([]durward.Definition, bool)
 	// Approvals is where held calls wait for answers; nil when none can.
@@ -90,6 +93,9 @@ func New(o Options) *Control {
 	}
 	if o.Status == nil {
 		o.Status = func() []durward.UpstreamStatus { return nil }
+	}
+	if o.Reread == nil {
+		o.Reread = func(context.Context, string) {}
 	}
 	if o.Definitions == nil {
 		o.Definitions = func(string) ([]durward.Definition, bool) { return nil, false }

@@ -30,6 +30,7 @@ type house struct {
 	refuse  error // what the compiler says of the next plan
 	settled []durward.Revision
 	defined []durward.Definition // what crm defines; nil when it was not read
+	reread  func()               // what reading it anew does
 }
 
 func open(t *testing.T) *house {
@@ -39,7 +40,7 @@ func open(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	h := &house{db: db, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), file: &durward.Snapshot{
+	h := &house{db: db, reread: func() {}, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), file: &durward.Snapshot{
 		Agents: []durward.Agent{{Name: "filed", Origin: durward.FromFile}, {Name: "keyed", Origin: durward.FromFile}},
 		Keys: []durward.Key{
 			{ID: "f_1", Agent: "keyed", Hash: [32]byte{1}, Origin: durward.FromFile},
@@ -55,6 +56,7 @@ func open(t *testing.T) *house {
 		Settle:      func(_ context.Context, r durward.Revision) error { h.settled = append(h.settled, r); return nil },
 		Now:         func() time.Time { return h.now },
 		Own:         func() []string { return []string{"127.0.0.1:4711"} },
+		Reread:      func(context.Context, string) { h.reread() },
 		Definitions: func(string) ([]durward.Definition, bool) { return h.defined, h.defined != nil },
 	})
 	return h

@@ -44,12 +44,17 @@ func (c *Control) Definitions(ctx context.Context, by durward.Actor, upstream st
 }
 
 // Approve makes definitions of an upstream, as it lists them now, the approved
-// ones, beside them those that it shows to somebody else. Where several people
+// ones, beside them those that it shows to somebody else. The lists are read
+// anew, so that nothing is put in force that it does not show any more. Where several people
 // have to agree, each counts once.
 func (c *Control) Approve(ctx context.Context, by durward.Actor, upstream string, wanted []Approval) ([]Approved, error) {
 	if len(wanted) == 0 {
 		return nil, bad("Nothing to approve was named.")
 	}
+	if _, err := c.Upstream(ctx, by, upstream); err != nil {
+		return nil, err
+	}
+	c.o.Reread(ctx, upstream)
 	var out []Approved
 	err := c.change(ctx, by, func(m *moment) ([]durward.Change, error) {
 		out = nil

@@ -67,6 +67,17 @@ func TestApprove(t *testing.T) {
 	}
 }
 
+// What the server does not show any more is not put in force, though it was a
+// moment ago.
+func TestApproveReadsAnew(t *testing.T) {
+	h := open(t)
+	h.defined = []durward.Definition{defined(durward.DefinitionWithheld, digestOne)}
+	h.reread = func() { h.defined = []durward.Definition{defined(durward.DefinitionApproved, digestTwo)} }
+	if _, err := h.Approve(t.Context(), operator, "crm", wants(digestOne)); durward.AsError(err).Code != durward.Conflict || len(h.pins(t)) != 0 {
+		t.Errorf("what is not shown any more: %v", err)
+	}
+}
+
 func TestTwoPeopleApprove(t *testing.T) {
 	h := open(t)
 	h.file.Guarding.People = 2

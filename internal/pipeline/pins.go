@@ -226,7 +226,7 @@ func (g *Gateway) pinned(ctx context.Context, t *transit) error {
 			return &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonUpstreamUnavailable, Retry: rereadTime, Err: err,
 				Message: "The upstream " + name + " says that what it offers has changed, and could not be read since; try again in a moment."}
 		}
-		g.catchUp(name)
+		g.CatchUp(name)
 		t.plan = g.plan.Load()
 		if err := g.identify(t); err != nil {
 			return err
@@ -238,8 +238,8 @@ func (g *Gateway) pinned(ctx context.Context, t *transit) error {
 	return t.pinned()
 }
 
-// catchUp makes a plan of the newest reading of an upstream, unless there is one.
-func (g *Gateway) catchUp(name string) {
+// CatchUp makes a plan of the newest reading of an upstream, unless there is one.
+func (g *Gateway) CatchUp(name string) {
 	g.mu.Lock()
 	plan := g.plan.Load()
 	listings := g.Upstreams.Listings()

@@ -224,6 +224,15 @@ func (s *Set) Listing(ctx context.Context, name string) (*Listing, error) {
 	return l, nil
 }
 
+// Fresh reads what one upstream offers now, as far as it can be read, and
+// returns what is known then, as Listing does.
+func (s *Set) Fresh(ctx context.Context, name string) (*Listing, error) {
+	if srv := s.plan.Load().servers[name]; srv != nil {
+		srv.keeper.read(ctx)
+	}
+	return s.Listing(ctx, name)
+}
+
 // Refresh asks for a new reading of one upstream, soon.
 func (s *Set) Refresh(name string) {
 	if srv := s.plan.Load().servers[name]; srv != nil {

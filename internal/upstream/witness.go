@@ -32,6 +32,7 @@ const (
 	lookAgain = 10 * time.Second       // after a look that showed another list, or failed
 	probeSoon = 500 * time.Millisecond // from a changed list to the look of another client
 	anewGap   = 5 * time.Second        // between two readings in a new session because of a difference
+	anewAgain = 30 * time.Second       // the same for one that is known: it may be what everybody is shown by now
 )
 
 // witness is somebody whose lists are compared with ours.
@@ -238,7 +239,7 @@ func (k *keeper) weigh(ctx context.Context) {
 			continue
 		}
 		differ := k.against(&v)
-		if len(differ) > 0 && !reflect.DeepEqual(differ, v.by.varies) && k.readAnew(ctx) {
+		if len(differ) > 0 && (!reflect.DeepEqual(differ, v.by.varies) || time.Since(k.anew) >= anewAgain) && k.readAnew(ctx) {
 			differ = k.against(&v)
 		}
 		if len(differ) == 0 && !v.by.clean { // who shows two things in turn is not believed at once
@@ -323,10 +324,14 @@ func differing(base, others *lists, who string, sameRevision bool) (out []Variat
 	}
 	room := textsBytes
 	for _, of := range listed {
-		known := byName(*of.items(base), of.id)
+		known, seen := byName(*of.items(base), of.id), map[string]bool{}
 		for _, item := range *of.items(others) {
 			name, _ := mcpwire.FieldText(item, of.id)
 			mine, ok := known[name]
+			if seen[name] && slices.ContainsFunc(*of.items(base), func(b []byte) bool { return bytes.Equal(b, item) }) {
+				continue // both lists have it twice, see twice
+			}
+			seen[name] = true
 			switch {
 			case !ok || bytes.Equal(mine, item) || len(out) == variesMost:
 				continue

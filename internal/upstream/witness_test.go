@@ -156,6 +156,20 @@ func TestAVariationEnds(t *testing.T) {
 	until(t, s, "two faces are found", func() bool { return varies(s) != "" })
 }
 
+// So it is with a definition that was in one list twice: the second of the two
+// is what everybody is shown now, and nothing is left of the first.
+func TestADoubledDefinitionEnds(t *testing.T) {
+	c := &durwardtest.Chameleon{By: "page", First: json.RawMessage(twisted), Second: json.RawMessage(innocent)}
+	s := newSet(t, nil, durward.Upstream{Name: "up", URL: serveHTTP(t, c)})
+	s.Probe(time.Second)
+	until(t, s, "the difference is found", func() bool { return varies(s) != "" })
+	time.Sleep(1500 * time.Millisecond) // another client has seen both
+	c.Show("", json.RawMessage(innocent), nil)
+	until(t, s, "what is shown now is listed", func() bool {
+		return varies(s) == "" && strings.Contains(string(s.Listings()[0].Tools[0]), `"Adds."`)
+	})
+}
+
 func TestNobodyIsAskedWhenProbingIsOff(t *testing.T) {
 	for name, every := range map[string]time.Duration{"everywhere": 0, "here": time.Second} {
 		c, up := chameleon(t, "client", false)
