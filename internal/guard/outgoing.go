@@ -92,6 +92,8 @@ func (r *reading) judgeOut(text []byte, parts []piece) {
 			score += 0.08
 		} else if f.Class == dlp.Secret && s.stranger(r.pointer(p.span.Start)) {
 			score += 0.06
+		} else if f.Class == dlp.Secret && s.role.Sink { // told by a label only, and on its way to others
+			score += 0.06
 		}
 		of := rule(id)
 		found := durward.Finding{Rule: of.ID, Vector: of.Vector, Severity: of.Severity, Score: score, Where: r.pointer(p.span.Start), Evidence: f.Kind}

@@ -14,6 +14,12 @@ func assignment(keyword int) func([]byte, int) (Find, bool) {
 		quotedKey := at < len(b) && (b[at] == '"' || b[at] == '\'')
 		sep := skip(b, at, `"'\ `+"`")
 		if sep >= len(b) || b[sep] != ':' && b[sep] != '=' {
+			if headed(b, i, at) {
+				return Find{Start: i, End: at, Value: i, column: true}, true
+			}
+			if f, ok := marked(b, i, at); ok {
+				return f, true
+			}
 			return told(b, i, at)
 		}
 		sep++
@@ -23,7 +29,7 @@ func assignment(keyword int) func([]byte, int) (Find, bool) {
 			}
 			sep++
 		}
-		start := skip(b, sep, " \t\\")
+		start := folded(b, skip(b, sep, " \t\\"))
 		if start >= len(b) {
 			return Find{}, false
 		}
@@ -99,10 +105,8 @@ func told(b []byte, i, at int) (Find, bool) {
 		return Find{}, false
 	}
 	least := 20 // of a value that follows at once
-	for _, w := range []string{"is ", "was "} {
-		if bytes.HasPrefix(b[start:], []byte(w)) {
-			start, least = start+len(w), 8
-		}
+	if at := verbAt(b, start); at > start {
+		start, least = at, 8
 	}
 	start = skip(b, start, "\"'`*")
 	end := start

@@ -165,7 +165,7 @@ var schemes = []string{"postgres://", "postgresql://", "mysql://", "mongodb://",
 
 var keywords = []string{
 	"password", "passwd", "passphrase", "pwd", "secret_access_key", "secret_key", "secretkey", "secret", "client_secret", "api_key", "api-key", "apikey", "api_token",
-	"access_key", "accesskey", "access_token", "auth_token", "authtoken", "refresh_token", "private_key", "signing_key", "encryption_key", "token", "credential", "kennwort", "passwort", "contraseña", "mot_de_passe", "aws_secret_access_key", "aws_session_token", "_authtoken",
+	"access_key", "accesskey", "access_token", "auth_token", "authtoken", "refresh_token", "private_key", "signing_key", "encryption_key", "token", "credential", "kennwort", "passwort", "contraseña", "contrasena", "mot_de_passe", "mot de passe", "wachtwoord", "senha", "aws_secret_access_key", "aws_session_token", "_authtoken",
 	"database_url", "db_pass", "db_password", "session_key", "webhook_secret", "x-api-key",
 	"api key", "api token", "access key", "access token", "auth token", "secret key", "private-key", "privatekey", "api_secret", "apisecret", "app_key", "app_secret", "application_key", "consumer_secret", "access_secret", "auth_key", "authkey", "admin_key", "service_key", "server_key", "master_key", "write_key",
 	"pgpassword", "mysql_pwd", "dbpassword", "dbpass", "passcode", "jsessionid", "sessionid", "phpsessid",

@@ -40,6 +40,7 @@ type Find struct {
 	Quote      bool   // the token takes quotes, to stand for a JSON value
 	Plain      []byte // the value, where what is replaced is an encoding of it
 	Rest       bool   // it goes on from another text, where the token stands
+	column     bool   // it names a column whose values are
 	open       bool   // where it ends is guessed: what is in it is looked at too
 }
 
@@ -69,7 +70,9 @@ func find(dst []Find, b []byte, typed bool) []Find {
 		c, next := b[i], b[i+1]
 		if may(b, i, c, next) && (i >= open || c != '-') {
 			if f, ok := at(b, i, c, typed); ok {
-				if f.Class != "" {
+				if f.column {
+					dst = column(dst, b, f.Start)
+				} else if f.Class != "" {
 					dst = append(dst, f)
 				}
 				if i = max(i+1, f.End); f.open {
@@ -105,7 +108,7 @@ func at(b []byte, i int, c byte, typed bool) (Find, bool) {
 		}
 		if f, ok := d.match(b, i); ok {
 			f.Class, f.Kind = d.class, pick(f.Kind, d.kind)
-			if d.label && d.class == Secret {
+			if d.label && d.class == Secret && !f.column {
 				refine(b, &f)
 			}
 			return f, true

@@ -24,6 +24,7 @@ func rarer() []detector {
 		{prefix: "\"auth\"", class: Secret, kind: "basic", label: true, match: registry},
 		{prefix: "machine ", class: Secret, kind: kindValue, label: true, match: netrc},
 		{prefix: "mysql", fold: true, class: Secret, kind: kindValue, label: true, match: mysqlOption},
+		{prefix: "sshpass -p", class: Secret, kind: kindValue, label: true, match: sshpass},
 		{prefix: "--password ", class: Secret, kind: kindValue, label: true, match: option}, {prefix: "--passwd ", class: Secret, kind: kindValue, label: true, match: option}, {prefix: "--token ", class: Secret, kind: kindValue, label: true, match: option},
 		{prefix: "--secret ", class: Secret, kind: kindValue, label: true, match: option}, {prefix: "--api-key ", class: Secret, kind: kindValue, label: true, match: option}, {prefix: "--apikey ", class: Secret, kind: kindValue, label: true, match: option},
 		{prefix: "-u ", class: Secret, kind: kindValue, label: true, match: userOption}, {prefix: "--user ", class: Secret, kind: kindValue, label: true, match: userOption},
