@@ -10,14 +10,14 @@ import (
 )
 
 func TestUpstreamsSayOnlyWhatTheyMay(t *testing.T) {
-	const form = `{"resultType":"input_required","inputRequests":{"k":{"method":"elicitation/create","params":{"mode":"form","message":"password"}}}}`
+	const form = `{"resultType":"input_required","inputRequests":{"k":{"method":"elicitation/create","params":{"mode":"form","message":"Which branch?"}}}}`
 	const link = `{"resultType":"input_required","inputRequests":{"k":{"method":"elicitation/create","params":{"mode":"url","url":"https://x"}}}}`
 	for _, tc := range []struct {
 		what, caps, result string
 		modern             bool
 		want               string // part of what the caller gets; "" for upstream_protocol
 	}{
-		{"a form for a client that has forms", `{"elicitation":{}}`, form, true, "password"},
+		{"a form for a client that has forms", `{"elicitation":{}}`, form, true, "branch"},
 		{"a form for a client that declared nothing", `{}`, form, true, ""},
 		{"a link for a client that has forms only", `{"elicitation":{"form":{}}}`, link, true, ""},
 		{"a link for a client that has links", `{"elicitation":{"url":{}}}`, link, true, "https://x"},
