@@ -112,6 +112,12 @@ func reads(about string) bool {
 	return readsOnly(about) || said(about, "reads ", "read ", "lists ", "list ", "shows ", "show ", "returns ", "return ", "gets ", "get ", "checks ", "fetch", "renders ", "composes ", "whether ", "retriev", "search", "instructions", "explains ", "calculat", "validat", "estimat")
 }
 
+// claimsToRead reports a tool whose server says in so many words that it only reads.
+func claimsToRead(definition []byte, about string) bool {
+	hints, ok := mcpwire.Field(object(definition), "annotations")
+	return ok && mcpwire.IsObject(hints) && is(hints, "readOnlyHint") || said(about, "read-only", "read only", "readonly")
+}
+
 func said(about string, any ...string) bool {
 	about = strings.ToLower(about[:min(len(about), 4096)])
 	return slices.ContainsFunc(any, func(s string) bool { return strings.Contains(about, s) })

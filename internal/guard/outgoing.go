@@ -35,10 +35,15 @@ func (s *Scope) arguments(raw []byte) *Seen {
 		return v
 	}
 	rep := s.engine.Call(s.op.Name, raw, s.formats)
-	if s.reads {
-		for _, f := range args.ReadOnly(s.op.Name, raw, s.formats) {
-			s.engine.add(rep, rule("arguments."+f.Rule), f.Score, f.Where, f.What)
-		}
+	var more []args.Finding
+	switch {
+	case s.reads:
+		more = args.ReadOnly(s.op.Name, raw, s.formats)
+	case s.claims:
+		more = args.Claimed(s.op.Name, raw, s.formats)
+	}
+	for _, f := range more {
+		s.engine.add(rep, rule("arguments."+f.Rule), f.Score, f.Where, f.What)
 	}
 	if len(rep.Findings) == 0 {
 		return v

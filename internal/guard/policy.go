@@ -242,6 +242,7 @@ type Scope struct {
 	role     flow.Role
 	declared bool // the role was said, not guessed
 	reads    bool // and that it only reads
+	claims   bool // its server says that it only reads
 	trust    string
 	to       []string
 	restore  bool
@@ -293,6 +294,7 @@ func (p *Policy) scope(agent string, op *durward.Operation) *Scope {
 	if op.Kind == durward.KindTool {
 		description, _ := mcpwire.FieldText(object(op.Definition), "description")
 		s.role = s.role.Hinted(op.Name, description, op.InputSchema)
+		s.claims = claimsToRead(op.Definition, description)
 	} else if op.Kind == durward.KindPrompt && s.role.Reach == flow.Stays {
 		s.role.Reach = flow.Tells // to its server
 	}
@@ -331,7 +333,7 @@ func (s *Scope) say(q durward.GuardScope) {
 		s.role.Private, s.role.Work, s.declared = class, false, true
 	}
 	if q.Effect != "" {
-		s.reads = q.Effect == "reads"
+		s.reads, s.claims = q.Effect == "reads", false
 		s.role.Acts = !s.reads
 		s.role.Sink = q.Effect == "sends"
 		s.role.Reach, s.role.Away = flow.Stays, false

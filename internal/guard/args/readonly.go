@@ -10,6 +10,11 @@ import (
 // statement that reads. It judges words outside quotes and comments; what it
 // cannot tell apart it does not let pass.
 func ReadOnly(tool string, arguments []byte, formats map[string]string) []Finding {
+	return queries(tool, arguments, formats, changes)
+}
+
+// queries are the findings of a judge in the queries of a call.
+func queries(tool string, arguments []byte, formats map[string]string, judge func(string) string) []Finding {
 	var out []Finding
 	carrier.Walk(arguments, func(path []string, value []byte, key bool) {
 		if key || len(value) == 0 {
@@ -19,7 +24,7 @@ func ReadOnly(tool string, arguments []byte, formats map[string]string) []Findin
 		if fieldOf(words(tool), path, formats[where]) != Query {
 			return
 		}
-		if what := changes(string(value)); what != "" {
+		if what := judge(string(value)); what != "" {
 			out = append(out, Finding{Rule: "statement", Where: where, Score: 0.95, What: what})
 		}
 	})
@@ -36,12 +41,17 @@ func changes(query string) string {
 		return "more than one statement"
 	case len(words) == 0:
 		return ""
-	case !reads(words[0]):
+	case !reads(strings.TrimSuffix(words[0], called)):
 		return "it begins with " + cut(words[0])
+	case words[0] == "pragma" && (len(words) < 2 || !looks(words[len(words)-1]) && !looks(words[1])) && strings.ContainsAny(query, "=("):
+		return "it sets something of the database"
 	}
 	for _, w := range words[1:] {
-		if writes(w) {
-			return "it has the word " + w
+		if name := strings.TrimSuffix(w, called); writes(name) {
+			return "it has the word " + name
+		}
+		if acts(w) {
+			return "it calls " + cut(strings.TrimSuffix(w, called))
 		}
 	}
 	return ""
@@ -81,6 +91,9 @@ func statements(q string) (words []string, more, ok bool) {
 			if end < 0 {
 				return words, more, false
 			}
+			if c != '\'' && opens(q, end) { // the name of a function may be quoted
+				words = append(words, strings.ToLower(q[i+1:end-1])+called)
+			}
 			more = more || ended
 			i = end
 		case c == '-' && strings.HasPrefix(q[i:], "--"), c == '#' && len(words) > 0:
@@ -105,18 +118,49 @@ func statements(q string) (words []string, more, ok bool) {
 		case c == ';':
 			ended = true
 			i++
-		case isWord(c | 0x20):
+		case inWord(c):
 			start := i
-			for i < len(q) && isWord(q[i]|0x20) {
+			for i < len(q) && inWord(q[i]) {
 				i++
 			}
-			words, more = append(words, strings.ToLower(q[start:i])), more || ended
+			w := strings.ToLower(q[start:i])
+			if opens(q, i) {
+				w += called
+			}
+			words, more = append(words, w), more || ended
 		default:
 			more = more || ended && c > ' '
 			i++
 		}
 	}
 	return words, more, true
+}
+
+func inWord(c byte) bool { return c == '_' || isWord(c|0x20) }
+
+// opens reports a parenthesis behind a word, comments and blanks aside.
+func opens(q string, i int) bool {
+	for i < len(q) {
+		switch {
+		case q[i] <= ' ':
+			i++
+		case strings.HasPrefix(q[i:], "/*"):
+			n := strings.Index(q[i+2:], "*/")
+			if n < 0 {
+				return false
+			}
+			i += n + 4
+		case strings.HasPrefix(q[i:], "--"):
+			n := strings.IndexByte(q[i:], '\n')
+			if n < 0 {
+				return false
+			}
+			i += n
+		default:
+			return q[i] == '('
+		}
+	}
+	return false
 }
 
 // closing is where a quoted part ends; a doubled quote is part of it, and so is
