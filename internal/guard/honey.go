@@ -89,3 +89,24 @@ func honeyFinding(where string) durward.Finding {
 	r := rule(RuleHoneytoken)
 	return durward.Finding{Rule: r.ID, Vector: r.Vector, Severity: r.Severity, Score: 1, Where: where, Evidence: "a planted value"}
 }
+
+// baited reports a planted value that a conversation sends in pieces: this
+// call completes it.
+func (c *Conversation) baited(s *Scope, args []byte) bool {
+	all := s.policy.settings.Honeytokens
+	if len(all) == 0 {
+		return false
+	}
+	if c.planted != s.policy {
+		c.planted = s.policy
+		c.flow.Plant(all)
+	}
+	return c.flow.Planted(args)
+}
+
+func (v *Seen) orNothing() *Seen {
+	if len(v.Findings) == 0 {
+		return nothing
+	}
+	return v
+}

@@ -78,6 +78,8 @@ type Conversation struct {
 	read [recently]uint64 // replies of late: the same reply says nothing new
 	at   int
 	said map[string]*Trail // by upstream
+
+	planted *Policy // whose planted values are known
 }
 
 // mostTrails is of how many upstreams a conversation knows what they said last.
@@ -182,14 +184,17 @@ func (c *Conversation) Judge(s *Scope, args []byte) *Seen {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	v := &Seen{Effect: durward.Allow}
+	if c.baited(s, args) {
+		s.take(v, honeyFinding(""), durward.Deny)
+	}
 	if !s.role.Sink && !s.role.Acts && s.role.Reach == flow.Stays {
-		return nothing
+		return v.orNothing()
 	}
 	if !c.gap.IsZero() && !c.memory.now().Before(c.gap) {
 		c.flow.Forgive()
 		c.gap = time.Time{}
 	}
-	v := &Seen{Effect: durward.Allow}
 	allowed := s.destinations(v, args)
 	c.role = s.role
 	for _, f := range c.flow.Call(s.op.Upstream, s.op.Name, args) {
@@ -201,7 +206,7 @@ func (c *Conversation) Judge(s *Scope, args []byte) *Seen {
 		v.Score = max(v.Score, f.Score)
 	}
 	c.egress(s, v, len(args))
-	if s.role.Sink && (allowed || v.Effect <= durward.Hold) { // it did not leave, or for where it may
+	if allowed || v.Effect <= durward.Hold { // it did not leave, or for where it may
 		c.flow.Unsend()
 	}
 	return v

@@ -62,6 +62,7 @@ type Session struct {
 	links   map[uint32]bool // addresses that were read
 	outward []byte          // folded arguments of past sinks, most recent
 	seen    labels
+	pieces  trickle
 	lost    Class // the most private data that was read before, see Carry
 	thin    Class // the most private data of which only a part is remembered
 }
@@ -198,17 +199,26 @@ func (s *Session) remember(src source, b []byte) {
 		}
 	})
 	s.fingerprint(b, at)
+	if src.class >= Personal && !src.web {
+		s.treasure(b, at)
+	}
 }
 
 // Call judges a call before it is made.
 func (s *Session) Call(server, tool string, args []byte) []Finding {
 	r := s.roles(server, tool)
 	var out []Finding
+	s.pieces.begin()
+	if (r.Sink || r.Reach != Stays) && s.credential(server, tool, args) {
+		out = append(out, Finding{Rule: "exfiltration", Score: 0.95, What: "a credential, in pieces"})
+	}
 	if len(args) > maxSent && s.seen.private >= Personal && (r.Sink || r.Reach != Stays) {
 		out = append(out, Finding{Rule: "forgotten", Score: 0.8, What: "more is sent than can be compared with the private data that was read"})
 	}
 	if r.Reach != Stays && !r.Sink {
 		if f := s.copies(server, r, args); f.Rule != "" {
+			out = append(out, f)
+		} else if f := s.spread(server, tool, r, args, nil); f.Rule != "" {
 			out = append(out, f)
 		} else if max(s.lost, s.thin) >= Personal && (r.Reach != Tells || r.Away) && s.carries(r.Reach, args) {
 			out = append(out, s.forgotten())
@@ -223,9 +233,12 @@ func (s *Session) Call(server, tool string, args []byte) []Finding {
 		out = append(out, f)
 	}
 	if r.Sink {
-		if f := s.leaks(server, c); f.Rule != "" {
+		if f, g := s.leaks(server, c), s.spread(server, tool, r, args, c); f.Rule != "" && f.Score >= g.Score {
 			out = append(out, f)
+		} else if g.Rule != "" {
+			out = append(out, g)
 		}
+		s.pieces.sank = true
 		if f := s.trifecta(server, c); f.Rule != "" {
 			out = append(out, f)
 		}

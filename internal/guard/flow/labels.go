@@ -18,6 +18,11 @@ func (s *Session) Wary() bool { return s.seen.private >= Personal || s.seen.inje
 // Unsend takes back the call that was judged last, because it was not made:
 // only what left counts for what leaves in pieces.
 func (s *Session) Unsend() {
+	sank := s.pieces.sank
+	s.pieces.undo()
+	if !sank {
+		return
+	}
 	if i := bytes.LastIndexByte(s.outward, 0); i >= 0 {
 		s.outward = s.outward[:i]
 	}
