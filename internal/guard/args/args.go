@@ -37,6 +37,7 @@ const (
 	URL
 	URI // of a resource: a file too
 	Host
+	Password // anything may stand in one, but for what breaks out of a statement
 )
 
 // Inspect judges the arguments of one call. tool is the upstream's name of the
@@ -59,6 +60,9 @@ func Inspect(tool string, arguments []byte, formats map[string]string) ([]Findin
 		where := "/" + strings.Join(path, "/")
 		f := fieldOf(t, path, formats[where])
 		best, all := judgeAll(f, string(value), public)
+		if x := placed(t, path, f, string(value)); x.Score > best.Score {
+			best = x
+		}
 		whole = whole && all
 		if best.Rule != "" {
 			best.Where = where
@@ -66,6 +70,29 @@ func Inspect(tool string, arguments []byte, formats map[string]string) ([]Findin
 		}
 	})
 	return out, whole && walked
+}
+
+// placed judges a value by the place where it stands.
+func placed(t, path []string, f Field, v string) (best Finding) {
+	worse := func(x Finding) {
+		if x.Score > best.Score {
+			best = x
+		}
+	}
+	switch f {
+	case Code:
+		worse(sum(t, path, v))
+	case Path, URI:
+		worse(written(t, v))
+		worse(option(path, v))
+	case URL, Host:
+		worse(option(path, v))
+	case Plain:
+		worse(option(path, v))
+		worse(operator(path, v))
+		worse(aims(v))
+	}
+	return best
 }
 
 // member judges the name of a member: whose name it is not may be a value. Where
@@ -162,11 +189,16 @@ func judge(f Field, v string, public bool) Finding {
 			worse(Finding{})
 		case Path:
 			worse(place(s))
+		case Password:
+			worse(sql(s))
 		case Host:
 			worse(host(s))
 			worse(shell(s, true))
 		default:
 			for _, x := range []Finding{sqlOrScript(s), shell(s, false), traversalPlain(s)} {
+				if x.Rule == "command" && revision(s) {
+					continue
+				}
 				if x.Score > best.Score && x.Rule != "script" && titled(s) { // a title, not a value
 					x.Score = min(x.Score, 0.6)
 				}
@@ -204,6 +236,8 @@ func fieldOf(t, path []string, format string) Field {
 	switch {
 	case any(t, "sql", "query", "statement", "postgres", "mysql", "sqlite", "bigquery", "snowflake", "clickhouse", "cypher", "redshift", "athena", "duckdb", "mongodb", "oracle") && any(n, "sql", "query", "statement", "input", "q", "text", "command", "queries", "expression"):
 		return Query
+	case any(n, "password", "passphrase", "passwd", "pwd"):
+		return Password
 	case any(n, "sql", "statement", "cypher", "graphql", "soql", "kql", "promql", "jql", "logql"):
 		return Query
 	case any(n, "text", "string", "str", "contents") && any(n, "file", "old", "new", "insert", "replace", "replacement"):
@@ -220,13 +254,13 @@ func fieldOf(t, path []string, format string) Field {
 		return Code
 	case any(n, "uri", "uris") && !any(n, "url", "name"):
 		return URI
-	case any(n, "url", "href", "link", "endpoint", "webhook", "callback", "repository", "repo") && !any(n, "name"):
+	case any(n, "url", "href", "link", "endpoint", "webhook", "callback", "repository", "repo", "urls", "links", "proxy") && !any(n, "name"):
 		return URL
 	case any(n, "host", "hostname", "ip", "domain", "server", "addr"):
 		return Host
 	case any(n, "path", "file", "filename", "filepath", "dir", "directory", "folder", "cwd", "paths", "files", "attachment", "dest", "destination") && !any(n, "content"):
 		return Path
-	case any(n, "body", "content", "text", "message", "description", "summary", "comment", "thought", "notes", "note", "prompt", "markdown", "html", "instructions", "reason", "question", "answer", "details"):
+	case any(n, "body", "content", "text", "message", "description", "summary", "comment", "thought", "notes", "note", "prompt", "markdown", "html", "instructions", "reason", "question", "answer", "details", "fact", "facts", "observation", "observations", "memory", "memories"):
 		return Prose
 	case any(t, "issue", "comment", "message", "mail", "email", "note", "document", "doc", "page", "think", "chat", "post") && any(n, "input", "title", "subject", "value", "data"):
 		return Prose

@@ -18,7 +18,7 @@ func TestHonestPathsPass(t *testing.T) {
 		`.env.example`:                          false,
 		`docs/.env.sample`:                      false,
 		`file:///home/me/x.md`:                  false,
-		`/home/me/.bashrc`:                      false,
+		`/home/me/.bashrc`:                      true, // when it is written
 		`/usr/bin/python3`:                      false,
 		`/etc/nginx/nginx.conf`:                 false,
 		`~/notes/todo.md`:                       false,

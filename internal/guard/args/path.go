@@ -19,6 +19,7 @@ func place(s string) Finding {
 func traversal(s string) Finding {
 	flat := strings.ReplaceAll(strings.ToLower(s), "\\", "/")
 	up := climbs(flat)
+	flat = level(flat)
 	if strings.IndexByte(flat, '[') >= 0 {
 		flat = globbed(flat)
 	}
@@ -29,7 +30,7 @@ func traversal(s string) Finding {
 		return Finding{Rule: "traversal", Score: 0.96, What: "leaves its directory in disguise"}
 	case up >= 3:
 		return Finding{Rule: "traversal", Score: 0.96, What: "leaves its directory"}
-	case hasFold(flat, secretFiles):
+	case hasFold(flat, secretFiles) && !public(flat):
 		return Finding{Rule: "traversal", Score: 0.85, What: "a file that holds secrets of the system"}
 	case up > 0 && (hasFold(flat, ownFiles) || strings.Contains(flat, "../etc/")):
 		return Finding{Rule: "traversal", Score: 0.85, What: "leaves its directory for a file of the system"}
@@ -55,9 +56,14 @@ var disguised = []string{".../", "..;", "..%2f", "..%5c", ".%2e", "%2e.", "%2e%2
 
 // secretFiles are for nobody's eyes; ownFiles are read by honest people too.
 var (
-	secretFiles = []string{"/etc/passwd", "/etc/shadow", "/etc/sudoers", "/proc/self", "/proc/1/", "/.ssh/", ".ssh/id_", "id_rsa", "id_ed25519", ".aws/credentials", ".kube/config", ".git-credentials", ".netrc", ".pgpass", "win.ini", "boot.ini", "/windows/system32/config", ".htpasswd", "authorized_keys", "wp-config.php", "sam.hive", "/config/sam", "shadow.bak", "docker.sock", "/var/run/secrets"}
+	secretFiles = []string{"/etc/passwd", "/etc/shadow", "/etc/sudoers", "/proc/self", "/proc/1/", "/.ssh/", ".ssh/id_", "id_rsa", "id_ed25519", ".aws/credentials", ".kube/config", ".git-credentials", ".netrc", ".pgpass", "win.ini", "boot.ini", "/windows/system32/config", ".htpasswd", "authorized_keys", "wp-config.php", "sam.hive", "/config/sam", "shadow.bak", "docker.sock", "/var/run/secrets", "/run/secrets/", "/etc/ssl/private/", ".config/gcloud/credentials", ".config/gcloud/application_default", "/library/keychains/", "/etc/krb5.keytab", ".gnupg/private"}
 	ownFiles    = []string{"/etc/hosts", "/windows/system", "web.config", "httpd.conf", ".htaccess", "/var/log/", "/root/", ".git/config"}
 )
+
+// public reports the half of a pair of keys that others are given.
+func public(flat string) bool {
+	return strings.HasSuffix(flat, ".pub") && hasFold(flat, []string{"id_rsa.pub", "id_ed25519.pub", "id_ecdsa.pub", ".ssh/"}) && !hasFold(flat, []string{"/etc/", "/proc/"})
+}
 
 // environment reports a file of settings such as .env, but not its example.
 func environment(p string) bool {

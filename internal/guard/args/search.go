@@ -7,15 +7,16 @@ import "strings"
 // fields that nothing breaks out of, are told and not stopped.
 func sought(s string) Finding {
 	a := sqlOrScript(s)
-	if a.Rule == "sqli" && (question(s) || conditions(s) || spoken(s)) {
+	talk := talks(s)
+	if a.Rule == "sqli" && (question(s) && !breaksOut(s) || conditions(s) || spoken(s)) || talk {
 		a.Score = min(a.Score, 0.6)
 	}
 	b := shell(s, false)
-	if prose(s) || !lined(s) && !strings.Contains(s, "$(") && !strings.Contains(s, "`") {
+	if talk || prose(s) || !lined(s) && !strings.Contains(s, "$(") && !strings.Contains(s, "`") {
 		b.Score = min(b.Score, 0.6)
 	}
 	c := traversalPlain(s)
-	if prose(s) || aboutSQL(strings.ToLower(s)) { // somebody asks about the file
+	if talk || prose(s) || aboutSQL(strings.ToLower(s)) { // somebody asks about the file
 		c.Score = min(c.Score, 0.6)
 		if strings.Contains(s, "/etc/") && !strings.ContainsAny(s, ";|`$<>&") {
 			b.Score = min(b.Score, 0.6)
@@ -27,6 +28,47 @@ func sought(s string) Finding {
 		}
 	}
 	return a
+}
+
+// talks reports a search about something, with a word that says so.
+func talks(s string) bool {
+	fields := strings.Fields(strings.ToLower(s))
+	if len(fields) < 2 || strings.Contains(s, "$(") {
+		return false
+	}
+	for _, w := range []string{fields[0], fields[len(fields)-1]} {
+		switch strings.Trim(w, "?.,:") {
+		case "explained", "explain", "explanation", "meaning", "example", "examples", "format", "tutorial", "how", "what", "why", "documentation", "docs", "xss", "injection", "vulnerability", "cve", "permissions", "syntax", "difference":
+			return true
+		}
+	}
+	return false
+}
+
+// breaksOut reports a quote that ends a string of the statement around, and
+// what goes on behind it up to the end of the value: prose before it changes
+// nothing.
+func breaksOut(s string) bool {
+	flat := squeeze(s)
+	if aboutSQL(flat) {
+		return false
+	}
+	for from := 0; ; {
+		i := strings.IndexAny(flat[from:], "'\"")
+		if i < 0 {
+			return false
+		}
+		from += i + 1
+		rest := strings.TrimLeft(flat[from:], " )")
+		for _, w := range []string{"or ", "and ", "union ", ";", "||"} {
+			if !strings.HasPrefix(rest, w) || len(rest) > 200 {
+				continue
+			}
+			if ends := strings.HasSuffix(rest, "--") || strings.HasSuffix(rest, "#") || strings.HasSuffix(rest, "-- -"); ends && structure(rest) >= 1 || tautology(" "+rest) && structure("1' "+rest) >= 2 {
+				return true
+			}
+		}
+	}
 }
 
 // lined finds a command with its arguments, at the start or behind a separator.

@@ -32,7 +32,18 @@ func traversalPlain(s string) Finding {
 // address judges a URL: its scheme, where it points, what clings to it.
 func address(s string) Finding {
 	t := strings.TrimSpace(s)
+	if f := aims(t); f.Rule != "" {
+		return f
+	}
+	if f := passed(t); f.Rule != "" {
+		return f
+	}
 	u, err := url.Parse(t)
+	if err != nil || u.Opaque != "" || u.Host == "" {
+		if f := forbidden(hostOf(t)); f.Rule != "" {
+			return f
+		}
+	}
 	if err == nil && strings.ContainsAny(t, " \"'<>|`{}\t\n") && !prose(t) {
 		return Finding{Rule: "type", Score: 0.72, What: "marks that no address has"}
 	}
@@ -44,7 +55,12 @@ func address(s string) Finding {
 	}
 	switch strings.ToLower(u.Scheme) {
 	case "http", "https", "git", "ssh", "ws", "wss", "s3", "gs", "":
-	case "file", "gopher", "dict", "ftp", "ldap", "tftp", "jar", "netdoc", "php", "expect", "data", "javascript", "vbscript", "phar", "ext":
+	case "ftp":
+		if f := forbidden(u.Hostname()); f.Score > 0.6 {
+			return f
+		}
+		return Finding{Rule: "address", Score: 0.6, What: "scheme ftp"}
+	case "file", "gopher", "dict", "ldap", "tftp", "jar", "netdoc", "php", "expect", "data", "javascript", "vbscript", "phar", "ext":
 		return Finding{Rule: "address", Score: 0.85, What: "scheme " + u.Scheme}
 	}
 	if u.User != nil && u.Host != "" {
@@ -61,7 +77,7 @@ func forbidden(h string) Finding {
 	said := h
 	h = strings.ToLower(strings.TrimSuffix(folded(h), "."))
 	switch h {
-	case "metadata.google.internal", "metadata", "instance-data", "169.254.169.254", "100.100.100.200", "fd00:ec2::254":
+	case "metadata.google.internal", "metadata", "instance-data", "169.254.169.254", "100.100.100.200", "192.0.0.192", "fd00:ec2::254":
 		return Finding{Rule: "address", Score: 0.95, What: "cloud metadata service"}
 	case "localhost", "localhost.localdomain", "ip6-localhost":
 		return Finding{Rule: "address", Score: 0.6, What: "this machine"}
@@ -69,6 +85,9 @@ func forbidden(h string) Finding {
 	a, ok := parseIP(h)
 	if !ok {
 		return Finding{}
+	}
+	if inner, ok := translated(a); ok {
+		return forbidden(inner.String())
 	}
 	switch a = a.Unmap(); {
 	case a.IsLinkLocalUnicast():
