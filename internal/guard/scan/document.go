@@ -52,6 +52,8 @@ func ReadDocument(r io.Reader) ([]byte, error) {
 // Document scans a file as people have it: a tools/list result, a list of
 // definitions, one definition, or anything else as a text.
 func (s *Scanner) Document(source string, raw []byte) error {
+	s.doc = raw
+	defer func() { s.doc = nil }()
 	doc := bytes.TrimSpace(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")))
 	if err := mcpwire.Value(doc, mcpwire.Limits{Bytes: LargestDocument}); err != nil {
 		if meansDefinitions(doc) {
@@ -198,6 +200,8 @@ func (s *Scanner) Text(source, part string, raw []byte) error {
 // Configuration looks for credentials in the clear in a file that declares
 // servers. Nothing is redacted there: they are flagged.
 func (s *Scanner) Configuration(source string, raw []byte) error {
+	s.doc = raw
+	defer func() { s.doc = nil }()
 	r := guard.NewReport()
 	for _, f := range s.engine.Text(raw).Findings {
 		var start, end int
@@ -205,7 +209,10 @@ func (s *Scanner) Configuration(source string, raw []byte) error {
 			continue
 		}
 		if n, err := fmt.Sscanf(f.Where, "bytes %d-%d", &start, &end); n == 2 && err == nil && start <= len(raw) {
-			f.Where = "line " + strconv.Itoa(1+bytes.Count(raw[:start], []byte("\n")))
+			f.Where = "line " + strconv.Itoa(lineAt(raw, start))
+			if names := pathAt(raw, start); names != "" {
+				f.Where += ", " + names
+			}
 		}
 		r.Findings, r.Score = append(r.Findings, f), max(r.Score, f.Score)
 	}

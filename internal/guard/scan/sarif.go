@@ -52,11 +52,13 @@ type sarifPlace struct {
 }
 
 type sarifResult struct {
-	RuleID    string         `json:"ruleId"`
-	Level     string         `json:"level"`
-	Message   sarifText      `json:"message"`
-	Locations []sarifPlace   `json:"locations"`
-	Props     map[string]any `json:"properties"`
+	RuleID    string       `json:"ruleId"`
+	Level     string       `json:"level"`
+	Message   sarifText    `json:"message"`
+	Locations []sarifPlace `json:"locations"`
+	// Prints tell a finding that is known from a new one.
+	Prints map[string]string `json:"partialFingerprints"`
+	Props  map[string]any    `json:"properties"`
 }
 
 type sarifNote struct {
@@ -79,8 +81,9 @@ func (s *sarif) Verdict(r *Result) error {
 			text += " Seen: " + quoted(f.Evidence)
 		}
 		if err := s.add(sarifResult{
-			RuleID: f.Rule, Level: level(f.Severity), Message: sarifText{text}, Locations: []sarifPlace{placeAt(r.Source, r.Line, logical)},
-			Props: map[string]any{"verdict": r.Verdict.Verdict, "vector": f.Vector, "score": f.Score, "do": advice(f.Vector)},
+			RuleID: f.Rule, Level: level(f.Severity), Message: sarifText{text}, Locations: []sarifPlace{placeAt(r.Source, r.lineOf(&f), logical)},
+			Prints: map[string]string{"durward/v1": r.fingerprint(&f)},
+			Props:  map[string]any{"verdict": r.Verdict.Verdict, "vector": f.Vector, "score": f.Score, "do": advice(f.Vector)},
 		}); err != nil {
 			return err
 		}

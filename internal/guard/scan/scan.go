@@ -42,6 +42,7 @@ type Result struct {
 	Verdict *Verdict
 
 	raw []byte // what was inspected
+	doc []byte // the file that it is a part of; nil when it is part of none
 }
 
 // Name is what people call the thing.
@@ -102,6 +103,7 @@ type Scanner struct {
 	engine *guard.Engine
 	sink   Sink
 	totals Totals
+	doc    []byte // the file that is being scanned, while it is
 }
 
 // New returns a scanner that says to the sink what it sees.
@@ -112,6 +114,7 @@ func (s *Scanner) Totals() Totals { return s.totals }
 
 func (s *Scanner) say(r *Result) error {
 	s.totals.Inspected++
+	r.doc = s.doc
 	switch r.Verdict.Verdict {
 	case "flag":
 		s.totals.Flagged++
