@@ -51,6 +51,11 @@ func Targets(args []byte) []string {
 // targets are the addresses and hosts in a value; the value itself when it
 // names an aim and has none.
 func targets(value []byte, aim bool) (out []string) {
+	for _, w := range bytes.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t\r\n<>;,", r) }) {
+		if w = bytes.Trim(w, "\"'[]()"); routed(w) {
+			out = append(out, strings.ToLower(string(w))+" (by a way round)")
+		}
+	}
 	eachAddress(value, func(a []byte) { out = append(out, string(a)) })
 	for rest := value; ; {
 		i := bytes.Index(rest, []byte("://"))
@@ -68,6 +73,16 @@ func targets(value []byte, aim bool) (out []string) {
 		out = append(out, strings.ToLower(string(bytes.TrimSpace(value))))
 	}
 	return out
+}
+
+// routed reports an address of a mail that names a second host, to which the
+// first may hand it on: whom it reaches is not told by how it ends.
+func routed(w []byte) bool {
+	at := bytes.LastIndexByte(w, '@')
+	if at < 0 || bytes.Contains(w, []byte("://")) {
+		return false
+	}
+	return bytes.ContainsAny(w[:at], "%!@\"") || bytes.IndexByte(w[at:], '%') > 0
 }
 
 func until(b []byte) []byte {
