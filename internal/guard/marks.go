@@ -51,6 +51,7 @@ type mark struct {
 	this, before flow.Labels
 	began, until time.Time
 	told         remains // as it was handed out last
+	named        *mark   // of conversations that the calls name, see Unnamed
 }
 
 func (k *mark) labels() flow.Labels { return k.this.Or(k.before) }
@@ -149,12 +150,57 @@ func (m *Memory) note(key string, l flow.Labels, idle time.Duration) {
 		}
 	}
 	k.add(l, now, idle)
+	if isNamed(key) {
+		if k.named == nil {
+			k.named = &mark{}
+		}
+		k.named.add(l, now, idle)
+	}
 	if k.labels() != k.told.Labels || k.until.Sub(k.told.until) > idle/4 {
 		select {
 		case m.changed <- struct{}{}:
 		default:
 		}
 	}
+}
+
+// Named is the key of a conversation of an agent that its calls name.
+func Named(agent, id string) string { return agent + nameMark + id }
+
+const nameMark = "\x00c"
+
+func isNamed(key string) bool { return strings.HasPrefix(key[len(agentOf(key)):], nameMark) }
+
+// Unnamed is the conversation of an agent's calls that should name one and do
+// not. What they belong to cannot be told: they have seen what any did.
+func (m *Memory) Unnamed(agent string, idle time.Duration) *Conversation {
+	c := m.Conversation(agent, idle)
+	seen := m.ofNamed(agent)
+	if seen.Labels == (flow.Labels{}) {
+		return c
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flow.Carry(seen.Labels)
+	if c.gap.Before(seen.until) {
+		c.gap = seen.until
+	}
+	return c
+}
+
+func (m *Memory) ofNamed(agent string) (r remains) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	for _, a := range []string{agent, everyone} {
+		if k := m.marks[a]; k != nil && k.named != nil {
+			r = r.or(remains{k.named.labels(), k.named.until}, now)
+		}
+	}
+	if !now.Before(r.until) {
+		return remains{}
+	}
+	return r
 }
 
 // Changed wakes who stores the labels of agents.

