@@ -37,6 +37,7 @@ var decoders = []decoder{
 	{"reversed", markBack, nextBack},
 	{"reversed", markBack, nextBackWords},
 	{"tags", markTags, nextTags},
+	{"quoted-printable", markMail, nextPrintable},
 }
 
 func hexDigit(c byte) bool {
@@ -184,7 +185,7 @@ func decodeBase(run []byte, budget int) []byte {
 		part = part[:len(part)-len(part)%4+threeIfTail(len(part)%4)]
 		out := make([]byte, base64.RawStdEncoding.DecodedLen(len(part)))
 		n, err := base64.RawStdEncoding.Decode(out, part)
-		if err == nil && (legible(out[:n]) || magic(out[:n])) {
+		if err == nil && (legible(out[:n]) || magic(out[:n]) || wide(out[:n])) {
 			return out[:n]
 		}
 	}

@@ -77,6 +77,7 @@ const (
 	markTags
 	markBlocks
 	markBack
+	markMail
 )
 
 // survey passes over b once and looks for the outline of each encoding.
@@ -172,8 +173,11 @@ func survey(b []byte) mark {
 					m |= markTags
 				}
 			}
-		case '\n':
+		case '\n', '\r':
 			single = 0
+			if i > 1 && b[i-1] == '=' && b[i-2] > ' ' && b[i-2] != '=' {
+				m |= markMail
+			}
 		case '.':
 			if i+1 < len(b) && b[i+1] <= ' ' {
 				single = 0
@@ -241,6 +245,7 @@ func (v *Views) take(name string, out []byte, span Span, depth int) {
 	if magic := inflate(out, v.budget); magic != nil {
 		out = magic
 	}
+	out = narrowed(out)
 	if !legible(out) {
 		return
 	}
