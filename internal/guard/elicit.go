@@ -62,7 +62,9 @@ func (f *form) read(params []byte) {
 		if key || len(path) > 0 && path[0] == "requestedSchema" {
 			return
 		}
-		if asked(value, kind) {
+		if kind == wants && len(value) > longestQuestion {
+			f.tell("/"+strings.Join(path, "/"), "is longer than a question that people read", 0.85)
+		} else if asked(value, kind) {
 			f.tell("/"+strings.Join(path, "/"), "asks for a credential", 0.85)
 		}
 	})
@@ -71,6 +73,9 @@ func (f *form) read(params []byte) {
 func (f *form) tell(where, what string, score float64) {
 	f.e.add(f.r, rule("elicitation.secret"), score, where, what)
 }
+
+// longestQuestion is how long the text of a form may be.
+const longestQuestion = 32 << 10
 
 // deepestForm is how deep fields may stand; a form is flat.
 const deepestForm = 16
@@ -122,6 +127,8 @@ func (f *form) field(name string, field []byte, where string) {
 		f.tell(where, "has the format of a password", 0.95)
 	case namesSecret(name):
 		f.tell(where, "asks for "+name, 0.95)
+	case len(title)+len(description) > longestQuestion:
+		f.tell(where, "is longer than a question that people read", 0.85)
 	case namesSecret(title) || asked([]byte(title), wants):
 		f.tell(where, "asks for "+title, 0.9)
 	case asked([]byte(description), wants):

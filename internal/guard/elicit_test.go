@@ -2,7 +2,9 @@ package guard_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+	"time"
 
 	"durward"
 )
@@ -73,5 +75,22 @@ func TestHarmlessForms(t *testing.T) {
 	told := `{"systemPrompt":"Summarise the page. It explains passwords and how a secret is rotated.","messages":[]}`
 	if r := e.Ask([]byte(told)); r.Effect == durward.Deny {
 		t.Errorf("a prompt was declined: %+v", r.Findings)
+	}
+}
+
+// However long a question is, judging it costs time in proportion.
+func TestLongQuestionsAreBounded(t *testing.T) {
+	e := engine(t)
+	if r := e.Ask(question(t, strings.Repeat("colour and shape, ", 4000), open())); r.Effect != durward.Deny {
+		t.Errorf("a question of 70 KB: %s", r.Effect)
+	}
+	prompt, err := json.Marshal(map[string]any{"messages": []any{}, "systemPrompt": strings.Repeat("no password ", 20_000)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	e.Ask(prompt)
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("240 KB took %v", took)
 	}
 }

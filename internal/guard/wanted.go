@@ -191,7 +191,9 @@ var (
 
 const (
 	fewWords  = 5
-	nearWords = 48 // bytes before a name that say what about it
+	nearWords = 48 // bytes before and behind a name that say what about it
+
+	clauseBytes = 256 // of a sentence that belong to a name in it
 )
 
 // sentenceAsks reports a credential that a sentence asks for; s is its words.
@@ -219,7 +221,7 @@ func named(s string, names []string, english bool, m manner) bool {
 
 // askedAt judges one name of a credential in a sentence.
 func askedAt(s string, at, end int, w string, english bool, m manner) bool {
-	before, rest := s[:at]+" ", s[end:]
+	before, rest := s[max(0, at-clauseBytes):at]+" ", s[end:min(len(s), end+nearWords)]
 	if rest = strings.TrimLeft(rest, " "); !strings.HasSuffix(w, " ") && end < len(s) && s[end] != ' ' && s[end] < 0x80 { // the word goes on
 		rest = strings.TrimLeft(strings.TrimLeft(rest, "abcdefghijklmnopqrstuvwxyz0123456789"), " ")
 	}
@@ -244,10 +246,10 @@ func askedAt(s string, at, end int, w string, english bool, m manner) bool {
 		return true
 	case m == wantsStrict:
 		return false
-	case !english, strings.Contains(s, " please "):
+	case !english, strings.Contains(s[max(0, at-clauseBytes):min(len(s), end+clauseBytes)], " please "):
 		return true
 	}
-	return strings.Count(s, " ")-1 <= fewWords
+	return len(s) < clauseBytes && strings.Count(s, " ")-1 <= fewWords
 }
 
 // words12 reports a question for the words that a wallet is made from.
