@@ -134,6 +134,9 @@ func (s *Session) Learn(server, tool string, result []byte, injected float64, ho
 		src := source{server: server, class: class, web: r.Private == Public && r.Reach != Stays && r.Reach != Runs && r.Reach != Tells}
 		src.work = injected <= 0.5 && class < Secret && (r.Work || r.Private == Public && !record(result))
 		s.remember(src, whole)
+		if holds >= Personal && !src.web { // there are such values
+			s.treasure(result, origin(len(s.from)-1))
+		}
 	}
 }
 
@@ -199,9 +202,6 @@ func (s *Session) remember(src source, b []byte) {
 		}
 	})
 	s.fingerprint(b, at)
-	if src.class >= Personal && !src.web {
-		s.treasure(b, at)
-	}
 }
 
 // Call judges a call before it is made.
