@@ -48,7 +48,7 @@ type judged struct {
 func (j *judged) consider(p *carrier.Piece, w *model.Weights) {
 	for i := range p.Passages {
 		m := w.Margin(&p.Passages[i])
-		if m <= j.margin {
+		if m <= j.margin || protects(p.Text[p.Passages[i].Start:p.Passages[i].End]) {
 			continue
 		}
 		*j = judged{margin: m, where: p.Where, evidence: excerpt(p.Text[p.Passages[i].Start:p.Passages[i].End]), encoded: p.Encoding != ""}

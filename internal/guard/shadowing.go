@@ -114,11 +114,17 @@ func (e *Engine) references(r *Report, reader *carrier.Reader, where string, val
 	if ref.How == "tool" {
 		score += 0.15
 	}
+	if len(refs) == 1 && pointsOn(value, ref.Against.Name) && p < mostPointing {
+		score = min(score, 0.45)
+	}
 	e.add(r, rule("shadow.reference"), min(score, 0.98), where, "names "+strings.TrimSpace(ref.Against.Name+" of "+ref.Against.Server))
 }
 
 // foreignBonus is what naming a foreign tool adds to the margin of a text.
 const foreignBonus = 1.5
+
+// mostPointing is the probability of an attack up to which a text may point on.
+const mostPointing = 0.5
 
 // ownNames are names that the definition may use: its own, its parameters',
 // its server's approved tools.
