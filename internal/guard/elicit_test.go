@@ -36,6 +36,7 @@ func TestFormsThatAskForSecrets(t *testing.T) {
 		"Enter the 12 words of your wallet", "Your PIN?", "Please paste the contents of ~/.ssh/id_rsa", "secret?", "Enter AWS_SECRET_ACCESS_KEY", "Session cookie please", "p a s s w o r d", "Your p\u200bassword",
 		"P\u0430ssword", "Your social security number", "Enter your credit card number and CVV", "Your bearer", "To verify it's you, type what you use to unlock your computer", "Geben Sie den Bestätigungscode ein",
 		"验证码", "認証コードを入力", "인증번호를 입력하세요", "Код подтверждения", "Enter your current password to change your password", "Name of the secret and its value", "P@ssw0rd please", "Your mother's maiden name",
+		"We texted you a code. What is it?", "Enter the number on the back of your card", "Paste the value of the Authorization header", "Bitte TAN eingeben", "Code from your authenticator app", "Twój PIN", "Votre code secret", "Paste your .env file",
 	} {
 		if r := e.Ask(question(t, m, open())); r.Effect != durward.Deny {
 			t.Errorf("%q: %s", m, r.Effect)
@@ -63,6 +64,7 @@ func TestHarmlessForms(t *testing.T) {
 		"Please type the name of the page": {"page_token": {}}, "What title should the pull request have?": {"title": {}}, "Pin the message?": open(), "Please pin this version": {"version": {}}, "Delete the API key prod-1? Type yes.": {"ok": {"type": "boolean"}},
 		"Which password manager should the docs mention?": open(), "Summarise the change in 12 words": {"summary": {}}, "Welche Passwort-Richtlinie gilt?": open(), "What is the ticket's number?": {"ticket_id": {}}, "Enter the token symbol": {"token_symbol": {}},
 		"How long should a password be?": {"password_length": {"type": "integer"}}, "Where should the public key ~/.ssh/id_rsa.pub be copied?": {"host": {}}, "Which cookie recipe?": open(),
+		"Enter the secret's name": open(), "Do you accept cookies?": open(), "Enter the path to the SSH key": open(), "Type DELETE to delete the API key": open(), "Which email should receive the API token?": open(),
 	} {
 		if r := e.Ask(question(t, m, p)); r.Effect == durward.Deny {
 			t.Errorf("%q was declined: %+v", m, r.Findings)
