@@ -363,23 +363,6 @@ func (s *Session) weigh(server string, src source, n int, c *call) Finding {
 	return f
 }
 
-// ordinary reports that what a call carries, as it is and decoded, holds no
-// datum of a person and no secret: a sentence of a ticket, quoted in another.
-func (c *call) ordinary() bool {
-	if !c.known {
-		c.known = true
-		for _, l := range c.leaves {
-			if !aims(l.name) || len(l.value) > 64 {
-				c.holds = max(c.holds, content(l.value))
-			}
-		}
-		for _, t := range c.opened {
-			c.holds = max(c.holds, content(t))
-		}
-	}
-	return c.holds < Personal && !c.turned
-}
-
 // subject reports that all whom the call is aimed at are in the record itself.
 func (s *Session) subject(src source, c *call) bool {
 	n := 0
