@@ -24,31 +24,43 @@ func (g *Gateway) guardCall(t *transit) (durward.Reply, error) {
 	sent, s := t.sends(), t.scope()
 	if s.Off() {
 		t.tell("the guard is off for this agent and operation")
-		g.outgoing(t, s, sent, nil, nil)
+		g.outgoing(t, s, sent, revised{})
 		return durward.Reply{}, nil
 	}
 	if t.blind("what they hold") {
 		return durward.Reply{}, nil
 	}
-	seen := &guard.Seen{Effect: durward.Allow}
+	seen, now := &guard.Seen{Effect: durward.Allow}, revised{}
 	if sent != nil {
-		seen.Body = g.weigh(t, seen, s.Arguments(sent))
+		now.arguments = g.weigh(t, seen, s.Arguments(sent))
 	}
-	var answered []byte
 	if answers := t.call.Input.InputResponses.Of(t.call.Input.Raw); answers != nil {
-		answered = g.weigh(t, seen, s.Answer(answers))
+		now.answers = g.weigh(t, seen, s.Answer(answers))
 	}
-	if sent != nil && t.ticket == "" && !t.dry() { // a call that goes on was judged when it began
-		g.weigh(t, seen, t.conversation(g).Judge(s, t.carries(sent)))
+	aside := t.aside()
+	if aside != nil {
+		now.meta = t.metaWith(g.weigh(t, seen, s.Answer(aside)))
+	}
+	if t.ticket == "" && !t.dry() { // a call that goes on was judged when it began
+		if sent != nil {
+			g.weigh(t, seen, t.conversation(g).Judge(s, t.carries(sent)))
+		}
+		if aside != nil {
+			g.weigh(t, seen, t.conversation(g).Judge(s, aside))
+		}
 	}
 	if seen.Effect != durward.Allow {
 		if reply, err := g.act(t, seen); err != nil || reply.Result != nil {
 			return reply, err
 		}
 	}
-	g.outgoing(t, s, sent, seen.Body, answered)
+	g.outgoing(t, s, sent, now)
 	return durward.Reply{}, nil
 }
+
+// revised are the parts of a request without what was taken out of them; nil
+// where nothing was.
+type revised struct{ arguments, answers, meta []byte }
 
 // weigh adds what one look saw to the whole, and counts it.
 func (g *Gateway) weigh(t *transit, all, v *guard.Seen) []byte {
@@ -125,13 +137,16 @@ func (t *transit) carries(sent []byte) []byte {
 // outgoing notes what goes to the upstream in the place of what came, without
 // what was taken out, and with the secrets that are put back. The record keeps
 // what came.
-func (g *Gateway) outgoing(t *transit, s *guard.Scope, sent, body, answered []byte) {
+func (g *Gateway) outgoing(t *transit, s *guard.Scope, sent []byte, r revised) {
 	c := t.call
 	var edits []mcpwire.Edit
-	if answered != nil {
-		edits = append(edits, mcpwire.Edit{Span: c.Input.InputResponses, New: answered})
+	if r.answers != nil {
+		edits = append(edits, mcpwire.Edit{Span: c.Input.InputResponses, New: r.answers})
 	}
-	if now := g.restored(t, s, sent, body); now != nil && c.Input.Arguments.Present() {
+	if r.meta != nil {
+		edits = append(edits, mcpwire.Edit{Span: c.Input.Meta, New: r.meta})
+	}
+	if now := g.restored(t, s, sent, r.arguments); now != nil && c.Input.Arguments.Present() {
 		edits = append(edits, mcpwire.Edit{Span: c.Input.Arguments, New: now})
 	}
 	if len(edits) == 0 {
