@@ -16,20 +16,24 @@ func (t *transit) aside() []byte {
 	}
 	var out []byte
 	for key, value := range mcpwire.Fields(meta) {
-		if t.worded(key) {
-			continue
+		if !t.worded(key) {
+			out = appendMember(out, key, value)
 		}
-		if out == nil {
-			out = append(out, '{')
-		} else {
-			out = append(out, ',')
-		}
-		out = append(append(mcpwire.AppendQuote(out, key), ':'), value...)
 	}
 	if out == nil {
 		return nil
 	}
 	return append(out, '}')
+}
+
+// appendMember goes on with an object that is still open; it opens one on nil.
+func appendMember(obj []byte, key string, value []byte) []byte {
+	if obj == nil {
+		obj = append(obj, '{')
+	} else {
+		obj = append(obj, ',')
+	}
+	return append(append(mcpwire.AppendQuote(obj, key), ':'), value...)
 }
 
 // worded reports members of _meta that are the protocol's or the gateway's.
@@ -40,15 +44,20 @@ func (t *transit) worded(key string) bool {
 	return strings.HasPrefix(key, mcpwire.MetaPrefix) || strings.HasPrefix(key, "durward/")
 }
 
-// metaWith is the _meta of a request with some of its members as they are now;
-// nil when there are none.
+// metaWith is the _meta of a request with what is said aside as it is now,
+// which names may be part of; nil when that has not changed.
 func (t *transit) metaWith(aside []byte) []byte {
 	if aside == nil {
 		return nil
 	}
-	meta := t.call.Input.Meta.Of(t.call.Input.Raw)
-	for key, value := range mcpwire.Fields(aside) {
-		meta = mcpwire.SetField(meta, key, value)
+	var out []byte
+	for key, value := range mcpwire.Fields(t.call.Input.Meta.Of(t.call.Input.Raw)) {
+		if t.worded(key) {
+			out = appendMember(out, key, value)
+		}
 	}
-	return meta
+	for key, value := range mcpwire.Fields(aside) {
+		out = appendMember(out, key, value)
+	}
+	return append(out, '}')
 }

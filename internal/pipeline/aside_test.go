@@ -42,3 +42,12 @@ func TestWhatIsSaidAsideIsRedacted(t *testing.T) {
 		t.Errorf("sent %q, %v", h.up.params, err)
 	}
 }
+
+// A credential in the name of a member does not go out under that name either.
+func TestNamesSaidAsideAreRedacted(t *testing.T) {
+	h := guardedHouse(t, durward.Guard{GuardScope: durward.GuardScope{Rules: map[string]string{"arguments.secret": "redact"}}})
+	_, err := h.Serve(t.Context(), h.call(t, "tools/call", `{"name":"crm__add","arguments":{"text":"x"},"_meta":{"progressToken":7,"`+leaked+`":1,"io.modelcontextprotocol/logLevel":"info","y":2}}`), nil)
+	if err != nil || len(h.up.params) != 1 || strings.Contains(h.up.params[0], "ghp_") || !strings.Contains(h.up.params[0], `"io.modelcontextprotocol/logLevel":"info"`) || !strings.Contains(h.up.params[0], `"y":2`) {
+		t.Errorf("sent %q, %v", h.up.params, err)
+	}
+}

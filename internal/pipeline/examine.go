@@ -81,6 +81,9 @@ func (g *Gateway) read(t *transit, s *guard.Scope, result []byte) *guard.Seen {
 // listener reads what the upstream says as going on from what it said last in
 // this conversation.
 func (t *transit) listener(g *Gateway) guard.Listener {
+	if s := t.scope(); s.Off() { // its calls leave nothing in a conversation
+		return s.After(nil)
+	}
 	return t.conversation(g).Listen(t.scope())
 }
 
