@@ -1,7 +1,9 @@
 package shadow
 
 import (
+	"iter"
 	"strings"
+	"unicode/utf8"
 )
 
 // Index knows the names of approved tools and servers, to find them in texts.
@@ -50,21 +52,11 @@ func distinct(name string) bool {
 func (x *Index) References(server string, own func(name string) bool, s string) []Match {
 	var out []Match
 	seen := map[string]bool{}
-	for start := 0; start < len(s); {
-		if !nameByte(s[start]) {
-			start++
-			continue
-		}
-		end := start
-		for end < len(s) && nameByte(s[end]) {
-			end++
-		}
-		word := strings.ToLower(strings.Trim(s[start:end], ".-:/"))
-		if t, ok := x.find(word); ok && t.Server != server && !own(word) && !own(strings.ToLower(t.Name)) && !seen[word] {
+	for run := range runs(s) {
+		if t, word, ok := x.foreign(server, own, run); ok && !seen[word] {
 			seen[word] = true
 			out = append(out, Match{Kind: Reference, Against: t, How: "tool"})
 		}
-		start = end
 	}
 	return append(out, x.quoted(server, own, s, seen)...)
 }
@@ -72,24 +64,28 @@ func (x *Index) References(server string, own func(name string) bool, s string) 
 // Named finds the first tool of another server that a text names, of those
 // whose names prose does not hold by chance.
 func (x *Index) Named(server string, own func(name string) bool, s string) (Tool, bool) {
-	for start := 0; start < len(s); {
-		if !nameByte(s[start]) {
-			start++
+	for run := range runs(s) {
+		if len(run) < leastName {
 			continue
 		}
-		end := start
-		for end < len(s) && nameByte(s[end]) {
-			end++
+		if t, _, ok := x.foreign(server, own, run); ok {
+			return t, true
 		}
-		if end-start >= leastName {
-			word := strings.ToLower(strings.Trim(s[start:end], ".-:/"))
-			if t, ok := x.find(word); ok && t.Server != server && !own(word) && !own(strings.ToLower(t.Name)) {
-				return t, true
-			}
-		}
-		start = end
 	}
 	return Tool{}, false
+}
+
+// runs yields the parts of a text that could be names.
+func runs(s string) iter.Seq[string] {
+	return strings.FieldsFuncSeq(s, func(r rune) bool { return r >= utf8.RuneSelf || !nameByte(byte(r)) })
+}
+
+// foreign finds the tool of another server that a run of a text names, and the
+// word that does.
+func (x *Index) foreign(server string, own func(name string) bool, run string) (t Tool, word string, ok bool) {
+	word = strings.ToLower(strings.Trim(run, ".-:/"))
+	t, ok = x.find(word)
+	return t, word, ok && t.Server != server && !own(word) && !own(strings.ToLower(t.Name))
 }
 
 // leastName is how long a name is at least that prose would not hold.
