@@ -127,7 +127,7 @@ func escape(b []byte) (int, marks) {
 	return 0, 0
 }
 
-// hex4 reads the code unit of a \uXXXX at the start of b.
+// hex4 reads the code unit of an escape by four digits at the start of b.
 func hex4(b []byte) (rune, bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false

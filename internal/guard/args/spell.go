@@ -45,7 +45,7 @@ func spellings(v string) []string {
 	return out
 }
 
-// percent unescapes what it can, %uXXXX too.
+// percent unescapes what it can, also %u and four digits.
 func percent(s string) string {
 	if u, err := url.QueryUnescape(s); err == nil && !strings.Contains(s, "%u") {
 		return u
