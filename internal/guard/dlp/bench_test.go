@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"durward/internal/durwardtest"
 	"durward/internal/guard/dlp"
 )
 
@@ -49,7 +50,7 @@ func TestOrdinaryTextCostsNoMemory(t *testing.T) {
 		if finds, whole := dlp.Look(nil, text); len(finds) > 0 || !whole {
 			t.Errorf("%s: %+v, whole %v", name, finds, whole)
 		}
-		if n := testing.AllocsPerRun(20, func() { dlp.Look(nil, text) }); n > 0 && name != "html" {
+		if n := testing.AllocsPerRun(20, func() { dlp.Look(nil, text) }); n > 0 && name != "html" && !durwardtest.Raced {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
