@@ -132,4 +132,9 @@ type Reply struct {
 	// is left of those that the call counted in. The edge tells both in headers.
 	Retry  time.Duration
 	Limits []LimitState
+	// Spent, where there is one, gives back the memory that Result lies in, and
+	// tells that of what the call was read from nothing is in use below. Who
+	// sent the reply, and is sure that nobody refers to either, calls it; who
+	// keeps the reply, or a part of it, drops it.
+	Spent func()
 }

@@ -76,6 +76,8 @@ type Response struct {
 	Header        http.Header
 	Body          io.ReadCloser
 	ContentLength int64 // -1 when unknown
+
+	settled bool // the request was written, and nothing refers to it any more
 }
 
 // NewClient returns a client with its own connections.

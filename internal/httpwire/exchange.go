@@ -67,9 +67,11 @@ type Exchange struct {
 	bounds *bounds
 	began  time.Time
 	held   int64
-	read   bool // the body is read to its end
-	late   bool // the body did not come in time
-	unread bool // an answer was begun before the end of the body
+	owner  string // of the body's memory; "" for nobody
+	loan   *Loan  // what the body lies in; nil when it is not given back
+	read   bool   // the body is read to its end
+	late   bool   // the body did not come in time
+	unread bool   // an answer was begun before the end of the body
 	sent   bool
 }
 
@@ -159,7 +161,8 @@ var (
 func (x *Exchange) IsSmall() bool { return x.r.ContentLength >= 0 && x.r.ContentLength <= Small }
 
 // Body reads the whole body, within the limits. A failure is a *BodyError and
-// ends the connection with the answer. The body is the caller's to keep.
+// ends the connection with the answer. The body is the caller's to keep, unless
+// it calls Spent.
 func (x *Exchange) Body() ([]byte, error) {
 	b, err := x.readBody()
 	if err == nil {
@@ -192,13 +195,21 @@ func (x *Exchange) readBody() ([]byte, error) {
 	if err := x.hold(n); err != nil {
 		return nil, err
 	}
-	b := make([]byte, n)
+	b, loan := spares.lend(x.owner, int(n))
 	if got, err := io.ReadFull(x.r.Body, b); err != nil {
 		return nil, fmt.Errorf("%d of %d bytes came: %w", got, n, err)
 	}
 	x.allowRead(time.Time{}) // a deadline left behind would end the request's context
+	x.loan = loan
 	return b, nil
 }
+
+// Own says on whose behalf the body is going to be read: it may then lie in
+// memory that held an earlier one of the same owner's.
+func (x *Exchange) Own(owner string) { x.owner = owner }
+
+// Spent gives the memory of the body back: nobody refers to it any more.
+func (x *Exchange) Spent() { x.loan.Return() }
 
 // allowRead sets the read deadline. That fails only where there is no
 // connection, in tests of handlers.

@@ -136,7 +136,7 @@ func (p *plain) exchange(ctx context.Context, conn *plainConn, r *Request) (res 
 	if head.length == 0 {
 		body.end()
 	}
-	return &Response{Status: head.status, Header: head.header, Body: body, ContentLength: head.length}, false, nil
+	return &Response{Status: head.status, Header: head.header, Body: body, ContentLength: head.length, settled: err == nil}, false, nil
 }
 
 // compose writes the head of a request into the connection's buffer. What a

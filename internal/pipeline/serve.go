@@ -475,12 +475,25 @@ func (t *transit) mayPark() bool {
 	return false
 }
 
+// owner is whose memory the bodies of the call may go on to serve. Only of
+// plain tool calls it is known that nobody keeps a part of them: not of those
+// that are held, carried on, made once, or of a task.
+func (t *transit) owner() string {
+	c := t.call
+	if c.Method != mcpwire.MethodToolsCall || c.Agent.Anonymous || t.tasked ||
+		t.approval != "" || t.ticket != "" || t.task != "" || len(t.claims) > 0 {
+		return ""
+	}
+	return c.Agent.Name
+}
+
 func (t *transit) request() *upstream.Request {
 	c := t.call
 	r := &upstream.Request{
 		Upstream: c.Target.Upstream, Method: c.Method, Payload: &c.Input,
 		Client: c.Client, Modern: c.Wire.Modern, Revision: c.Wire.Revision,
 		Agent: c.Agent.Name, Session: c.SessionID, Via: c.Via, ParamHeaders: c.Target.ParamHeaders, Safe: c.Target.ReadOnly,
+		Owner: t.owner(),
 	}
 	if t.payload != nil {
 		r.Payload = t.payload

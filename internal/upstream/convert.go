@@ -10,7 +10,7 @@ import (
 // prepareCall makes the call for a line of a request. What need not change
 // keeps its bytes.
 func (s *server) prepareCall(r *Request, l *line, y *relay) *link.Call {
-	c := &link.Call{ID: s.set.nextID(), Method: r.Method, Peer: y, Via: s.set.via(r.Via)}
+	c := &link.Call{ID: s.set.nextID(), Method: r.Method, Peer: y, Via: s.set.via(r.Via), Owner: r.Owner}
 	rewrite := mcpwire.Rewrite{Name: r.Name, URI: r.URI, TaskID: r.TaskID}
 	// On a stream of its own a call's token stays as it is.
 	if l.shared || !l.modern {

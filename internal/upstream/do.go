@@ -199,7 +199,7 @@ func (s *server) settle(r *Request, l *line, a link.Answer) (durward.Reply, erro
 	if l.modern != r.Modern && mcpwire.ResultType(a.Result) != "complete" {
 		return durward.Reply{}, s.protocol("answered with a kind of result that was not asked for.", nil)
 	}
-	return durward.Reply{Result: a.Result, Modern: l.modern}, nil
+	return durward.Reply{Result: a.Result, Modern: l.modern, Spent: a.Spent}, nil
 }
 
 // mend does what a flaw asks for and returns the request to send again, nil

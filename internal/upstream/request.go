@@ -19,6 +19,7 @@ type Request struct {
 	Agent    string           // who calls, part of the session's key
 	Session  string           // the agent's session, part of the session's key
 	Via      string           // the gateways that the call came through before this one
+	Owner    string           // whose memory the reply may lie in; "" when it may be kept
 	// ParamHeaders are the arguments that travel as headers too.
 	ParamHeaders []durward.ParamHeader
 	// Answers tells that the peer puts a server's requests to the client although

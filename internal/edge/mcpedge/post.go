@@ -91,6 +91,9 @@ func (p *post) receive() (body []byte, ok bool) {
 		p.refuse(bad, mcpwire.InvalidRequest(http.StatusText(bad)+": POST application/json, and accept application/json and text/event-stream"))
 		return nil, false
 	}
+	if c := &p.call; c.Agent != nil && !c.Agent.Anonymous {
+		p.r.Own(c.Agent.Name)
+	}
 	body, err := p.r.Body()
 	if err != nil {
 		p.unreceived(err)
@@ -236,12 +239,22 @@ func (p *post) answer(ctx context.Context, cancel context.CancelCauseFunc, bound
 		return a.message(p.id)
 	})
 	if !streamed {
+		defer p.spend(a)
 		p.send(a)
 	}
 	if p.call.Lost != nil && p.r.Context().Err() != nil {
 		p.call.Lost()
 	}
 	p.face.lost(&p.call, p.stream.dropped)
+}
+
+// spend gives back the memory of a call that was answered, unless its agent
+// left: then somebody may still have to do with it.
+func (p *post) spend(a answer) {
+	if a.spent != nil && p.r.Context().Err() == nil {
+		a.spent()
+		p.r.Spent()
+	}
 }
 
 // named tells the session that initialize opened, in the header of whatever

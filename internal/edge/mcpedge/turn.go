@@ -37,6 +37,7 @@ type answer struct {
 	silent bool              // the agent cancelled: it expects nothing
 	retry  time.Duration     // when to try again, for the header of a result
 	limits []durward.LimitState
+	spent  func() // as of durward.Reply
 }
 
 // message is the answer as a JSON-RPC response.
@@ -200,7 +201,7 @@ func (t *turn) replied(r durward.Reply) answer {
 		return t.rpcFailed(r.Error)
 	}
 	a := t.converted(r)
-	a.retry, a.limits = r.Retry, r.Limits
+	a.retry, a.limits, a.spent = r.Retry, r.Limits, r.Spent
 	return a
 }
 

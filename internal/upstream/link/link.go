@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"durward"
+	"durward/internal/httpwire"
 	"durward/internal/mcpwire"
 	"errors"
 	"fmt"
@@ -30,6 +31,9 @@ type Call struct {
 	// Own marks a call of our own, such as a listing: what arrives without a
 	// mark of its own never belongs to it.
 	Own bool
+	// Owner is the agent whose memory the answer may lie in; "" where the answer
+	// may be kept for longer than the call.
+	Owner string
 	// Standing marks a call of our own that stays open, a subscription: there
 	// is no bound on what it brings in all.
 	Standing bool
@@ -42,6 +46,15 @@ func (c *Call) Message() []byte {
 	}
 	var id [20]byte
 	return mcpwire.AppendRequest(nil, strconv.AppendUint(id[:0], c.ID, 10), c.Method, nil)
+}
+
+// Large tells whether the request is worth giving back the memory that it lies in.
+func (c *Call) Large() bool {
+	n := 0
+	for _, piece := range c.Params {
+		n += len(piece)
+	}
+	return n > httpwire.Small
 }
 
 // Pieces returns the same request in pieces, the params among them uncopied.
@@ -63,6 +76,8 @@ type Answer struct {
 	Error  *durward.RPCError
 	// Streamed tells that something reached the caller before the answer.
 	Streamed bool
+	// Spent is as of [durward.Reply].
+	Spent func()
 }
 
 // Limits bound what a server may send. Zero fields mean the defaults.

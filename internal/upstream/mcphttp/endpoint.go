@@ -159,7 +159,11 @@ func (e *Endpoint) hear(ctx context.Context, res *httpwire.Response, c *link.Cal
 }
 
 func (e *Endpoint) hearOne(ctx context.Context, res *httpwire.Response, c *link.Call, t *link.Turn) (link.Answer, error) {
-	body, err := res.ReadAll(int64(e.Limits.Message))
+	owner := ""
+	if res.ContentLength > httpwire.Small || c.Large() {
+		owner = c.Owner
+	}
+	body, loan, err := res.Borrow(int64(e.Limits.Message), owner)
 	if err != nil {
 		return link.Answer{}, readFault(ctx, err)
 	}
@@ -171,6 +175,9 @@ func (e *Endpoint) hearOne(ctx context.Context, res *httpwire.Response, c *link.
 	a, done, err := t.Hear(ctx, &m)
 	if err == nil && !done {
 		err = link.Faultf(link.Garbled, "the server answered another request (id %.40s, asked %d)", m.ID, c.ID)
+	}
+	if loan != nil {
+		a.Spent = loan.Return
 	}
 	return a, err
 }
