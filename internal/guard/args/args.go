@@ -10,6 +10,7 @@ package args
 
 import (
 	"strings"
+	"unsafe"
 
 	"durward/internal/guard/carrier"
 )
@@ -59,8 +60,9 @@ func Inspect(tool string, arguments []byte, formats map[string]string) ([]Findin
 		}
 		where := "/" + strings.Join(path, "/")
 		f := fieldOf(t, path, formats[where])
-		best, all := judgeAll(f, string(value), public)
-		if x := placed(t, path, f, string(value)); x.Score > best.Score {
+		text := unsafe.String(unsafe.SliceData(value), len(value)) // it does not change, and no finding quotes it
+		best, all := judgeAll(f, text, public)
+		if x := placed(t, path, f, text); x.Score > best.Score {
 			best = x
 		}
 		whole = whole && all

@@ -96,7 +96,7 @@ func escapes(s string) string {
 }
 
 func wide(s string) bool {
-	for _, r := range s {
+	for _, r := range s[beyond(s):] {
 		if r >= 0xff01 && r <= 0xff5e || r == 0x2215 || r == 0x2044 || r == 0x02bc || r == 0x2019 || r == 0x2018 {
 			return true
 		}

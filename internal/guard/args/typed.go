@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	libinjection "github.com/corazawaf/libinjection-go"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -140,51 +139,6 @@ func host(s string) Finding {
 	}
 	if strings.HasPrefix(s, "-") {
 		return Finding{Rule: "command", Score: 0.8, What: "a host that reads as an option"}
-	}
-	return Finding{}
-}
-
-// squeezer never changes.
-var squeezer = strings.NewReplacer("\t", "", "\n", "", "\r", "", "\x00", "", " ", "")
-
-// inert reports a text without any of the marks that markup needs, and without
-// the words that need none.
-func inert(s string) bool {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case letter(c), '0' <= c && c <= '9', c == ' ', c == ',', c == '!', c == '?', c == '_', c == '/', c == '\n':
-		case c == '.' || c == '-': // of document.cookie, and of -moz-binding
-			if i+1 < len(s) && letter(s[i+1]) {
-				return false
-			}
-		default:
-			return false
-		}
-	}
-	return !hasFold(strings.ToLower(s), []string{"autofocus", "fromcharcode"})
-}
-
-// script judges markup that runs.
-func script(s string, shown bool) Finding {
-	if inert(s) {
-		return Finding{}
-	}
-	flat := strings.ToLower(s)
-	squeezed := squeezer.Replace(flat)
-	hard := []string{"<script", "javascript:", "vbscript:", "srcdoc=", "<iframe", "<object", "<embed", "<svg/", "<svgon", "expression(", "-moz-binding", "document.cookie", "document.write", "window.location", "location.href=", "eval(", "fromcharcode", "alert(", "alert`", "prompt(", "confirm(", "onerror=", "onload=", "onmouseover=", "onclick=", "onfocus=", "data:text/html", "<base", "<meta", "xlink:href", "@import", "<!entity", "<?xml", "<isindex", "<xss", "<layer", "<bgsound", "autofocus", ".constructor", "navigator.", "<style", "<noscript", "<marquee", "<frameset", "<applet"}
-	n := 0
-	for _, h := range hard {
-		if strings.Contains(squeezed, h) {
-			n++
-		}
-	}
-	switch {
-	case n >= 2:
-		return Finding{Rule: "script", Score: 0.85, What: "markup that runs"}
-	case n == 1 && !shown || handler(flat):
-		return Finding{Rule: "script", Score: 0.8, What: "markup that runs"}
-	case libinjection.IsXSS(s):
-		return Finding{Rule: "script", Score: 0.7, What: "libinjection"}
 	}
 	return Finding{}
 }

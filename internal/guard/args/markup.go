@@ -1,0 +1,187 @@
+package args
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"unsafe"
+
+	libinjection "github.com/corazawaf/libinjection-go"
+)
+
+// beyond is a place at the start of a character before which all is ASCII.
+func beyond(s string) int {
+	const high = 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		if word64(s[i:])&high != 0 {
+			return i
+		}
+	}
+	for ; i < len(s) && s[i] < 0x80; i++ {
+	}
+	return i
+}
+
+func word64(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// What a byte is to a text without markup.
+const (
+	quietByte = iota
+	mayName   // the first letter of words that need no mark
+	joining   // of document.cookie, and of -moz-binding
+	marking
+)
+
+var inMarkup = func() (t [256]uint8) {
+	for c := range t {
+		switch c := byte(c); {
+		case c == 'f' || c == 'F':
+			t[c] = mayName
+		case letter(c), '0' <= c && c <= '9', c == ' ', c == ',', c == '!', c == '?', c == '_', c == '/', c == '\n':
+		case c == '.' || c == '-':
+			t[c] = joining
+		default:
+			t[c] = marking
+		}
+	}
+	return t
+}()
+
+// inert reports a text without any of the marks that markup needs, and without
+// the words that need none.
+func inert(s string) bool {
+	for i := 0; i < len(s); i++ {
+		for i+8 <= len(s) && quiet8(s[i:i+8]) {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
+		switch inMarkup[s[i]] {
+		case mayName: // both words have it
+			if within(s, i-len("auto"), "autofocus") || within(s, i, "fromcharcode") {
+				return false
+			}
+		case joining:
+			if i+1 < len(s) && letter(s[i+1]) {
+				return false
+			}
+		case marking:
+			return false
+		}
+	}
+	return true
+}
+
+// quiet8 reports eight bytes of which none says anything.
+func quiet8(s string) bool {
+	_ = s[7]
+	t := &inMarkup
+	return t[s[0]]|t[s[1]]|t[s[2]]|t[s[3]]|t[s[4]]|t[s[5]]|t[s[6]]|t[s[7]] == quietByte
+}
+
+// within reports a word in either case at a place of a text.
+func within(s string, at int, word string) bool {
+	return at >= 0 && at+len(word) <= len(s) && s[at]|0x20 == word[0] && strings.EqualFold(s[at:at+len(word)], word)
+}
+
+// script judges markup that runs.
+func script(s string, shown bool) Finding {
+	if inert(s) {
+		return Finding{}
+	}
+	tags := strings.IndexByte(s, '<') >= 0
+	n := running(s)
+	switch {
+	case n >= 2:
+		return Finding{Rule: "script", Score: 0.85, What: "markup that runs"}
+	case n == 1 && !shown || tags && handler(strings.ToLower(s)):
+		return Finding{Rule: "script", Score: 0.8, What: "markup that runs"}
+	case (tags || strings.IndexByte(s, '=') >= 0) && libinjection.IsXSS(s): // it knows tags, and values of attributes
+		return Finding{Rule: "script", Score: 0.7, What: "libinjection"}
+	}
+	return Finding{}
+}
+
+// runs are the words of markup that runs, by a mark that each of them has; 0
+// for those without.
+var runs = []struct {
+	mark  byte
+	words []string
+}{
+	{'<', []string{"<script", "<iframe", "<object", "<embed", "<svg/", "<svgon", "<base", "<meta", "<!entity", "<?xml", "<isindex", "<xss", "<layer", "<bgsound", "<style", "<noscript", "<marquee", "<frameset", "<applet"}},
+	{':', []string{"javascript:", "vbscript:", "data:text/html", "xlink:href"}},
+	{'=', []string{"srcdoc=", "location.href=", "onerror=", "onload=", "onmouseover=", "onclick=", "onfocus="}},
+	{'(', []string{"expression(", "eval(", "alert(", "prompt(", "confirm("}},
+	{'`', []string{"alert`"}},
+	{'.', []string{"document.cookie", "document.write", "window.location", ".constructor", "navigator."}},
+	{'-', []string{"-moz-binding"}},
+	{'@', []string{"@import"}},
+	{0, []string{"fromcharcode", "autofocus"}},
+}
+
+// running counts words of markup that runs, in either case and whatever blanks
+// stand in them.
+func running(s string) int {
+	room := squeezed.Get().(*[]byte)
+	defer squeezed.Put(room)
+	flat := (*room)[:0]
+	if at := beyond(s); at == len(s) {
+		flat = tight(flat, s)
+	} else {
+		flat = tight(flat, strings.ToLower(s))
+	}
+	if cap(flat) <= 2*longest {
+		*room = flat
+	}
+	n := 0
+	for k := range runs {
+		if mark := runs[k].mark; mark != 0 && strings.IndexByte(s, mark) < 0 {
+			continue
+		}
+		for _, w := range runs[k].words {
+			if bytes.Contains(flat, unsafe.Slice(unsafe.StringData(w), len(w))) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// squeezed are texts without blanks.
+var squeezed = sync.Pool{New: func() interface{} { return new([]byte) }}
+
+// tight appends a text in lower case without blanks.
+func tight(dst []byte, s string) []byte {
+	n := len(dst)
+	if cap(dst)-n < len(s) {
+		dst = append(make([]byte, 0, n+len(s)), dst...)
+	}
+	dst = dst[:n+len(s)]
+	for i := range len(s) { // what goes is written over
+		c := flattened[s[i]]
+		dst[n] = c
+		if c != 0 {
+			n++
+		}
+	}
+	return dst[:n]
+}
+
+// flattened is what a byte becomes; 0 when it goes.
+var flattened = func() (t [256]byte) {
+	for c := range t {
+		switch c := byte(c); {
+		case 'A' <= c && c <= 'Z':
+			t[c] = c | 0x20
+		case c == '\t', c == '\n', c == '\r', c == ' ':
+		default:
+			t[c] = c
+		}
+	}
+	return t
+}()
