@@ -140,9 +140,12 @@ func (w *walker) array(path []string, depth int) {
 func (w *walker) text() []byte {
 	start := w.pos + 1
 	w.start = start
-	i := start
-	for i < len(w.raw) && w.raw[i] != '"' && w.raw[i] != '\\' {
-		i++
+	i := len(w.raw)
+	if n := bytes.IndexByte(w.raw[start:], '"'); n >= 0 {
+		i = start + n
+	}
+	if n := bytes.IndexByte(w.raw[start:i], '\\'); n >= 0 {
+		i = start + n
 	}
 	if i >= len(w.raw) || w.raw[i] == '"' {
 		w.end = i

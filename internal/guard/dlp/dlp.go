@@ -86,16 +86,38 @@ func find(dst []Find, b []byte, typed bool) []Find {
 		if was == 0 {
 			continue
 		}
-		for i < len(b) { // on to the next word
-			now := kindOf[b[i]]
-			if now == 0 || now == kindUpper && was == kindLower {
-				break
-			}
-			was = now
-			i++
-		}
+		i = nextWord(b, i, was)
 	}
 	return settle(dst, from)
+}
+
+// nextWord is where the word ends that i is in, or its next part begins; was
+// is the kind of the byte before it.
+func nextWord(b []byte, i int, was uint8) int {
+	for near := i + 12; i < len(b); i++ {
+		if i == near { // few words are longer, and those are long
+			for i+8 <= len(b) && calm8(b[i:i+8]) {
+				i += 8
+			}
+			if near = -1; i == len(b) {
+				break
+			}
+			was = kindOf[b[i-1]]
+		}
+		now := kindOf[b[i]]
+		if now == 0 || now == kindUpper && was == kindLower {
+			break
+		}
+		was = now
+	}
+	return i
+}
+
+// calm8 reports eight bytes of a word in which no part of it begins.
+func calm8(b []byte) bool {
+	_ = b[7]
+	t := &kindOf
+	return (t[b[0]]&t[b[1]]&t[b[2]]&t[b[3]]&t[b[4]]&t[b[5]]&t[b[6]]&t[b[7]])&kindLower != 0
 }
 
 // at tries the detectors that may begin at i.

@@ -96,10 +96,25 @@ func lineEnds(b []byte, i int) bool {
 }
 
 func runEnd(b []byte, i int) int {
+	for near := min(len(b), i+leastRun); i < near; i++ {
+		if role[b[i]] != inRun {
+			return i
+		}
+	}
+	for i+8 <= len(b) && inRun8(b[i:i+8]) { // few runs are longer, and those are long
+		i += 8
+	}
 	for i < len(b) && role[b[i]] == inRun {
 		i++
 	}
 	return i
+}
+
+// inRun8 reports eight bytes of a run.
+func inRun8(b []byte) bool {
+	_ = b[7]
+	t := &role
+	return t[b[0]]&t[b[1]]&t[b[2]]&t[b[3]]&t[b[4]]&t[b[5]]&t[b[6]]&t[b[7]] == inRun
 }
 
 // nextLine passes over a line end, written or escaped, and what lines are
