@@ -6,6 +6,7 @@ package lexicon
 
 import (
 	_ "embed"
+	"encoding/binary"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -120,7 +121,7 @@ func Parse(source string) (*Lexicon, error) {
 	}
 	var plain, foreign []match.Pattern
 	for _, p := range patterns {
-		if ascii(p.Text) {
+		if ascii([]byte(p.Text)) {
 			plain = append(plain, p)
 		} else {
 			foreign = append(foreign, p)
@@ -206,10 +207,12 @@ func unspaced(s string) bool {
 	return false
 }
 
-func ascii[T string | []byte](s T) bool {
+func ascii(s []byte) bool {
+	const high = 0x8080808080808080
 	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		if (s[i]|s[i+1]|s[i+2]|s[i+3]|s[i+4]|s[i+5]|s[i+6]|s[i+7])&0x80 != 0 {
+	for ; i+32 <= len(s); i += 32 {
+		w := s[i : i+32 : i+32]
+		if (binary.LittleEndian.Uint64(w)|binary.LittleEndian.Uint64(w[8:])|binary.LittleEndian.Uint64(w[16:])|binary.LittleEndian.Uint64(w[24:]))&high != 0 {
 			return false
 		}
 	}

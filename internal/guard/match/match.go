@@ -38,6 +38,7 @@ type Automaton struct {
 	class  [256]uint8
 	marks  [256]bool
 	odd    [256]uint8 // of marks and the backslash
+	dull   [256]uint8 // 1 for bytes by which no pattern begins: state 0 stays
 	width  int
 	next   []uint16 // state*width+class -> state, with [accepting]
 	first  []int32  // state -> index into outs, -1 without
@@ -80,6 +81,11 @@ func Compile(patterns []Pattern) (*Automaton, error) {
 		}
 	}
 	a.blanks()
+	for c := range a.dull {
+		if a.next[a.class[c]] == 0 && a.odd[c] == 0 {
+			a.dull[c] = 1
+		}
+	}
 	return a, nil
 }
 

@@ -57,7 +57,11 @@ func (a *Automaton) both(hits, spare *[]Hit, b []byte, mid int, t uint16) (uint1
 	s := a.start()
 	i, j := 0, mid
 	for i < mid && j < len(b) {
-		n := min(mid-i, len(b)-j)
+		n := min(mid-i, len(b)-j, stretch)
+		if s|t == 0 && n == stretch && a.dullAll(b[i:i+n]) && a.dullAll(b[j:j+n]) {
+			i, j = i+n, j+n
+			continue
+		}
 		n, s, t = a.pair(b[i:i+n], b[j:j+n], s, t)
 		i, j = i+n, j+n
 		if s&accepting != 0 {
@@ -74,6 +78,21 @@ func (a *Automaton) both(hits, spare *[]Hit, b []byte, mid int, t uint16) (uint1
 		}
 	}
 	return a.run(hits, b, i, mid, s), a.run(spare, b, j, len(b), t)
+}
+
+// stretch is what is passed over at once where it is dull in both halves.
+const stretch = 64
+
+// dullAll reports a text by which no pattern begins; its length is a multiple
+// of eight.
+func (a *Automaton) dullAll(b []byte) bool {
+	t := &a.dull
+	for ; len(b) >= 8; b = b[8:] {
+		if t[b[0]]&t[b[1]]&t[b[2]]&t[b[3]]&t[b[4]]&t[b[5]]&t[b[6]]&t[b[7]] == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // pair reads two texts of one length in step, up to where either has found
@@ -97,6 +116,10 @@ func (a *Automaton) pair(b, d []byte, s, t uint16) (n int, u, v uint16) {
 func (a *Automaton) run(hits *[]Hit, b []byte, i, end int, s uint16) uint16 {
 	for i < end {
 		c := b[i]
+		if s == 0 && a.dull[c] != 0 {
+			i = a.behind(b, i+1, end)
+			continue
+		}
 		n := a.next[int(s)*a.width+int(a.class[c])]
 		s = n &^ accepting
 		i++
@@ -108,6 +131,17 @@ func (a *Automaton) run(hits *[]Hit, b []byte, i, end int, s uint16) uint16 {
 		}
 	}
 	return s
+}
+
+// behind is where what is dull ends, from i on.
+func (a *Automaton) behind(b []byte, i, end int) int {
+	for i+8 <= end && a.dullAll(b[i:i+8]) {
+		i += 8
+	}
+	for i < end && a.dull[b[i]] != 0 {
+		i++
+	}
+	return i
 }
 
 // aside sees to a mark or backslash before i: a blank follows the first, and

@@ -63,9 +63,7 @@ func nextBase(b []byte, pos, budget int) (Span, []byte) {
 			pos++
 		}
 		start := pos
-		for pos < len(b) && classOf[b[pos]] != 0 {
-			pos++
-		}
+		pos = runEnd(b, pos)
 		if pos-start < minEncoded {
 			continue
 		}
@@ -84,10 +82,7 @@ func nextBase(b []byte, pos, budget int) (Span, []byte) {
 func blockEnd(b []byte, pos, width int) int {
 	for {
 		from := gap(b, pos)
-		end := from
-		for end < len(b) && classOf[b[end]] != 0 {
-			end++
-		}
+		end := runEnd(b, from)
 		n := end - from
 		if from == pos || n < 2 || n > width || n < width && end < len(b) && b[end] != '\n' && b[end] != '\r' {
 			return pos
@@ -132,9 +127,7 @@ func nextBlocks(b []byte, pos, budget int) (Span, []byte) {
 			pos++
 		}
 		start := pos
-		for pos < len(b) && classOf[b[pos]] != 0 {
-			pos++
-		}
+		pos = runEnd(b, pos)
 		n := pos - start
 		if n < least || n > most {
 			continue
@@ -208,25 +201,41 @@ func threeIfTail(tail int) int {
 
 // looksWordy spares paths, identifiers and prose joined by dashes the work.
 func looksWordy(run []byte) bool {
-	if len(run) < minEncoded {
+	n := len(run)
+	if n < minEncoded {
 		return true
-	}
-	seps, upper, digits := 0, 0, 0
-	for _, c := range run {
-		switch {
-		case c == '/' || c == '_' || c == '-':
-			seps++
-		case 'A' <= c && c <= 'Z':
-			upper++
-		case digit(c):
-			digits++
-		}
 	}
 	if allHex(run) {
 		return false
 	}
-	return upper == 0 && digits == 0 || upper == 0 && seps > 0 || seps*6 > len(run)
+	seps, upper, digits := 0, 0, 0
+	for len(run) > 0 {
+		part, sum := run[:min(len(run), mostSummed)], uint64(0)
+		for _, c := range part {
+			sum += counted[c]
+		}
+		seps, upper, digits = seps+int(sum&mostSummed), upper+int(sum>>20&mostSummed), digits+int(sum>>40)
+		run = run[len(part):]
+	}
+	return upper == 0 && digits == 0 || upper == 0 && seps > 0 || seps*6 > n
 }
+
+// counted has a one for the kind of a byte, each kind in twenty bits.
+var counted = func() (t [256]uint64) {
+	for c := range t {
+		switch c := byte(c); {
+		case c == '/' || c == '_' || c == '-':
+			t[c] = 1
+		case 'A' <= c && c <= 'Z':
+			t[c] = 1 << 20
+		case digit(c):
+			t[c] = 1 << 40
+		}
+	}
+	return t
+}()
+
+const mostSummed = 1<<20 - 1
 
 func allHex(b []byte) bool {
 	for _, c := range b {

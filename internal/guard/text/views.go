@@ -93,10 +93,12 @@ func survey(b []byte) mark {
 				break
 			}
 			in |= class
-			i++
+			if i++; i == start+minEncoded { // few words are longer, and of those no more is asked
+				i = runEnd(b, i)
+			}
 		}
 		if n := i - start; n > 0 {
-			if n >= 3 && n < minEncoded && in == letters { // a word like most
+			if n >= 3 && n < minEncoded && in == letters|known { // a word like most
 				pairs, single = 0, 0
 				if words++; words > localWords && m&markLeet == 0 {
 					words, digitInWord = 1, 0
@@ -196,18 +198,39 @@ var classOf = func() (t [256]uint8) {
 	for c := range 256 {
 		switch {
 		case 'a' <= c|0x20 && c|0x20 <= 'z':
-			t[c] = letters
+			t[c] = letters | known
 		case isWordByte(byte(c)) || c == '+' || c == '/' || c == '=' || c == '_' || c == '-':
-			t[c] = others
+			t[c] = others | known
 		}
 	}
 	return t
 }()
 
+// runEnd is where the run of such bytes ends that i is in.
+func runEnd(b []byte, i int) int {
+	t := &classOf
+	for near := min(len(b), i+minEncoded); i < near; i++ {
+		if t[b[i]] == 0 {
+			return i
+		}
+	}
+	for ; i+8 <= len(b); i += 8 {
+		w := b[i : i+8 : i+8]
+		if few := t[w[0]] & t[w[1]] & t[w[2]] & t[w[3]] & t[w[4]] & t[w[5]] & t[w[6]] & t[w[7]]; few&known == 0 {
+			break
+		}
+	}
+	for i < len(b) && t[b[i]] != 0 {
+		i++
+	}
+	return i
+}
+
 // The classes of bytes.
 const (
 	letters = 1 << iota
 	others  // digits and marks
+	known   // either
 )
 
 func (v *Views) open(b []byte, m mark, at Span, depth int) {
