@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -424,56 +423,6 @@ func onlyModern(s *mcp.Server) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
-}
-
-// forget ends the sessions that a server keeps.
-func forget(s *mcp.Server) {
-	for ss := range s.Sessions() {
-		_ = ss.Close()
-	}
-}
-
-// A session that the server forgot is opened again. What only reads is sent
-// again, what may have had an effect is not.
-func TestALostSessionIsOpenedAgain(t *testing.T) {
-	h := new(atomic.Pointer[http.Handler])
-	var old *mcp.Server
-	fresh := func() {
-		if old != nil {
-			defer forget(old)
-		}
-		old = kit()
-		next := streamable(old, false)
-		h.Store(&next)
-	}
-	fresh()
-	defer fresh()
-	url := serveHTTP(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*h.Load()).ServeHTTP(w, r) }))
-	s := newSet(t, nil, durward.Upstream{Name: "up", URL: url})
-	again := func() { // not while the session for lists is still being opened: that is another story
-		t.Helper()
-		until(t, s, "calls and lists have a session each", func() bool { return len(slices.Collect(old.Sessions())) == 2 })
-		fresh()
-	}
-	call(t, s, modernAgent, "echo", `{"text":"x"}`)
-	again()
-	reply, err := s.Do(brief(t), modernAgent.request(t, "up", mcpwire.MethodPromptsGet, `{"name":"hello"}`), nil)
-	if err != nil || !strings.Contains(string(reply.Result), "hi") {
-		t.Errorf("reading over a lost session = %s %v, want the prompt", reply.Result, err)
-	}
-	again()
-	r := modernAgent.request(t, "up", mcpwire.MethodToolsCall, `{"name":"echo","arguments":{"text":"x"}}`)
-	if _, err := s.Do(brief(t), r, nil); durward.AsError(err).Reason != durward.ReasonUpstreamUnavailable {
-		t.Errorf("a call over a lost session = %v, want upstream_unavailable", err)
-	}
-	if text := call(t, s, modernAgent, "echo", `{"text":"again"}`); !strings.Contains(text, "again") {
-		t.Errorf("the next call = %s", text)
-	}
-	again()
-	r.Safe = true
-	if _, err := s.Do(brief(t), r, nil); err != nil {
-		t.Errorf("a safe call over a lost session = %v, want an answer", err)
-	}
 }
 
 // What a server says on a call's own stream about its lists and resources is

@@ -152,10 +152,14 @@ func (s *server) orSSE(ctx context.Context, w *wish, before error) (*line, era, 
 	return l, eraSSE, nil
 }
 
-// dialModern asks a modern server what it is.
+// dialModern asks a modern server what it is. One that restarts in the middle
+// of it is asked once more, as in a handshake: it has no effect.
 func (s *server) dialModern(ctx context.Context, w *wish) (*line, error) {
 	conn := mcphttp.NewModern(s.endpoint, w.event)
 	welcome, err := s.discover(ctx, conn, w)
+	if link.CutOff(err) && ctx.Err() == nil {
+		welcome, err = s.discover(ctx, conn, w)
+	}
 	if err != nil {
 		return nil, err
 	}

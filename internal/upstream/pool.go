@@ -165,9 +165,13 @@ func (p *pool) open(sl *slot) {
 	s.keeper.opened(sl)
 }
 
+// connectError explains what went wrong before there was a call.
 func (s *server) connectError(ctx context.Context, err error) error {
 	if ctx.Err() != nil && s.ctx.Err() == nil {
 		return s.timedOut(err)
+	}
+	if link.CutOff(err) {
+		return s.unavailable("broke off the connection before a call was made.", err)
 	}
 	return s.explain(s.ctx, ctx, err)
 }

@@ -173,6 +173,13 @@ func KindOf(err error) (Kind, bool) {
 	return Broken, false
 }
 
+// CutOff reports whether a connection ended in the middle of what the server was
+// asked, rather than that the server found fault with it: a server that restarts.
+func CutOff(err error) bool {
+	var f *Fault
+	return errors.As(err, &f) && f.Kind == Broken && f.Status == 0
+}
+
 // Conn is a conversation with a server.
 type Conn interface {
 	// Do sends a call and waits for its answer. When ctx ends first, the server

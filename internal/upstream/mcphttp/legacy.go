@@ -73,8 +73,7 @@ func OpenLegacy(ctx context.Context, e Endpoint, o Options) (*Legacy, error) {
 	if err == nil || ctx.Err() != nil {
 		return l, err
 	}
-	var f *link.Fault
-	if !errors.Is(err, errForgotten) && !(errors.As(err, &f) && f.Kind == link.Broken && f.Status == 0) {
+	if !errors.Is(err, errForgotten) && !link.CutOff(err) {
 		return nil, err
 	}
 	return openLegacy(ctx, e, o)
