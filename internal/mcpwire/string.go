@@ -62,12 +62,24 @@ func plain(data []byte, i int) int {
 		if m := special(binary.LittleEndian.Uint64(b[24:])); m != 0 {
 			return i + 24 + bits.TrailingZeros64(m)>>3
 		}
+		if hasBlocks && i+longRun <= len(data) {
+			return plainRest(data, i+32+plainBlocks(data[i+32:]))
+		}
 	}
+	return plainRest(data, i)
+}
+
+// plainRest is plain, byte by byte.
+func plainRest(data []byte, i int) int {
 	for i < len(data) && isPlain(data[i]) {
 		i++
 	}
 	return i
 }
+
+// longRun is how much must be left for a look at whole blocks, where a run
+// turned out not to be short.
+const longRun = 128
 
 // special tests eight bytes at once: of those that are not plain, the first
 // has its top bit set in the result. Bytes behind it may have it set as well,
