@@ -36,18 +36,18 @@ func (k Keep) Valid() error {
 }
 
 // Fill puts into r what k keeps of the arguments of a call, as they came.
-// canonical appends the canonical form of a JSON value (RFC 8785). Arguments
-// without one, such as a number beyond any double, are digested as they came,
+// canonical returns the canonical form of a JSON value (RFC 8785), which may be
+// value itself or lie in the memory of room. Arguments without one, such as a number beyond any double, are digested as they came,
 // and the error that is returned says so. Without arguments there is nothing to
 // keep. An unknown policy keeps the digest only.
-func (k Keep) Fill(r *durward.Record, args []byte, canonical func(dst, value []byte) ([]byte, error)) (err error) {
+func (k Keep) Fill(r *durward.Record, args []byte, canonical func(room, value []byte) ([]byte, error)) (err error) {
 	r.ArgsSHA256, r.Args, err = k.Of(args, canonical)
 	return err
 }
 
 // Of is what k keeps of a value: its digest in hex, and the value itself, whole
 // or redacted. It is to a result what Fill is to arguments.
-func (k Keep) Of(value []byte, canonical func(dst, value []byte) ([]byte, error)) (sha256hex string, kept []byte, err error) {
+func (k Keep) Of(value []byte, canonical func(room, value []byte) ([]byte, error)) (sha256hex string, kept []byte, err error) {
 	if k == KeepOff || len(value) == 0 {
 		return "", nil, nil
 	}
@@ -70,11 +70,11 @@ var forms = sync.Pool{New: func() any { return new([]byte) }}
 
 const maxForm = 1 << 20 // a larger buffer is not kept
 
-func digest(args []byte, canonical func(dst, value []byte) ([]byte, error)) ([sha256.Size]byte, error) {
+func digest(args []byte, canonical func(room, value []byte) ([]byte, error)) ([sha256.Size]byte, error) {
 	buf := forms.Get().(*[]byte)
 	defer forms.Put(buf)
 	form, err := canonical((*buf)[:0], args)
-	if cap(form) <= maxForm {
+	if own := len(form) == 0 || &form[0] != &args[0]; own && cap(form) <= maxForm {
 		*buf = form[:0]
 	}
 	return sha256.Sum256(form), err

@@ -178,8 +178,7 @@ func canonicalString(dst, src []byte, i int) (_ []byte, end int, escaped bool, _
 	if i >= len(src) || src[i] != '"' {
 		return dst, i, false, errNotJSON
 	}
-	near := src[:min(len(src), i+shortString)]
-	if end = plain(near, i+1); end < len(near) && src[end] == '"' {
+	if end = plain(src, i+1); end < len(src) && src[end] == '"' {
 		return append(dst, src[i:end+1]...), end + 1, false, nil
 	}
 	end = skipString(src, i)
@@ -206,10 +205,6 @@ func canonicalString(dst, src []byte, i int) (_ []byte, end int, escaped bool, _
 	}
 	return append(dst, '"'), end, escaped, nil
 }
-
-// shortString is up to where byte by byte is quicker than to search for the
-// quote and then for a backslash, which machines do faster than we look.
-const shortString = 64
 
 func canonicalNumber(dst, src []byte, i int) ([]byte, int, error) {
 	if c := src[i]; c != '-' && (c < '0' || c > '9') {

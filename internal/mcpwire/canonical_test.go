@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"testing"
 
 	"durward/internal/mcpwire"
@@ -16,7 +17,22 @@ func canonical(t *testing.T, v string) string {
 	if err != nil {
 		t.Fatalf("AppendCanonical(%s) = %v", v, err)
 	}
+	if same, err := mcpwire.Canonical(nil, []byte(v)); err != nil || string(same) != string(out) {
+		t.Errorf("Canonical(%s) = %s, %v; AppendCanonical says %s", v, same, err, out)
+	}
 	return string(out)
+}
+
+func TestCanonicalIsTheValueItselfWhereItCan(t *testing.T) {
+	for _, v := range []string{
+		`{"a":1,"aa":[true,null,"x y"],"b":{"text":"` + strings.Repeat("long ", 100) + `é€"}}`, `{}`, `[]`, `[[],{}]`, `"x"`, `12.5`, `-1`, `0`,
+	} {
+		value := []byte(v)
+		out, err := mcpwire.Canonical(nil, value)
+		if err != nil || &out[0] != &value[0] || len(out) != len(value) {
+			t.Errorf("Canonical(%.60s) = %.60s, %v; want the value itself", v, out, err)
+		}
+	}
 }
 
 func TestCanonicalNumbersAreThoseOfRFC8785(t *testing.T) {
@@ -130,6 +146,9 @@ func TestCanonicalRefuses(t *testing.T) {
 			}
 			if string(out) != "kept" {
 				t.Errorf("AppendCanonical(%s) left %q in dst", v, out)
+			}
+			if out, err := mcpwire.Canonical(nil, []byte(v)); err == nil {
+				t.Errorf("Canonical(%s) = %s, want an error", v, out)
 			}
 		})
 	}

@@ -221,7 +221,13 @@ func FuzzCanonical(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		out, err := mcpwire.AppendCanonical(nil, raw)
-		if err != nil || mcpwire.Value(raw, mcpwire.Limits{Bytes: 1 << 30}) != nil {
+		if mcpwire.Value(raw, mcpwire.Limits{Bytes: 1 << 30}) != nil {
+			return
+		}
+		if same, failed := mcpwire.Canonical(nil, raw); (failed == nil) != (err == nil) || !bytes.Equal(same, out) {
+			t.Fatalf("Canonical(%q) = %q, %v; AppendCanonical says %q, %v", raw, same, failed, out, err)
+		}
+		if err != nil {
 			return
 		}
 		if err := mcpwire.Value(out, mcpwire.Limits{Bytes: 1 << 30}); err != nil {

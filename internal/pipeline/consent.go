@@ -231,7 +231,7 @@ func (t *transit) digest() (digest string, args []byte, err error) {
 	if raw == nil {
 		raw = []byte("{}")
 	}
-	canonical, err := mcpwire.AppendCanonical(nil, raw)
+	canonical, err := mcpwire.Canonical(nil, raw)
 	if err != nil {
 		return "", nil, &durward.Error{Code: durward.BadRequest, Reason: durward.ReasonArgumentsInvalid, Err: err,
 			Message: "The arguments cannot be put into the form that an approval is bound to."}

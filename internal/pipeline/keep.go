@@ -142,7 +142,7 @@ func (g *Gateway) keepValues(t *transit, r *durward.Record, reply durward.Reply)
 		return
 	}
 	var err error
-	if r.ResultSHA256, r.Result, err = k.result.Of(reply.Result, mcpwire.AppendCanonical); err != nil {
+	if r.ResultSHA256, r.Result, err = k.result.Of(reply.Result, mcpwire.Canonical); err != nil {
 		r.Findings = append(r.Findings, durward.Finding{Rule: "record.result", Vector: "audit", Severity: "info", Evidence: err.Error()})
 	}
 	if k.result == audit.KeepFull {
@@ -169,7 +169,7 @@ func (g *Gateway) keepArguments(t *transit, r *durward.Record, k keeping) {
 	if raw == nil {
 		return
 	}
-	if err := k.args.Fill(r, raw, mcpwire.AppendCanonical); err != nil {
+	if err := k.args.Fill(r, raw, mcpwire.Canonical); err != nil {
 		r.Findings = append(r.Findings, durward.Finding{Rule: "record.arguments", Vector: "audit", Severity: "info", Evidence: err.Error()})
 	}
 	if k.args == audit.KeepFull {

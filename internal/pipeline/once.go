@@ -126,7 +126,7 @@ func (t *transit) argsDigest() (string, error) {
 	if raw == nil {
 		raw = []byte("{}")
 	}
-	canonical, err := mcpwire.AppendCanonical(nil, raw)
+	canonical, err := mcpwire.Canonical(nil, raw)
 	if err != nil {
 		return "", &durward.Error{Code: durward.BadRequest, Reason: durward.ReasonArgumentsInvalid, Err: err, Message: "The arguments cannot be compared with those of other calls."}
 	}
