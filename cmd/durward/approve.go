@@ -20,8 +20,9 @@ func approveCommand(a *app) *cobra.Command {
 		Short: "Approve definitions of an upstream as they are now",
 		Long: "Approves definitions as the upstream lists them now: NAME is a tool, prompt:NAME, template:URI, resource:URI,\n" +
 			"instructions or server. What is approved is the definition that is shown first, and beside it what the upstream\n" +
-			"shows to others; with @DIGEST, as durward diff shows it, it is that one or none. With guard.approve.people in durward.yaml several operators have to approve,\n" +
-			"each with a key of their own.",
+			"shows to others; with @DIGEST, as durward diff shows it, it is that one or none. The gateway that runs on the data\n" +
+			"folder does it, whether durward up or durward serve started it. With guard.approve.people in durward.yaml several\n" +
+			"operators have to approve, each with a key of their own.",
 		Example: "  durward approve crm add\n  durward approve crm add@6cb1bf657266 prompt:greet\n  durward approve crm --all",
 		GroupID: groupGovern, Args: args(1, -1),
 		ValidArgsFunction: first(a.completeUpstreams),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"durward"
+	"durward/internal/admin"
 )
 
 func diffCommand(a *app) *cobra.Command {
@@ -19,7 +21,8 @@ func diffCommand(a *app) *cobra.Command {
 		Short: "Show which definitions differ from what was approved, and how",
 		Long: "Shows the definitions of upstreams that are not in use as they were approved: tools, prompts, templates,\n" +
 			"instructions and what the server is, and what the upstream shows to others in their place. Each change has a\n" +
-			"class: notation, cosmetic, widening, risky. Hidden characters are written as escapes. Exit code 3 when something is withheld.",
+			"class: notation, cosmetic, widening, risky. Hidden characters are written as escapes. The gateway that runs on the data\n" +
+			"folder is asked, whether durward up or durward serve started it. Exit code 3 when something is withheld.",
 		Example: "  durward diff crm\n  durward approve crm add",
 		GroupID: groupGovern, Args: args(0, 1),
 		ValidArgsFunction: first(a.completeUpstreams),
@@ -45,11 +48,12 @@ func (a *app) diff(ctx context.Context, op operator, words []string, all bool) e
 		}
 	}
 	shown := []durward.Definition{}
-	withheld := false
+	withheld, unread := false, false
 	for _, name := range names {
 		defs, err := op.Definitions(ctx, name)
-		if err != nil && len(words) == 0 { // the others can be read
+		if err != nil && len(words) == 0 && !errors.Is(err, admin.ErrNotRunning) { // the others can be read
 			a.err.line("%s", a.err.yellow(oneLine(plainly(err).Error())))
+			unread = true
 			continue
 		}
 		if err != nil {
@@ -68,8 +72,11 @@ func (a *app) diff(ctx context.Context, op operator, words []string, all bool) e
 			return err
 		}
 	}
-	if withheld {
+	switch {
+	case withheld:
 		return said{exitRefused}
+	case unread:
+		return said{exitFailed}
 	}
 	return nil
 }

@@ -9,11 +9,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"durward"
+	"durward/internal/admin"
 	"durward/internal/boot"
 	"durward/internal/config"
 )
@@ -33,8 +35,10 @@ func lockCommand(a *app) *cobra.Command {
 		Long: "Starts or reaches the upstreams of the configuration, reads what they define, and writes it with its digests to\n" +
 			"durward.lock beside the configuration, for Git. A gateway whose durward.yaml says lock: durward.lock uses only\n" +
 			"what stands there; nobody can approve anything else. What a scan finds an attack in is written as withheld.\n" +
+			"Where there is no configuration, or none of its own upstreams, it is about those of the data folder, which\n" +
+			"durward up and durward upstream add put there; the gateway that runs on it is asked to read them again.\n" +
 			"--check writes nothing and ends with exit code 3 when an upstream lists something else.",
-		Example: "  durward lock -c durward.yaml\n  durward lock --check",
+		Example: "  durward lock -c durward.yaml\n  durward lock --data durward-data\n  durward lock --check",
 		GroupID: groupGovern, Args: args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return a.lock(c.Context(), f) },
 	}
@@ -62,9 +66,7 @@ func (a *app) lock(ctx context.Context, f lockFlags) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	p := a.progress("asking " + count(len(cfg.Upstreams), "upstream"))
-	now, err := boot.Offer(ctx, version, cfg.Upstreams, cfg.Guarding, old, f.trust)
-	p.stop()
+	now, err := a.offered(ctx, cfg, old, f)
 	if err != nil {
 		return err
 	}
@@ -80,8 +82,99 @@ func (a *app) lock(ctx context.Context, f lockFlags) error {
 	return a.writeLock(cfg, path, now)
 }
 
+// offered is what the upstreams of a configuration list, or where it has none,
+// those of its data folder.
+func (a *app) offered(ctx context.Context, cfg *config.Config, old *boot.Lock, f lockFlags) (*boot.Offered, error) {
+	ups := cfg.Upstreams
+	if len(ups) == 0 {
+		c, err := a.keeperOf(ctx, cfg)
+		if err == nil {
+			defer c.Close()
+			return a.offeredBy(ctx, c, cfg, old, f)
+		}
+		if !errors.Is(err, admin.ErrNotRunning) {
+			return nil, err
+		}
+		if ups, err = a.stored(ctx, cfg); err != nil {
+			return nil, err
+		}
+	}
+	p := a.progress("asking " + count(len(ups), "upstream"))
+	defer p.stop()
+	return boot.Offer(ctx, version, ups, cfg.Guarding, old, f.trust)
+}
+
+// keeperOf speaks to the gateway that has the upstreams which no file declares.
+func (a *app) keeperOf(ctx context.Context, cfg *config.Config) (*admin.Client, error) {
+	if c := a.elsewhere(); c != nil && cfg.Path == "" {
+		return c, nil
+	}
+	return a.reach(ctx, cfg.Data)
+}
+
+// offeredBy is what a running gateway reads of its upstreams now.
+func (a *app) offeredBy(ctx context.Context, c *admin.Client, cfg *config.Config, old *boot.Lock, f lockFlags) (*boot.Offered, error) {
+	all, err := c.Upstreams(ctx)
+	if err != nil {
+		return nil, plainly(err)
+	}
+	all = slices.DeleteFunc(all, func(u admin.Upstream) bool { return u.Disabled })
+	if len(all) == 0 {
+		return nil, noUpstream("the gateway has none")
+	}
+	p := a.progress("asking " + count(len(all), "upstream"))
+	defer p.stop()
+	told := make([]boot.Told, len(all))
+	var group sync.WaitGroup
+	for i, u := range all {
+		group.Go(func() { told[i] = tell(ctx, c, u.Name) })
+	}
+	group.Wait()
+	return boot.OfferTold(told, cfg.Guarding, old, f.trust)
+}
+
+// tell has a gateway read an upstream, and tells what it defines.
+func tell(ctx context.Context, c *admin.Client, upstream string) boot.Told {
+	out := boot.Told{Upstream: upstream}
+	t, err := c.TestUpstream(ctx, upstream)
+	if err == nil && t.Status.Error != "" {
+		err = errors.New(t.Status.Error)
+	}
+	if err == nil {
+		out.Definitions, err = c.FullDefinitions(ctx, upstream)
+	}
+	if err != nil {
+		out.Err = plainly(err)
+	}
+	return out
+}
+
+// stored are the upstreams of a data folder on which no gateway runs.
+func (a *app) stored(ctx context.Context, cfg *config.Config) ([]durward.Upstream, error) {
+	if err := a.mayBeLocal(cfg.Data); err != nil {
+		return nil, err
+	}
+	_, err := os.Stat(cfg.Data)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && cfg.Path == "":
+		return nil, hint(fmt.Errorf("there is no %s in this folder, and no data folder %s", config.DefaultFile, cfg.Data),
+			"-c names a configuration file, --data a data folder; `durward up` makes one.")
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, noUpstream(shortPath(cfg.Path) + " declares none")
+	}
+	ups, err := boot.Stored(ctx, cfg)
+	if err == nil && len(ups) == 0 {
+		err = noUpstream("the data folder " + cfg.Data + " holds none")
+	}
+	return ups, err
+}
+
+func noUpstream(why string) error {
+	return hint(errors.New("there is no upstream to read: "+why), "`durward upstream add` adds one, `durward up --import FILE` takes over those of a client.")
+}
+
 // lockSettings are the configuration without its lock file, which may not be
-// there yet or be out of date.
+// there yet or be out of date; the defaults where there is none.
 func (a *app) lockSettings() (*config.Config, error) {
 	o := a.configOptions(listenFlags{})
 	o.ReadLock = nil
@@ -89,7 +182,7 @@ func (a *app) lockSettings() (*config.Config, error) {
 	if path == "" {
 		found, err := config.Find()
 		if err != nil {
-			return nil, err
+			return config.Default(o)
 		}
 		path = found
 	}
@@ -115,7 +208,10 @@ func (a *app) writeLock(cfg *config.Config, path string, now *boot.Offered) erro
 	ups, defs := now.Len()
 	a.err.line("%s holds %s of %s.", shortPath(path), count(defs, "definition"), count(ups, "upstream"))
 	a.showWithheld(now)
-	if cfg.Lock == "" {
+	switch {
+	case cfg.Path == "":
+		a.err.line("`lock: %s` in a %s, served on the same data folder, makes the gateway use nothing else.", filepath.Base(path), config.DefaultFile)
+	case cfg.Lock == "":
 		a.err.line("Put `lock: %s` into %s, so that the gateway uses nothing else.", filepath.Base(path), shortPath(cfg.Path))
 	}
 	return nil

@@ -81,9 +81,8 @@ func (a *app) operate(ctx context.Context, fn func(operator) error) error {
 // the data folder; where that is not there, it is [admin.ErrNotRunning] with the
 // configuration that was looked into.
 func (a *app) running(ctx context.Context) (*admin.Client, *config.Config, error) {
-	if base, _ := a.env("DURWARD_ADMIN"); base != "" && a.data == "" && a.config == "" {
-		key, _ := a.env("DURWARD_ADMIN_KEY")
-		return admin.NewClient(base, durward.NewCredential(key)), nil, nil
+	if c := a.elsewhere(); c != nil {
+		return c, nil, nil
 	}
 	cfg, err := a.settings(listenFlags{})
 	if err != nil {
@@ -91,6 +90,17 @@ func (a *app) running(ctx context.Context) (*admin.Client, *config.Config, error
 	}
 	c, err := a.reach(ctx, cfg.Data)
 	return c, cfg, err
+}
+
+// elsewhere speaks to the gateway that DURWARD_ADMIN names; nil when it names
+// none, or a flag names what is here.
+func (a *app) elsewhere() *admin.Client {
+	base, _ := a.env("DURWARD_ADMIN")
+	if base == "" || a.data != "" || a.config != "" {
+		return nil
+	}
+	key, _ := a.env("DURWARD_ADMIN_KEY")
+	return admin.NewClient(base, durward.NewCredential(key))
 }
 
 // reach speaks to the gateway that uses a data folder: as the operator whose key

@@ -2,12 +2,15 @@ package boot
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"durward"
+	"durward/internal/config"
 	"durward/internal/guard"
 	"durward/internal/guard/notary"
 	"durward/internal/guard/pin"
+	"durward/internal/store"
 )
 
 // keepPins stores what the guard trusted at first sight.
@@ -66,6 +69,84 @@ type Offered struct {
 // Offer starts or reaches upstreams, as long as ctx lasts, and reads what they
 // list. They are ended before it returns.
 func Offer(ctx context.Context, version string, ups []durward.Upstream, g durward.Guarding, old *Lock, trust bool) (*Offered, error) {
+	ups = slices.DeleteFunc(slices.Clone(ups), func(u durward.Upstream) bool { return u.Disabled })
+	all, failed := listings(ctx, version, ups)
+	offers := make([]offering, len(ups))
+	for i, l := range all {
+		if offers[i] = (offering{name: ups[i].Name, err: failed[i]}); failed[i] == nil {
+			offers[i].offer = notary.Offer{
+				Upstream: ups[i].Name, Server: notary.Server(&ups[i], l.ServerInfo, l.Key), Instructions: l.Instructions,
+				Tools: l.Tools, Prompts: l.Prompts, Resources: l.Resources, Templates: l.Templates,
+			}
+		}
+	}
+	return offered(offers, g, old, trust)
+}
+
+// Told is what a running gateway tells of an upstream, or why it cannot.
+type Told struct {
+	Upstream    string
+	Definitions []durward.Definition // with their texts
+	Err         error
+}
+
+// OfferTold is Offer of what a running gateway has read.
+func OfferTold(all []Told, g durward.Guarding, old *Lock, trust bool) (*Offered, error) {
+	offers := make([]offering, len(all))
+	for i, t := range all {
+		offers[i] = offering{name: t.Upstream, err: t.Err, offer: notary.Offer{Upstream: t.Upstream}}
+		for _, d := range t.Definitions {
+			offers[i].add(d.Kind, d.Now)
+		}
+	}
+	return offered(offers, g, old, trust)
+}
+
+// Stored are the upstreams that were added by command to the state of a
+// configuration that no gateway uses at the moment.
+func Stored(ctx context.Context, cfg *config.Config) (ups []durward.Upstream, err error) {
+	db, err := store.Open(cfg.Data, store.Options{Seal: sealKey(cfg)})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	s, err := db.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Upstreams, nil
+}
+
+// offering is what one upstream lists, or why that is not known.
+type offering struct {
+	name  string
+	offer notary.Offer
+	err   error
+}
+
+// add adds a definition; one that is not listed, or cannot be pinned, has no text.
+func (o *offering) add(kind string, text []byte) {
+	if len(text) == 0 {
+		return
+	}
+	switch n := &o.offer; kind {
+	case durward.PinServer:
+		n.Server = text
+	case durward.PinInstructions:
+		n.Instructions = pin.Text(text)
+	case durward.PinTool:
+		n.Tools = append(n.Tools, text)
+	case durward.PinPrompt:
+		n.Prompts = append(n.Prompts, text)
+	case durward.PinResource:
+		n.Resources = append(n.Resources, text)
+	case durward.PinTemplate:
+		n.Templates = append(n.Templates, text)
+	}
+}
+
+// offered judges what upstreams list.
+func offered(all []offering, g durward.Guarding, old *Lock, trust bool) (*Offered, error) {
 	engine, err := guard.New(guard.Options{})
 	if err != nil {
 		return nil, err
@@ -79,20 +160,15 @@ func Offer(ctx context.Context, version string, ups []durward.Upstream, g durwar
 		}
 	}
 	n, book := notary.New(engine), notary.NewBook(approved)
-	ups = slices.DeleteFunc(slices.Clone(ups), func(u durward.Upstream) bool { return u.Disabled })
-	all, failed := listings(ctx, version, ups)
 	g.FirstSight = durward.ScanThenTrust
 	trusted := map[durward.PinKey]durward.Pin{}
 	for pass := range 2 { // again, since one upstream bears on those that were judged before it
-		for i, l := range all {
-			if failed[i] != nil {
-				out.Failed[ups[i].Name] = failed[i]
+		for i := range all {
+			if all[i].err != nil {
+				out.Failed[all[i].name] = all[i].err
 				continue
 			}
-			j := n.Judge(&notary.Offer{
-				Upstream: ups[i].Name, Server: notary.Server(&ups[i], l.ServerInfo, l.Key), Instructions: l.Instructions,
-				Tools: l.Tools, Prompts: l.Prompts, Resources: l.Resources, Templates: l.Templates,
-			}, book.With(trusted), &notary.Policy{Guarding: g})
+			j := n.Judge(&all[i].offer, book.With(trusted), &notary.Policy{Guarding: g})
 			for _, t := range j.Trusted {
 				t.By = notary.FirstSight
 				trusted[t.Key()] = t

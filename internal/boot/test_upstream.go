@@ -26,6 +26,7 @@ func (g *Gateway) test(ctx context.Context, name string) (admin.UpstreamTest, er
 		t.Status.Error = err.Error()
 		return t, nil
 	}
+	g.pipeline.CatchUp(name) // what is asked next is asked of what was just read
 	for _, def := range offers.Tools {
 		t.Tools = append(t.Tools, json.RawMessage(def))
 	}
