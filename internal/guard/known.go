@@ -7,31 +7,30 @@ import (
 
 // known remembers texts in which nothing was found, by a keyed hash, so that
 // what is read again costs next to nothing: pages, settings and answers that
-// agents fetch over and over. Who writes texts does not know the keys; that two
-// share a slot and its 64 bits by chance is not to be expected in the life of a
-// process. It belongs to one policy and is safe for concurrent use.
+// agents fetch over and over. Who writes texts does not know the key; that two
+// have one hash by chance is not to be expected in the life of a process. It belongs to one policy and is safe for concurrent use.
 type known struct{ slots [1 << 13]atomic.Uint64 }
 
 // leastKnown is the length from which remembering is worth it.
 const leastKnown = 48
 
 // has reports whether a text is known, and its mark for add.
-func (k *known) has(text []byte) (mark [2]uint64, ok bool) {
+func (k *known) has(text []byte) (mark uint64, ok bool) {
 	if len(text) < leastKnown {
-		return mark, false
+		return 0, false
 	}
-	mark = [2]uint64{maphash.Bytes(seed, text) | 1, maphash.Bytes(otherSeed, text)}
-	return mark, k.slots[mark[1]%uint64(len(k.slots))].Load() == mark[0]
+	mark = maphash.Bytes(seed, text) | 1
+	return mark, k.slots[mark>>8%uint64(len(k.slots))].Load() == mark
 }
 
-func (k *known) add(mark [2]uint64) {
-	if mark[0] != 0 {
-		k.slots[mark[1]%uint64(len(k.slots))].Store(mark[0])
+func (k *known) add(mark uint64) {
+	if mark != 0 {
+		k.slots[mark>>8%uint64(len(k.slots))].Store(mark)
 	}
 }
 
-// The seeds never change.
-var seed, otherSeed = maphash.MakeSeed(), maphash.MakeSeed()
+// seed never changes.
+var seed = maphash.MakeSeed()
 
 // routine remembers the last arguments of an operation in which nothing was
 // found: agents poll.

@@ -233,8 +233,12 @@ func (r *reading) leaf(span durward.Span, key []byte) {
 	}
 	text := string(key) == "text"
 	if n >= longText || inner[0] == '{' || inner[0] == '[' {
-		r.whole, _ = mcpwire.AppendText(r.whole[:0], r.raw[span.Start:span.End])
-		r.judge(r.whole, []piece{{0, len(r.whole), span, text, key}}, true)
+		whole := inner[:len(inner):len(inner)]
+		if bytes.IndexByte(inner, '\\') >= 0 {
+			r.whole, _ = mcpwire.AppendText(r.whole[:0], r.raw[span.Start:span.End])
+			whole = r.whole
+		}
+		r.judge(whole, []piece{{0, len(whole), span, text, key}}, true)
 		return
 	}
 	r.batch(span, key, text)
@@ -337,7 +341,7 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 }
 
 // harmless notes a text in which nothing was found.
-func (r *reading) harmless(rep *Report, mark [2]uint64, seen bool) {
+func (r *reading) harmless(rep *Report, mark uint64, seen bool) {
 	if seen {
 		return
 	}

@@ -39,7 +39,7 @@ func spokenItem(out [][]byte, item []byte, depth int) [][]byte {
 		return out
 	}
 	if text, ok := mcpwire.Field(item, "text"); ok {
-		if b, ok := mcpwire.AppendText(nil, text); ok && len(b) > 0 {
+		if b, ok := wording(text); ok && len(b) > 0 {
 			return append(out, b)
 		}
 	}
@@ -52,6 +52,14 @@ func spokenItem(out [][]byte, item []byte, depth int) [][]byte {
 }
 
 const mostSpoken = 64
+
+// wording is what a JSON string says: a part of it where nothing in it is escaped.
+func wording(value []byte) ([]byte, bool) {
+	if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' && bytes.IndexByte(value, '\\') < 0 {
+		return value[1 : n-1 : n-1], true
+	}
+	return mcpwire.AppendText(nil, value)
+}
 
 // withoutTokens is a text without what stands for secrets: a token may be used
 // anywhere, for it says nothing.

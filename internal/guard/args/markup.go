@@ -7,26 +7,9 @@ import (
 	"unsafe"
 
 	libinjection "github.com/corazawaf/libinjection-go"
+
+	"durward/internal/guard/octet"
 )
-
-// beyond is a place at the start of a character before which all is ASCII.
-func beyond(s string) int {
-	const high = 0x8080808080808080
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		if word64(s[i:])&high != 0 {
-			return i
-		}
-	}
-	for ; i < len(s) && s[i] < 0x80; i++ {
-	}
-	return i
-}
-
-func word64(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
 
 // What a byte is to a text without markup.
 const (
@@ -124,13 +107,22 @@ var runs = []struct {
 	{0, []string{"fromcharcode", "autofocus"}},
 }
 
+func ascii(s string) bool {
+	for i := octet.ASCIIText(s); i < len(s); i++ {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
 // running counts words of markup that runs, in either case and whatever blanks
 // stand in them.
 func running(s string) int {
 	room := squeezed.Get().(*[]byte)
 	defer squeezed.Put(room)
 	flat := (*room)[:0]
-	if at := beyond(s); at == len(s) {
+	if ascii(s) {
 		flat = tight(flat, s)
 	} else {
 		flat = tight(flat, strings.ToLower(s))

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"durward/internal/guard/octet"
 )
 
 // spellings are the forms in which a value may reach its interpreter: as it
@@ -96,7 +98,7 @@ func escapes(s string) string {
 }
 
 func wide(s string) bool {
-	for _, r := range s[beyond(s):] {
+	for _, r := range s[octet.ASCIIText(s):] {
 		if r >= 0xff01 && r <= 0xff5e || r == 0x2215 || r == 0x2044 || r == 0x02bc || r == 0x2019 || r == 0x2018 {
 			return true
 		}

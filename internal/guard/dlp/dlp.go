@@ -18,6 +18,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"sort"
+
+	"durward/internal/guard/octet"
 )
 
 // Class tells secrets from personal data.
@@ -96,6 +98,7 @@ func find(dst []Find, b []byte, typed bool) []Find {
 func nextWord(b []byte, i int, was uint8) int {
 	for near := i + 12; i < len(b); i++ {
 		if i == near { // few words are longer, and those are long
+			i += octet.Lower(b[i:])
 			for i+8 <= len(b) && calm8(b[i:i+8]) {
 				i += 8
 			}

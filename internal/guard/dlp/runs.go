@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"unicode/utf8"
+
+	"durward/internal/guard/octet"
 )
 
 // Bounds on runs.
@@ -101,7 +103,8 @@ func runEnd(b []byte, i int) int {
 			return i
 		}
 	}
-	for i+8 <= len(b) && inRun8(b[i:i+8]) { // few runs are longer, and those are long
+	i += octet.Letters(b[i:]) // few runs are longer, and those are long
+	for i+8 <= len(b) && inRun8(b[i:i+8]) {
 		i += 8
 	}
 	for i < len(b) && role[b[i]] == inRun {

@@ -6,7 +6,6 @@ package lexicon
 
 import (
 	_ "embed"
-	"encoding/binary"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"sync"
 
 	"durward/internal/guard/match"
+	"durward/internal/guard/octet"
 	"durward/internal/guard/text"
 )
 
@@ -208,15 +208,7 @@ func unspaced(s string) bool {
 }
 
 func ascii(s []byte) bool {
-	const high = 0x8080808080808080
-	i := 0
-	for ; i+32 <= len(s); i += 32 {
-		w := s[i : i+32 : i+32]
-		if (binary.LittleEndian.Uint64(w)|binary.LittleEndian.Uint64(w[8:])|binary.LittleEndian.Uint64(w[16:])|binary.LittleEndian.Uint64(w[24:]))&high != 0 {
-			return false
-		}
-	}
-	for ; i < len(s); i++ {
+	for i := octet.ASCII(s); i < len(s); i++ {
 		if s[i] >= 0x80 {
 			return false
 		}

@@ -38,7 +38,8 @@ type Automaton struct {
 	class  [256]uint8
 	marks  [256]bool
 	odd    [256]uint8 // of marks and the backslash
-	dull   [256]uint8 // 1 for bytes by which no pattern begins: state 0 stays
+	dull   [256]bool  // of bytes by which no pattern begins: state 0 stays
+	quiet  bool       // all letters are dull
 	width  int
 	next   []uint16 // state*width+class -> state, with [accepting]
 	first  []int32  // state -> index into outs, -1 without
@@ -81,10 +82,10 @@ func Compile(patterns []Pattern) (*Automaton, error) {
 		}
 	}
 	a.blanks()
+	a.quiet = true
 	for c := range a.dull {
-		if a.next[a.class[c]] == 0 && a.odd[c] == 0 {
-			a.dull[c] = 1
-		}
+		a.dull[c] = a.next[a.class[c]] == 0 && a.odd[c] == 0
+		a.quiet = a.quiet && (a.dull[c] || !letterOrDigit(byte(c)))
 	}
 	return a, nil
 }

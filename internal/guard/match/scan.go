@@ -1,6 +1,10 @@
 package match
 
-import "sync"
+import (
+	"sync"
+
+	"durward/internal/guard/octet"
+)
 
 // leastHalves is the length from which a text is read in two places at once.
 const leastHalves = 512
@@ -58,7 +62,7 @@ func (a *Automaton) both(hits, spare *[]Hit, b []byte, mid int, t uint16) (uint1
 	i, j := 0, mid
 	for i < mid && j < len(b) {
 		n := min(mid-i, len(b)-j, stretch)
-		if s|t == 0 && n == stretch && a.dullAll(b[i:i+n]) && a.dullAll(b[j:j+n]) {
+		if s|t == 0 && a.quiet && n == stretch && octet.Letters(b[i:i+n]) == n && octet.Letters(b[j:j+n]) == n {
 			i, j = i+n, j+n
 			continue
 		}
@@ -80,20 +84,9 @@ func (a *Automaton) both(hits, spare *[]Hit, b []byte, mid int, t uint16) (uint1
 	return a.run(hits, b, i, mid, s), a.run(spare, b, j, len(b), t)
 }
 
-// stretch is what is passed over at once where it is dull in both halves.
+// stretch is what is passed over at once where both halves are of letters, none of
+// which begins a pattern.
 const stretch = 64
-
-// dullAll reports a text by which no pattern begins; its length is a multiple
-// of eight.
-func (a *Automaton) dullAll(b []byte) bool {
-	t := &a.dull
-	for ; len(b) >= 8; b = b[8:] {
-		if t[b[0]]&t[b[1]]&t[b[2]]&t[b[3]]&t[b[4]]&t[b[5]]&t[b[6]]&t[b[7]] == 0 {
-			return false
-		}
-	}
-	return true
-}
 
 // pair reads two texts of one length in step, up to where either has found
 // something or has a byte that needs more. It is apart so that nothing else
@@ -116,7 +109,7 @@ func (a *Automaton) pair(b, d []byte, s, t uint16) (n int, u, v uint16) {
 func (a *Automaton) run(hits *[]Hit, b []byte, i, end int, s uint16) uint16 {
 	for i < end {
 		c := b[i]
-		if s == 0 && a.dull[c] != 0 {
+		if s == 0 && a.dull[c] {
 			i = a.behind(b, i+1, end)
 			continue
 		}
@@ -135,10 +128,15 @@ func (a *Automaton) run(hits *[]Hit, b []byte, i, end int, s uint16) uint16 {
 
 // behind is where what is dull ends, from i on.
 func (a *Automaton) behind(b []byte, i, end int) int {
-	for i+8 <= end && a.dullAll(b[i:i+8]) {
-		i += 8
+	for near := min(end, i+8); i < near; i++ {
+		if !a.dull[b[i]] {
+			return i
+		}
 	}
-	for i < end && a.dull[b[i]] != 0 {
+	if a.quiet {
+		i += octet.Letters(b[i:end])
+	}
+	for i < end && a.dull[b[i]] {
 		i++
 	}
 	return i

@@ -1,6 +1,10 @@
 package text
 
-import "bytes"
+import (
+	"bytes"
+
+	"durward/internal/guard/octet"
+)
 
 // View is an encoded passage, opened: what the text says to a reader who
 // decodes it.
@@ -214,6 +218,7 @@ func runEnd(b []byte, i int) int {
 			return i
 		}
 	}
+	i += octet.Letters(b[i:])
 	for ; i+8 <= len(b); i += 8 {
 		w := b[i : i+8 : i+8]
 		if few := t[w[0]] & t[w[1]] & t[w[2]] & t[w[3]] & t[w[4]] & t[w[5]] & t[w[6]] & t[w[7]]; few&known == 0 {
