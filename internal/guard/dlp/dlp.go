@@ -18,8 +18,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"sort"
-
-	"durward/internal/guard/octet"
 )
 
 // Class tells secrets from personal data.
@@ -68,6 +66,7 @@ func Append(dst []Find, b []byte) []Find { return find(dst, b, false) }
 // find is Append; typed leaves out what only its label tells.
 func find(dst []Find, b []byte, typed bool) []Find {
 	from, open := len(dst), 0
+	near := places{b: b}
 	for i := 0; i+1 < len(b); {
 		c, next := b[i], b[i+1]
 		if may(b, i, c, next) && (i >= open || c != '-') {
@@ -83,44 +82,9 @@ func find(dst []Find, b []byte, typed bool) []Find {
 				continue
 			}
 		}
-		i++
-		was := kindOf[c]
-		if was == 0 {
-			continue
-		}
-		i = nextWord(b, i, was)
+		i = near.next(i + 1)
 	}
 	return settle(dst, from)
-}
-
-// nextWord is where the word ends that i is in, or its next part begins; was
-// is the kind of the byte before it.
-func nextWord(b []byte, i int, was uint8) int {
-	for near := i + 12; i < len(b); i++ {
-		if i == near { // few words are longer, and those are long
-			i += octet.Lower(b[i:])
-			for i+8 <= len(b) && calm8(b[i:i+8]) {
-				i += 8
-			}
-			if near = -1; i == len(b) {
-				break
-			}
-			was = kindOf[b[i-1]]
-		}
-		now := kindOf[b[i]]
-		if now == 0 || now == kindUpper && was == kindLower {
-			break
-		}
-		was = now
-	}
-	return i
-}
-
-// calm8 reports eight bytes of a word in which no part of it begins.
-func calm8(b []byte) bool {
-	_ = b[7]
-	t := &kindOf
-	return (t[b[0]]&t[b[1]]&t[b[2]]&t[b[3]]&t[b[4]]&t[b[5]]&t[b[6]]&t[b[7]])&kindLower != 0
 }
 
 // at tries the detectors that may begin at i.

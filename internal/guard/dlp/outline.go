@@ -3,6 +3,9 @@ package dlp
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
+
+	"durward/internal/guard/octet"
 )
 
 // marks say what a text may hold: escapes and odd characters, long runs.
@@ -43,29 +46,41 @@ func outline(b []byte) marks {
 	return marks{escapes: escaped(b), runs: hasRun(b)}
 }
 
+// hasRun reports a run that may be encoded, or one number in a row of them. It
+// looks at the run at every sixteenth byte, or a little behind it.
 func hasRun(b []byte) bool {
-	done := 0
-	for i := 0; i < len(b); i += leastRun {
-		if i < done {
-			continue
-		}
-		at := i
-		for at < len(b) && at < i+3 && role[b[at]] != inRun {
-			at++
-		}
-		if at >= len(b) || role[b[at]] != inRun {
-			continue
-		}
-		start, end := at, runEnd(b, at)
-		for start > done && role[b[start-1]] == inRun {
-			start--
-		}
-		done = end
-		if end-start >= leastRun && mixed(b[start:end]) || end-start <= 4 && number(b[start:end]) && inRow(b, start) {
-			return true
+	done := 0 // where the last run ends that is longer than what is sorted at once
+	for from := 0; from < len(b); from = max(from+64, done&^63) {
+		runs := octet.Match(b[from:], &role)
+		for i := from; i < from+64; i += leastRun {
+			near := runs >> (i - from)
+			if near&15 == 0 {
+				continue
+			}
+			at := i + bits.TrailingZeros64(near)
+			if at < done {
+				continue
+			}
+			k := at - from
+			start, end := at+1-bits.LeadingZeros64(^(runs<<(63-k))), at+bits.TrailingZeros64(^(runs>>k))
+			if start == from || end == from+64 {
+				start, end = runStart(b, start, done), runEnd(b, end)
+				done = end
+			}
+			if n := end - start; n >= leastRun && mixed(b[start:end]) || n <= 4 && number(b[start:end]) && inRow(b, start) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// runStart is where the run begins that i is in, and not before done.
+func runStart(b []byte, i, done int) int {
+	for i > done && role[b[i-1]] == inRun {
+		i--
+	}
+	return i
 }
 
 // inRow reports five numbers or more beside each other.

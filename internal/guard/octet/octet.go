@@ -62,3 +62,52 @@ func lower(w uint64) uint64 {
 }
 
 func word(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
+
+// Sort tells of the first 64 bytes of b which have each of the four lowest
+// bits in a table: bit k of the first result is that of b[k], lowest bit first.
+// Where b is shorter, the rest has none.
+func Sort(b []byte, table *[256]uint8) (m0, m1, m2, m3 uint64) {
+	if len(b) >= 64 {
+		return sorted((*[64]byte)(b), table)
+	}
+	var room [64]byte
+	n := copy(room[:], b)
+	m0, m1, m2, m3 = sorted(&room, table)
+	is := uint64(1)<<n - 1
+	return m0 & is, m1 & is, m2 & is, m3 & is
+}
+
+func sorted(b *[64]byte, t *[256]uint8) (m0, m1, m2, m3 uint64) {
+	for k := 56; k >= 0; k -= 8 {
+		w := uint64(t[b[k]]) | uint64(t[b[k+1]])<<8 | uint64(t[b[k+2]])<<16 | uint64(t[b[k+3]])<<24 |
+			uint64(t[b[k+4]])<<32 | uint64(t[b[k+5]])<<40 | uint64(t[b[k+6]])<<48 | uint64(t[b[k+7]])<<56
+		m0 = m0<<8 | ((w&ones)*gather)>>56
+		m1 = m1<<8 | ((w>>1&ones)*gather)>>56
+		m2 = m2<<8 | ((w>>2&ones)*gather)>>56
+		m3 = m3<<8 | ((w>>3&ones)*gather)>>56
+	}
+	return m0, m1, m2, m3
+}
+
+// Match tells of the first 64 bytes of b which have the lowest bit in a table,
+// as Sort does.
+func Match(b []byte, table *[256]uint8) uint64 {
+	if len(b) >= 64 {
+		return matched((*[64]byte)(b), table)
+	}
+	var room [64]byte
+	n := copy(room[:], b)
+	return matched(&room, table) & (1<<n - 1)
+}
+
+func matched(b *[64]byte, t *[256]uint8) (m uint64) {
+	for k := 56; k >= 0; k -= 8 {
+		w := uint64(t[b[k]]) | uint64(t[b[k+1]])<<8 | uint64(t[b[k+2]])<<16 | uint64(t[b[k+3]])<<24 |
+			uint64(t[b[k+4]])<<32 | uint64(t[b[k+5]])<<40 | uint64(t[b[k+6]])<<48 | uint64(t[b[k+7]])<<56
+		m = m<<8 | ((w&ones)*gather)>>56
+	}
+	return m
+}
+
+// gather brings the lowest bits of eight bytes together in the highest one.
+const gather = 0x0102040810204080

@@ -53,3 +53,39 @@ func TestAllThatIsPassedOverIsOfItsKind(t *testing.T) {
 		}
 	}
 }
+
+func TestSortTellsOfEachByte(t *testing.T) {
+	var table [256]uint8
+	for c := range table {
+		table[c] = uint8(c*7 ^ c>>3)
+	}
+	r := rand.New(rand.NewPCG(2, 2))
+	for range 2000 {
+		b := make([]byte, r.IntN(100))
+		for i := range b {
+			b[i] = byte(r.IntN(256))
+		}
+		var want [4]uint64
+		for k, c := range b[:min(len(b), 64)] {
+			for n := range want {
+				want[n] |= uint64(table[c]>>n&1) << k
+			}
+		}
+		var got [4]uint64
+		got[0], got[1], got[2], got[3] = octet.Sort(b, &table)
+		if got != want {
+			t.Fatalf("Sort(%q) = %x, want %x", b, got, want)
+		}
+		if got := octet.Match(b, &table); got != want[0] {
+			t.Fatalf("Match(%q) = %x, want %x", b, got, want[0])
+		}
+	}
+}
+
+func BenchmarkSort(b *testing.B) {
+	text, table := make([]byte, 64), [256]uint8{'a': 1}
+	b.SetBytes(64)
+	for b.Loop() {
+		octet.Sort(text, &table)
+	}
+}
