@@ -145,6 +145,26 @@ func TestAnnouncedCallIsRecordedAlthoughTheDiskRefused(t *testing.T) {
 	})
 }
 
+// TestLongCallIsNoClockThatJumpedBack: a record has the time when its call
+// began, and its place from when it ended.
+func TestLongCallIsNoClockThatJumpedBack(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, audit.Options{})
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for i, call := range []struct{ at, took time.Duration }{
+		{4 * time.Minute, time.Second}, {0, 5 * time.Minute}, {6 * time.Minute, 0},
+	} {
+		r := numbered(i)
+		r.Time, r.LatencyUS = now.Add(call.at), call.took.Microseconds()
+		r.Args = []byte(`{"a":1,"latency_us":7}`)
+		put(t, l, r, audit.Durable)
+	}
+	shut(t, l)
+	if rep := verify(t, dir); rep.Back != 0 {
+		t.Errorf("Back = %s, but no clock was set back", rep.Back)
+	}
+}
+
 // TestClockThatJumpsBack: the order of the log is that of its numbers.
 func TestClockThatJumpsBack(t *testing.T) {
 	dir := t.TempDir()
@@ -152,7 +172,7 @@ func TestClockThatJumpsBack(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for i, at := range []time.Duration{0, time.Second, -3 * time.Hour, -3*time.Hour + time.Second} {
 		r := numbered(i)
-		r.Time = now.Add(at)
+		r.Time, r.LatencyUS = now.Add(at), 0
 		put(t, l, r, audit.Durable)
 	}
 	shut(t, l)

@@ -93,6 +93,22 @@ func parseLine(raw []byte) (line, error) {
 	return l, nil
 }
 
+// latency is how long the call took: its record was written when it ended. An
+// intent has none.
+func (l *line) latency() time.Duration {
+	key := []byte(`,"latency_us":`)
+	at := bytes.LastIndex(l.raw, key) // arguments, which may have a member of that name, stand before it
+	if at < 0 || l.isIntent() {
+		return 0
+	}
+	number, _, _ := bytes.Cut(l.raw[at+len(key):], []byte(","))
+	us, err := strconv.ParseInt(string(number), 10, 64)
+	if err != nil || us < 0 || us > math.MaxInt64/int64(time.Microsecond) {
+		return 0
+	}
+	return time.Duration(us) * time.Microsecond
+}
+
 // intentKey stands in an intent where a record has its id.
 const intentKey = `,"intent":"`
 

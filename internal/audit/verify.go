@@ -37,9 +37,8 @@ type Report struct {
 	// Head is the hash of the last record, HeadSeq the record that the expected head belongs to.
 	Head    string `json:"head"`
 	HeadSeq uint64 `json:"head_seq,omitempty"`
-	// Back is the greatest step back in time between a record and a former one.
-	// Calls that end later than younger ones make small steps; a large one is a
-	// clock that was set back. The order of the log is that of Seq.
+	// Back is by how much, at most, a call ended before one began that stands
+	// before it: a clock that was set back. The order of the log is that of Seq.
 	Back time.Duration `json:"back_ns,omitempty"`
 	Torn *Torn         `json:"torn,omitempty"`
 	Tree *TreeReport   `json:"tree,omitempty"`
@@ -131,7 +130,7 @@ func (v *verification) see(l line) {
 		v.newest = v.last
 		return
 	}
-	v.Back = max(v.Back, when(v.newest[:]).Sub(when(l.time)))
+	v.Back = max(v.Back, when(v.newest[:]).Sub(when(l.time).Add(l.latency())))
 }
 
 func (v *verification) conclude(c *chain) {
