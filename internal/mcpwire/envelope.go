@@ -39,12 +39,9 @@ func (s *scanner) batch(i, most int) ([]Message, int) {
 		if len(ms) >= most {
 			return nil, s.refuse(i, CodeInvalidRequest, "too many messages in the batch")
 		}
-		if i = s.message(i); i < 0 {
+		var m Message
+		if m, i = s.batched(i); i < 0 {
 			return nil, i
-		}
-		m := s.build()
-		if s.err != nil {
-			return nil, -1
 		}
 		ms = append(ms, m)
 		i = s.space(i)
@@ -55,6 +52,26 @@ func (s *scanner) batch(i, most int) ([]Message, int) {
 			return nil, s.syntax(i, "expected , or ] in an array")
 		}
 	}
+}
+
+// batched scans one message of a batch at i and returns the index behind it.
+// One that is well-formed JSON but no acceptable message has a Fault, and harms
+// no other.
+func (s *scanner) batched(i int) (Message, int) {
+	s.err, s.twoIDs = nil, false
+	if i < len(s.data) && s.data[i] != '{' {
+		end := s.value(i, 1, roleStrict)
+		return Message{Raw: s.data[i:max(i, end)], Fault: &ScanError{Offset: i, Reason: "the message is not an object", RPCCode: CodeInvalidRequest}}, end
+	}
+	if i = s.message(i); i < 0 {
+		return Message{}, i
+	}
+	m := s.build()
+	if s.err != nil {
+		e := s.failure()
+		m = Message{Raw: m.Raw, ID: e.ID, Fault: e}
+	}
+	return m, i
 }
 
 // build makes a Message of what was found, or records why it is none.

@@ -66,6 +66,9 @@ type Message struct {
 	Params []byte // raw object; nil when absent
 	Result []byte // raw object of a response; nil for an error response
 	Error  []byte // raw object of an error response
+	// Fault is why a message of a batch cannot be served; beside it there are
+	// only Raw and what could be read of ID.
+	Fault *ScanError
 
 	payload durward.Payload
 }
@@ -134,7 +137,9 @@ func Scan(raw []byte, l Limits) (Message, error) {
 }
 
 // ScanBatch reads a JSON-RPC batch of at most most messages (MCP 2025-03-26
-// only). One bad message refuses the batch, and so does an empty one.
+// only). A message that is none has a Fault, and the others go on (JSON-RPC
+// 2.0, section 6). What is no JSON refuses the batch, as do too many messages
+// and none; such an error is nobody's answer and has no id.
 func ScanBatch(raw []byte, l Limits, most int) ([]Message, error) {
 	l = l.orDefault()
 	s := scanner{data: raw, depth: l.Depth}
@@ -145,8 +150,9 @@ func ScanBatch(raw []byte, l Limits, most int) ([]Message, error) {
 	if i >= 0 {
 		i = s.end(i)
 	}
-	if i < 0 || s.err != nil {
-		return nil, s.failure()
+	if i < 0 {
+		s.hard.ID = nil
+		return nil, s.hard
 	}
 	return ms, nil
 }

@@ -258,7 +258,7 @@ func (s *scanner) tooLarge(limit int) error {
 
 // failure returns the error to give back: what stopped the scan before what
 // was noted on the way, since a broken message has no meaning to judge.
-func (s *scanner) failure() error {
+func (s *scanner) failure() *ScanError {
 	e := s.hard
 	if e == nil {
 		e = s.err

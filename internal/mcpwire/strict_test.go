@@ -112,11 +112,36 @@ func TestScanBatch(t *testing.T) {
 		t.Errorf("the second message has something of the first: %+v", ms[1])
 	}
 	for name, raw := range map[string]string{
-		"too many": "[" + a + "," + a + "," + a + "]", "empty": "[]", "not an array": a, "a bad message": "[" + a + `,{"id":1}]`,
-		"no message": "[1]", "nested": "[[" + a + "]]", "a trailing comma": "[" + a + ",]", "unfinished": "[" + a, "more behind": "[" + a + "]x",
+		"too many": "[" + a + "," + a + "," + a + "]", "empty": "[]", "not an array": a, "a trailing comma": "[" + a + ",]", "unfinished": "[" + a, "more behind": "[" + a + "]x",
 	} {
-		if ms, err := mcpwire.ScanBatch([]byte(raw), mcpwire.Limits{}, 2); err == nil {
-			t.Errorf("%s: ScanBatch = %v, want a refusal", name, ms)
+		ms, err := mcpwire.ScanBatch([]byte(raw), mcpwire.Limits{}, 2)
+		var refusal *mcpwire.ScanError
+		if !errors.As(err, &refusal) || refusal.ID != nil {
+			t.Errorf("%s: ScanBatch = %v, %v; want a refusal that answers no message in particular", name, ms, err)
+		}
+	}
+	for name, test := range map[string]struct{ bad, id string }{
+		"neither request nor response": {`{"id":7}`, "7"}, "no object": {"5", ""}, "nested": {"[" + a + "]", ""},
+		"the same key twice": {`{"jsonrpc":"2.0","id":8,"method":"a","method":"b"}`, "8"},
+		"two ids":            {`{"jsonrpc":"2.0","id":8,"id":9,"method":"a"}`, ""},
+		"another version":    {`{"jsonrpc":"1.0","method":"a"}`, ""},
+	} {
+		for _, raw := range []string{"[" + test.bad + "," + a + "]", "[" + a + "," + test.bad + "]"} {
+			ms, err := mcpwire.ScanBatch([]byte(raw), mcpwire.Limits{}, 2)
+			if err != nil || len(ms) != 2 {
+				t.Errorf("%s: ScanBatch = %v, %v; want both", name, ms, err)
+				continue
+			}
+			good, bad := ms[0], ms[1]
+			if good.Fault != nil {
+				good, bad = bad, good
+			}
+			if good.Fault != nil || string(good.Raw) != a || string(good.ID) != "1" {
+				t.Errorf("%s: beside it there is %+v, want the good message", name, good)
+			}
+			if bad.Fault == nil || string(bad.ID) != test.id || string(bad.Fault.ID) != test.id || string(bad.Raw) != test.bad || bad.Kind != 0 {
+				t.Errorf("%s: is read as %+v, want a fault with id %q", name, bad, test.id)
+			}
 		}
 	}
 	if !mcpwire.IsBatch([]byte("\n [")) || mcpwire.IsBatch([]byte(a)) || mcpwire.IsBatch(nil) {

@@ -30,7 +30,7 @@ func (p *post) batch(body []byte) {
 	}
 	ctx, cancel := context.WithCancelCause(p.face.base)
 	defer cancel(nil)
-	if slices.ContainsFunc(ms, func(m mcpwire.Message) bool { return m.Kind == mcpwire.Request }) {
+	if slices.ContainsFunc(ms, func(m mcpwire.Message) bool { return m.Kind == mcpwire.Request || m.Fault != nil }) {
 		defer p.stream.afterSilence(p.face.opts.CallTime, func() { cancel(context.DeadlineExceeded) })()
 	} else {
 		p.stream.events, p.stream.json = false, true // nothing will be answered
@@ -54,10 +54,12 @@ func (f *Face) runBatch(ctx context.Context, ms []mcpwire.Message, like *durward
 	var group sync.WaitGroup
 	for i := range ms {
 		m := &ms[i]
-		switch m.Kind {
-		case mcpwire.Response:
+		switch {
+		case m.Fault != nil:
+			answers[i] = f.faulty(ctx, m, like)
+		case m.Kind == mcpwire.Response:
 			f.answered(conv, m)
-		case mcpwire.Notification:
+		case m.Kind == mcpwire.Notification:
 			f.notified(conv, m)
 		default:
 			group.Go(func() { answers[i] = f.runOne(ctx, m, like, conv, out) })
@@ -80,6 +82,13 @@ func (f *Face) runBatch(ctx context.Context, ms []mcpwire.Message, like *durward
 		return nil
 	}
 	return append(joined, ']')
+}
+
+// faulty answers a message of a batch that is none.
+func (f *Face) faulty(ctx context.Context, m *mcpwire.Message, like *durward.Call) []byte {
+	t := &turn{call: *like}
+	t.call.ID = newID(like.Received)
+	return f.refused(ctx, t, m.Fault.RPC()).message(m.ID)
 }
 
 func (f *Face) runOne(ctx context.Context, m *mcpwire.Message, like *durward.Call, conv *conversation, out outlet) (reply []byte) {

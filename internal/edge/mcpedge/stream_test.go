@@ -1,6 +1,7 @@
 package mcpedge_test
 
 import (
+	"encoding/json"
 	"bufio"
 	"context"
 	"durward"
@@ -366,6 +367,27 @@ func TestBatchIsJoined(t *testing.T) {
 	many := strings.Repeat(call("1", "echo")+",", 65)
 	if r := h.post(t, `[`+strings.TrimSuffix(many, ",")+`]`, s); r.StatusCode != 400 {
 		t.Errorf("65 messages = %d, want 400", r.StatusCode)
+	}
+}
+
+// TestBadMessageOfABatchHarmsNoOther: each is answered under its own id, or
+// none (JSON-RPC 2.0, section 6).
+func TestBadMessageOfABatchHarmsNoOther(t *testing.T) {
+	h := open(t, mcpedge.Options{})
+	s := h.session(t, "2025-03-26")
+	r := h.post(t, `[`+call("1", "echo")+`,5,{"jsonrpc":"2.0","id":8,"id":9,"method":"ping"},{"id":7,"method":"ping"},`+call("2", "echo")+`]`, s)
+	var got []struct {
+		ID     any
+		Result any
+		Error  struct{ Code int }
+	}
+	if err := json.Unmarshal([]byte(r.body), &got); err != nil || len(got) != 5 {
+		t.Fatalf("= %d %s, want five answers", r.StatusCode, r.body)
+	}
+	for i, want := range []any{1.0, nil, nil, 7.0, 2.0} {
+		if got[i].ID != want || (got[i].Result != nil) != (i == 0 || i == 4) || got[i].Result == nil && got[i].Error.Code != -32600 {
+			t.Errorf("answer %d = %+v, want id %v", i, got[i], want)
+		}
 	}
 }
 

@@ -269,6 +269,10 @@ func (m *Mux) receiveBatch(raw []byte) {
 		return
 	}
 	for _, msg := range msgs {
+		if msg.Fault != nil {
+			m.garbage(msg.Raw, msg.Fault)
+			continue
+		}
 		m.route(msg)
 	}
 }
