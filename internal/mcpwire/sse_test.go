@@ -117,7 +117,8 @@ func TestLineReader(t *testing.T) {
 			}
 			got = append(got, fmt.Sprintf("%s:%v", line, err))
 		}
-		if want := "a:<nil> :line too long b:<nil> :line too long last:<nil>"; strings.Join(got, " ") != want {
+		over := fmt.Sprintf(":line longer than %d bytes ", limit)
+		if want := "a:<nil> " + over + "b:<nil> " + over + "last:<nil>"; strings.Join(got, " ") != want {
 			t.Errorf("limit %d: lines are %v, want %s", limit, got, want)
 		}
 	}
@@ -125,7 +126,35 @@ func TestLineReader(t *testing.T) {
 	if line, err := r.Next(); string(line) != "12345" || err != nil {
 		t.Errorf("a line of the limit is %q, %v", line, err)
 	}
-	if _, err := r.Next(); !errors.Is(err, mcpwire.ErrLineTooLong) {
+	var over *mcpwire.LineTooLong
+	if _, err := r.Next(); !errors.As(err, &over) || over.Most != 5 || over.ID != nil {
 		t.Errorf("a line over the limit gives %v", err)
+	}
+}
+
+func TestLineReaderFindsTheIDOfALongLine(t *testing.T) {
+	text := strings.Repeat("x", 40_000)
+	for name, test := range map[string]struct{ line, id string }{
+		"at the start":              {`{"jsonrpc":"2.0","id":7,"method":"m","params":{"t":"` + text + `"}}`, `7`},
+		"at the end":                {`{"method":"m","params":{"t":"` + text + `"},"jsonrpc":"2.0","id":"a-1"}`, `"a-1"`},
+		"before the version":        {`{"method":"m","params":{"t":"` + text + `"}, "id": -3, "jsonrpc": "2.0" }`, `-3`},
+		"of something in it":        {`{"jsonrpc":"2.0","method":"m","params":{"t":"` + text + `","id":5}}`, ``},
+		"in a text":                 {`{"jsonrpc":"2.0","method":"m","params":{},"t":"` + text + `{\"id\":5"}`, ``},
+		"escaped at the end":        {`{"method":"m","params":{"t":"` + text + `"},"id":"a\"b"}`, ``},
+		"behind what is too long":   {`{"method":"m","params":{"t":"` + text + `"},"id":5,"more":"` + text + `"}`, ``},
+		"an object":                 {`{"id":{"a":1},"method":"m","params":{"t":"` + text + `"}}`, ``},
+		"cut off":                   {`{"id":"` + text + `"}`, ``},
+		"of no message, but a line": {text, ``},
+	} {
+		for _, limit := range []int{300, 20_000} {
+			r := mcpwire.NewLineReader(strings.NewReader(test.line+"\nnext\n"), limit)
+			var long *mcpwire.LineTooLong
+			if _, err := r.Next(); !errors.As(err, &long) || string(long.ID) != test.id {
+				t.Errorf("%s, limit %d: %v with id %s, want %s", name, limit, err, long.ID, test.id)
+			}
+			if line, err := r.Next(); string(line) != "next" || err != nil {
+				t.Errorf("%s: the next line is %q, %v", name, line, err)
+			}
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"durward"
 	"durward/internal/mcpwire"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -195,20 +196,18 @@ func (l *link) takeBatch(t *turn, raw []byte) {
 }
 
 func (l *link) unreadable(t *turn, err error) {
-	e := mcpwire.InvalidRequest("The message could not be read: " + safeText(err))
-	var scan *mcpwire.ScanError
-	if errors.As(err, &scan) {
+	e := mcpwire.InvalidRequest("The message could not be read: it is no message")
+	var (
+		scan *mcpwire.ScanError
+		long *mcpwire.LineTooLong
+	)
+	switch {
+	case errors.As(err, &scan):
 		t.id, e = scan.ID, scan.RPC()
+	case errors.As(err, &long):
+		t.id, e = long.ID, mcpwire.InvalidRequest(fmt.Sprintf("The message could not be read: it is longer than %d bytes", long.Most))
 	}
 	l.give(t, l.refuse(t, e))
-}
-
-// safeText is what may be told of why a line could not be read.
-func safeText(err error) string {
-	if errors.Is(err, mcpwire.ErrLineTooLong) {
-		return "it is larger than allowed"
-	}
-	return "it is no message"
 }
 
 // refuse tells what cannot be served for how it looks.

@@ -240,8 +240,10 @@ func TestStdioLineLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := connect(t, t.Context(), mcpedge.Options{})
 		p.send(t, strings.Repeat("x", 5<<20), `{"jsonrpc":"2.0","id":"p","method":"ping"}`)
-		p.wants(t, `{"jsonrpc":"2.0","error":{"code":-32600,"message":"The message could not be read: it is larger than allowed"}}`)
+		p.wants(t, `{"jsonrpc":"2.0","error":{"code":-32600,"message":"The message could not be read: it is longer than 4194304 bytes"}}`)
 		p.wants(t, `{"jsonrpc":"2.0","id":"p","result":{}}`)
+		p.send(t, `{"jsonrpc":"2.0","id":"long","method":"ping","params":{"t":"`+strings.Repeat("x", 5<<20)+`"}}`)
+		p.wants(t, `{"jsonrpc":"2.0","id":"long","error":{"code":-32600,"message":"The message could not be read: it is longer than 4194304 bytes"}}`)
 		p.end(t)
 	})
 }

@@ -72,8 +72,9 @@ func (l *link) readLines(r io.Reader, most int) (err error) {
 	lines := mcpwire.NewLineReader(r, most)
 	for l.ctx.Err() == nil {
 		line, err := lines.Next()
+		var long *mcpwire.LineTooLong
 		switch {
-		case errors.Is(err, mcpwire.ErrLineTooLong):
+		case errors.As(err, &long):
 			l.unreadable(&turn{call: l.newCall(&l.like)}, err)
 		case errors.Is(err, io.EOF):
 			return nil

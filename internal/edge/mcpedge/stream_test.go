@@ -1,7 +1,6 @@
 package mcpedge_test
 
 import (
-	"encoding/json"
 	"bufio"
 	"context"
 	"durward"
@@ -9,6 +8,7 @@ import (
 	"durward/internal/edge/mcpedge"
 	"durward/internal/httpwire"
 	"durward/internal/mcpwire"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
