@@ -11,59 +11,54 @@ func assignment(keyword int) func([]byte, int) (Find, bool) {
 		for at < len(b) && at-i < keyword+behind(b[i:i+keyword]) && (alnum(b[at]) || b[at] == '_' || b[at] == '-') { // token_prod
 			at++
 		}
-		quotedKey := at < len(b) && (b[at] == '"' || b[at] == '\'')
-		sep := skip(b, at, `"'\ `+"`")
-		if sep >= len(b) || b[sep] != ':' && b[sep] != '=' {
-			if headed(b, i, at) {
-				return Find{Start: i, End: at, Value: i, column: true}, true
-			}
-			if f, ok := marked(b, i, at); ok {
-				return f, true
-			}
-			return told(b, i, at)
-		}
-		sep++
-		if sep < len(b) && (b[sep] == '=' || b[sep] == '>') { // == compares, => assigns
-			if b[sep] == '=' {
-				return Find{}, false
-			}
-			sep++
-		}
-		start := folded(b, skip(b, sep, " \t\\"))
-		if start >= len(b) {
+		f, ok := valued(b, i, at, keyword)
+		if ok && leadsOn(wholeName(b, wordStart(b, i), at)) {
 			return Find{}, false
 		}
-		quote := byte(0)
-		if c := b[start]; c == '"' || c == '\'' || c == '`' {
-			quote, start = c, start+1
-		}
-		end := valueEnd(b, start, quote)
-		if leadsOn(b[wordStart(b, i):at]) {
-			return Find{}, false
-		}
-		if bytes.EqualFold(b[start:end], b[wordStart(b, i):min(len(b), wordStart(b, i)+end-start)]) || !believable(b[start:end], quote != 0) && !(uuidLike(b[start:end]) && isKey(b, i, keyword)) {
-			return Find{}, false
-		}
-		f := Find{Start: start, End: end, Value: start, Until: end, Sure: end-start == 40 && (containsFold(b[i:at], "secret_access_key") || containsFold(b[i:at], "secretaccesskey"))}
-		if !quotedKey && !parameter(b, wordStart(b, i)) {
-			f.Start = wordStart(b, i)
-			if quote != 0 && end < len(b) && b[end] == quote {
-				f.End++
-			}
-		}
-		return f, true
+		return f, ok
 	}
 }
 
-// leadsOn reports names of what leads to the next page of a list, or is a part
-// of a signed address: it has to come back as it is.
-func leadsOn(name []byte) bool {
-	for _, w := range []string{"page", "next", "cursor", "continu", "sync", "pagina", "resume", "x-amz-"} {
-		if containsFold(name, w) {
-			return true
+// valued matches what follows a name that ends at at.
+func valued(b []byte, i, at, keyword int) (Find, bool) {
+	quotedKey := at < len(b) && (b[at] == '"' || b[at] == '\'')
+	sep := skip(b, at, `"'\ `+"`")
+	if sep >= len(b) || b[sep] != ':' && b[sep] != '=' {
+		if headed(b, i, at) {
+			return Find{Start: i, End: at, Value: i, column: true}, true
+		}
+		if f, ok := marked(b, i, at); ok {
+			return f, true
+		}
+		return told(b, i, at)
+	}
+	sep++
+	if sep < len(b) && (b[sep] == '=' || b[sep] == '>') { // == compares, => assigns
+		if b[sep] == '=' {
+			return Find{}, false
+		}
+		sep++
+	}
+	start := folded(b, skip(b, sep, " \t\\"))
+	if start >= len(b) {
+		return Find{}, false
+	}
+	quote := byte(0)
+	if c := b[start]; c == '"' || c == '\'' || c == '`' {
+		quote, start = c, start+1
+	}
+	end := valueEnd(b, start, quote)
+	if bytes.EqualFold(b[start:end], b[wordStart(b, i):min(len(b), wordStart(b, i)+end-start)]) || !believable(b[start:end], quote != 0) && !(uuidLike(b[start:end]) && isKey(b, i, keyword)) {
+		return Find{}, false
+	}
+	f := Find{Start: start, End: end, Value: start, Until: end, Sure: end-start == 40 && (containsFold(b[i:at], "secret_access_key") || containsFold(b[i:at], "secretaccesskey"))}
+	if !quotedKey && !parameter(b, wordStart(b, i)) {
+		f.Start = wordStart(b, i)
+		if quote != 0 && end < len(b) && b[end] == quote {
+			f.End++
 		}
 	}
-	return false
+	return f, true
 }
 
 // nameBefore is the name of the value that begins at i, if it has one.
