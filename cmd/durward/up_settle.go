@@ -24,10 +24,10 @@ const (
 
 // The first contact with the upstreams is bounded: a program that has to be
 // downloaded first goes on starting after that. When one has answered, the
-// others have a few seconds more.
+// others have a little more.
 const (
-	reachTime  = 20 * time.Second
-	reachGrace = 5 * time.Second
+	reachTime  = 10 * time.Second
+	reachGrace = 2 * time.Second
 )
 
 // upReport is what up did, also for scripts.

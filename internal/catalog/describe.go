@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"slices"
+
 	"durward"
 	"durward/internal/mcpwire"
 )
@@ -28,12 +30,13 @@ func (v *View) capabilities(enc Encoding) []byte {
 		out = append(out, member...)
 	}
 	// Tools are always offered, be the list empty: an agent whose upstreams are
-	// still starting must not be told that there will never be any.
+	// still starting must not be told that there will never be any. The same
+	// holds for prompts and resources while nobody knows.
 	add(`"tools":{"listChanged":true}`)
-	if v.any("prompts") {
+	if v.any("prompts") || v.unread() {
 		add(`"prompts":{"listChanged":true}`)
 	}
-	if v.any("resources") {
+	if v.any("resources") || v.unread() {
 		if v.anySubscribes() {
 			add(`"resources":{"subscribe":true,"listChanged":true}`)
 		} else {
@@ -62,6 +65,11 @@ func (v *View) any(capability string) bool {
 		}
 	}
 	return false
+}
+
+// unread reports whether an upstream has not yet said what it has.
+func (v *View) unread() bool {
+	return slices.ContainsFunc(v.sections, func(s *section) bool { return s.Capabilities == nil && s.Trouble != "" })
 }
 
 func (v *View) anySubscribes() bool {

@@ -285,8 +285,11 @@ func source(up *durward.Upstream, l *upstream.Listing) catalog.Source {
 		Tools: l.Tools, Resources: l.Resources, Templates: l.Templates, Prompts: l.Prompts,
 		TTL: l.TTL,
 	}
-	if l.Err != nil {
+	switch {
+	case l.Err != nil:
 		s.Trouble = durward.AsError(l.Err).Message
+	case l.Tried.IsZero():
+		s.Trouble = "The upstream " + up.Name + " has not answered yet; it may still be starting."
 	}
 	return s
 }

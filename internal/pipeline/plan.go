@@ -38,7 +38,7 @@ type Plan struct {
 	catalog    *catalog.Catalog
 	views      map[*durward.Agent]*views // agents with the same roles share theirs
 	read       map[string]uint64         // generations of the upstreams' lists
-	unread     map[string]time.Time      // upstreams not read yet, and until when to wait for them
+	unread     map[string]time.Time      // upstreams not read yet, and since when they are declared
 	replaced   chan struct{}             // closed when another plan is in force
 }
 

@@ -10,16 +10,21 @@ import (
 	"durward/internal/upstream"
 )
 
-// settling is how long after an upstream was declared callers wait for the
-// first reading of what it offers. Clients list once, at their own start, and
-// take the answer for good: what is missing then stays missing for their whole
-// session. Afterwards nobody waits: an upstream that is slower than this, or
+// How long after an upstream was declared callers wait for the first reading
+// of what it offers. Clients list once, at their own start, and not all hear of
+// changes. Afterwards nobody waits: an upstream that is slower than this, or
 // does not answer at all, delays nothing.
-const settling = 5 * time.Second
+const (
+	// settling is for what is about it alone: a name with its prefix, or anything
+	// where no other upstream stands behind the endpoint, for the caller.
+	settling = 5 * time.Second
+	// grace is for what others can answer without it: merged lists, bare names.
+	grace = 500 * time.Millisecond
+)
 
 // settle waits while upstreams matter that were not read yet, and leaves the
 // plan of that moment in t. It reports whether it is another than before.
-func (g *Gateway) settle(ctx context.Context, t *transit, matters func(upstream string) bool) (changed bool) {
+func (g *Gateway) settle(ctx context.Context, t *transit, matters func(upstream string) bearing) (changed bool) {
 	for {
 		until, pending := t.pending(g.Now(), matters)
 		if !pending || !g.await(ctx, t.plan, until) {
@@ -45,30 +50,66 @@ func (g *Gateway) await(ctx context.Context, p *Plan, until time.Time) bool {
 	return false
 }
 
+// bearing is what an upstream has to do with what is asked.
+type bearing uint8
+
+const (
+	none bearing = iota
+	some         // it may have a share in the answer
+	only         // nobody else can answer
+)
+
 // pending finds an upstream that matters, that the caller may reach through
 // its endpoint, and for which it is still worth waiting.
-func (t *transit) pending(now time.Time, matters func(string) bool) (until time.Time, ok bool) {
-	c := t.call
-	for name, end := range t.plan.unread {
-		if now.Before(end) && (c.Endpoint == "" || c.Endpoint == name) &&
-			t.plan.policy.Reaches(c.Agent.Roles, name) && matters(name) {
-			return end, true
+func (t *transit) pending(now time.Time, matters func(string) bearing) (until time.Time, ok bool) {
+	others := len(t.plan.unread) > 0 && t.othersRead()
+	for name, at := range t.plan.unread {
+		about := matters(name)
+		if about == none || !t.reaches(name) {
+			continue
+		}
+		end := at.Add(settling)
+		if others && about != only {
+			end = at.Add(grace)
+		}
+		if now.Before(end) && end.After(until) {
+			until, ok = end, true
 		}
 	}
-	return time.Time{}, false
+	return until, ok
 }
 
-func all(string) bool { return true }
+// othersRead reports whether the caller reaches an upstream through its
+// endpoint that was read, or tried.
+func (t *transit) othersRead() bool {
+	for name, up := range t.plan.upstreams {
+		if _, unread := t.plan.unread[name]; !unread && !up.Disabled && t.reaches(name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *transit) reaches(upstream string) bool {
+	c := t.call
+	return (c.Endpoint == "" || c.Endpoint == upstream) && t.plan.policy.Reaches(c.Agent.Roles, upstream)
+}
+
+func all(string) bearing { return some }
 
 // meant tells which upstreams a name that nobody knows may belong to: the one
 // whose prefix it has, else any.
-func (t *transit) meant(upstream string) bool {
+func (t *transit) meant(upstream string) bearing {
 	for name := range t.plan.upstreams {
-		if strings.HasPrefix(t.call.Asked, name+"__") {
-			return name == upstream
+		if !strings.HasPrefix(t.call.Asked, name+"__") {
+			continue
 		}
+		if name == upstream {
+			return only
+		}
+		return none
 	}
-	return true
+	return some
 }
 
 // tooSoon reports whether a call was refused only because what it names was
@@ -94,12 +135,13 @@ func (g *Gateway) put(p *Plan) {
 }
 
 // unread are the enabled upstreams of a plan that were never read, neither
-// with success nor in vain, and until when they are waited for. The caller holds mu.
+// with success nor in vain, and since when they are declared. The
+// caller holds mu.
 func (g *Gateway) unread(p *Plan, listings []*upstream.Listing) map[string]time.Time {
 	waiting := make(map[string]time.Time)
 	for name, up := range p.upstreams {
 		if !up.Disabled {
-			waiting[name] = g.declaredAt(name).Add(settling)
+			waiting[name] = g.declaredAt(name)
 		}
 	}
 	for name := range g.declared {

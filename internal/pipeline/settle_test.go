@@ -7,13 +7,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"durward"
 	"durward/internal/upstream"
 )
 
 // unread is a house in which the upstream crm was not read yet.
 func unread(t *testing.T) *house {
 	h := newHouse(t)
-	h.up.listings = []*upstream.Listing{{Upstream: "crm", Err: errors.New("not read yet")}, listing("files", "get")}
+	h.up.listings = []*upstream.Listing{{Upstream: "crm"}, listing("files", "get")}
 	h.up.changed <- struct{}{}
 	go func() { _ = h.Run(t.Context()) }()
 	synctest.Wait()
@@ -70,36 +71,109 @@ func TestTheFirstCallersWaitForTheFirstReading(t *testing.T) {
 	}
 }
 
-func TestNobodyWaitsForWhatIsKnownToFailOrTooSlow(t *testing.T) {
+func TestNobodyWaitsForWhatIsKnownToFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := unread(t)
-		h.arrives(time.Second, &upstream.Listing{Upstream: "crm", Tried: time.Now(), Err: errors.New("refused")})
-		list := func() time.Duration {
-			began := time.Now()
-			if _, err := h.List(t.Context(), h.call(t, "tools/list", `{}`)); err != nil {
-				t.Errorf("List: %v", err)
-			}
-			return time.Since(began)
-		}
-		if took := list(); took != time.Second {
-			t.Errorf("the list waited %v for an upstream that failed after 1 s", took)
-		}
-		if took := list(); took != 0 {
-			t.Errorf("the next list waited %v", took)
-		}
-	})
-	synctest.Test(t, func(t *testing.T) {
-		h := unread(t) // and crm never answers
-		for i, most := range []time.Duration{5 * time.Second, 0} {
-			began := time.Now()
-			if _, err := h.List(t.Context(), h.call(t, "tools/list", `{}`)); err != nil {
-				t.Errorf("List: %v", err)
-			}
-			if took := time.Since(began); took != most {
-				t.Errorf("list %d waited %v for an upstream that never answers, want %v", i, took, most)
+		h.arrives(300*time.Millisecond, &upstream.Listing{Upstream: "crm", Tried: time.Now(), Err: errors.New("refused")})
+		for i, want := range []time.Duration{300 * time.Millisecond, 0} {
+			if _, took := h.asks(t, "tools/list", `{}`); took != want {
+				t.Errorf("list %d waited %v for an upstream that failed after 300 ms, want %v", i, took, want)
 			}
 		}
 	})
+}
+
+// reachesAll lets the caller have all upstreams.
+func (h *house) reachesAll(t *testing.T) {
+	s := snapshotOf(h)
+	s.Roles[0].Allow = []string{"*"}
+	if err := h.Load(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asks answers a request as text, with how long it took.
+func (h *house) asks(t *testing.T, method, params string) (string, time.Duration) {
+	began := time.Now()
+	c := h.call(t, method, params)
+	switch method {
+	case "tools/list", "prompts/list":
+		reply, err := h.List(t.Context(), c)
+		if err != nil {
+			return err.Error(), time.Since(began)
+		}
+		return string(reply.Result), time.Since(began)
+	case "server/discover":
+		d, err := h.Describe(t.Context(), c)
+		if err != nil {
+			return err.Error(), time.Since(began)
+		}
+		return string(d.Capabilities), time.Since(began)
+	}
+	reply, err := h.Serve(t.Context(), c, nil)
+	if err != nil {
+		return err.Error(), time.Since(began)
+	}
+	return string(reply.Result), time.Since(began)
+}
+
+// An upstream that never answers costs what is not about it a moment, and is
+// told of.
+func TestAnUpstreamThatNeverAnswersDelaysNothing(t *testing.T) {
+	const grace = 500 * time.Millisecond
+	for _, c := range []struct {
+		name, method, params string
+		most                 time.Duration
+		want                 string
+	}{
+		{"a list", "tools/list", `{}`, grace, `"durward/unavailable":[{"upstream":"crm","reason":"The upstream crm has not answered yet; it may still be starting."}]`},
+		{"another list", "prompts/list", `{}`, grace, `"ttlMs":5000`},
+		{"an introduction", "server/discover", `{}`, grace, `"prompts":{"listChanged":true}`},
+		{"a bare name", "tools/call", `{"name":"get","arguments":{"text":"x"}}`, grace, ""},
+		{"an unknown name", "tools/call", `{"name":"nosuch","arguments":{}}`, grace, "Unknown tool"},
+		{"an unknown prefix", "tools/call", `{"name":"no__such","arguments":{}}`, grace, "Unknown tool"},
+		{"a resource", "resources/read", `{"uri":"x://y"}`, grace, ""},
+		{"another's name", "tools/call", `{"name":"files__nothing","arguments":{}}`, 0, "Unknown tool"},
+		{"its own name", "tools/call", `{"name":"crm__get","arguments":{}}`, 5 * time.Second, "cannot be asked at the moment whether it has crm__get"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := unread(t)
+				h.reachesAll(t)
+				for i, most := range []time.Duration{c.most, 0} {
+					got, took := h.asks(t, c.method, c.params)
+					if took > most {
+						t.Errorf("time %d: it took %v, want at most %v", i, took, most)
+					}
+					if !strings.Contains(got, c.want) {
+						t.Errorf("time %d: the answer is %s, want %s in it", i, got, c.want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Who asks for one slow upstream alone waits for it: nothing else is delayed.
+func TestWhatIsAboutOneSlowUpstreamWaitsForIt(t *testing.T) {
+	for name, ask := range map[string]func(*durward.Call){
+		"a call":       func(*durward.Call) {},
+		"its endpoint": func(c *durward.Call) { c.Endpoint = "crm" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := unread(t)
+				h.reachesAll(t)
+				h.arrives(2*time.Second, listing("crm", "get", "add"))
+				c := h.call(t, "tools/call", `{"name":"crm__get","arguments":{"text":"x"}}`)
+				ask(c)
+				began := time.Now()
+				if _, err := h.Serve(t.Context(), c, nil); err != nil || time.Since(began) != 2*time.Second {
+					t.Errorf("after %v: %v, want an answer after 2 s", time.Since(began), err)
+				}
+			})
+		})
+	}
 }
 
 func TestOnlyTheUpstreamThatIsMeantIsWaitedFor(t *testing.T) {

@@ -195,7 +195,9 @@ func (k *keeper) readNow(ctx context.Context) {
 	k.mu.Lock()
 	k.changed, k.wanted = time.Time{}, false
 	k.mu.Unlock()
+	answered := k.mindSilence()
 	err := k.readAll(ctx)
+	answered()
 	switch {
 	case ctx.Err() != nil:
 		return
@@ -269,7 +271,7 @@ func (k *keeper) connect(ctx context.Context) error {
 	k.hangUp()
 	s := k.server
 	if s.status().State != "ready" {
-		s.become("connecting", nil)
+		s.become("connecting", s.listing.Load().Err) // of the attempt before
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.set.o.Connect)
 	defer cancel()
