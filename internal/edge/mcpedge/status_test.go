@@ -19,6 +19,8 @@ func TestStatuses(t *testing.T) {
 
 	list, listing := modern("7", "tools/list", "")
 	echo, calling := modern("7", "tools/call", `"name":"echo","arguments":{}`)
+	unread, reading := modern("7", "resources/read", `"uri":"file:///none"`)
+	reading = append(reading, "Mcp-Name: file:///none")
 	deep := `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":` + strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100) + `}}`
 
 	for _, c := range []struct {
@@ -60,6 +62,9 @@ func TestStatuses(t *testing.T) {
 		{"an unknown method", `{"jsonrpc":"2.0","id":7,"method":"tasks/list"}`, header{"S"}, 200, "-32601", "7"},
 		{"a method of the other era", `{"jsonrpc":"2.0","id":7,"method":"server/discover"}`, header{"S"}, 200, "-32601", "7"},
 		{"an unknown tool", call("7", "none"), header{"S"}, 200, "-32602", "7"},
+		{"an unknown resource", `{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":"file:///none"}}`, header{"S"}, 200, "-32002", "7"},
+		{"an unknown resource in 2025-06-18", `{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":"file:///none"}}`, header{"S18"}, 200, "-32002", "7"},
+		{"an unknown resource in 2026-07-28", unread, reading, 200, "-32602", "7"},
 		{"a name that is no string", `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":1}}`, header{"S"}, 200, "-32602", "7"},
 		{"ping", `{"jsonrpc":"2.0","id":7,"method":"ping"}`, header{"S"}, 200, "", ""},
 		{"a log level", `{"jsonrpc":"2.0","id":7,"method":"logging/setLevel","params":{"level":"error"}}`, header{"S18"}, 200, "", ""},

@@ -226,7 +226,11 @@ func (t *turn) failed(err error) answer {
 		return t.rpcFailed(rpc)
 	}
 	e := durward.AsError(err)
-	return answer{status: edge.MCPStatus(e), err: edge.RPC(e), from: e}
+	told := edge.RPC(e)
+	if e.Code == durward.NotFound && t.call.Method == mcpwire.MethodResourcesRead && !t.call.Wire.Modern {
+		told.Code = mcpwire.CodeLegacyResourceNotFound
+	}
+	return answer{status: edge.MCPStatus(e), err: told, from: e}
 }
 
 // rejected is failed for what was not admitted: the status says so.
