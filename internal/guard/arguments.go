@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -35,8 +36,8 @@ const (
 // Schemas checks arguments against the tools' schemas (JSON Schema 2020-12,
 // or draft-07 where a schema says so). Each schema is compiled when it is
 // first needed and kept by its digest. References to other documents are
-// refused, never fetched; what a validation may cost is bounded (see bounds.go);
-// patterns that RE2 cannot express are not checked. It is safe for concurrent use.
+// refused, never fetched; what a validation may cost is bounded (see bounds.go).
+// It is safe for concurrent use.
 type Schemas struct {
 	mu       sync.RWMutex // guards both maps
 	byOp     map[*durward.Operation]*schema
@@ -87,7 +88,23 @@ func (s *Schemas) Check(op *durward.Operation, arguments []byte) []durward.Findi
 	if !errors.As(err, &bad) {
 		return unusable(err)
 	}
-	return s.violations(bad, nil)
+	return s.judged(bad)
+}
+
+// judged tells what is wrong with arguments; a schema that leads back to itself
+// without end judges nothing.
+func (s *Schemas) judged(bad *jsonschema.ValidationError) []durward.Finding {
+	if cyclic(bad) {
+		return unusable(errors.New("it refers to itself without an end"))
+	}
+	return s.violations(bad, "", nil)
+}
+
+func cyclic(e *jsonschema.ValidationError) bool {
+	if _, ok := e.ErrorKind.(*kind.RefCycle); ok {
+		return true
+	}
+	return slices.ContainsFunc(e.Causes, cyclic)
 }
 
 // unusable says that nothing could be checked, whatever the arguments.
@@ -110,7 +127,7 @@ func (s *schema) validate(values any, size int) (err error) {
 			err = fmt.Errorf("the validator failed: %v", r)
 		}
 	}()
-	s.budget.left = baseBudget + size
+	s.budget.full(size)
 	return s.valid.Validate(values)
 }
 
@@ -177,7 +194,7 @@ func (b *budget) compile(doc any) (v *jsonschema.Schema, err error) {
 			err = fmt.Errorf("the validator failed: %v", r)
 		}
 	}()
-	b.left = baseBudget
+	b.full(0)
 	c := jsonschema.NewCompiler()
 	c.RegisterVocabulary(b.vocabulary())
 	c.AssertVocabs()
@@ -189,43 +206,6 @@ func (b *budget) compile(doc any) (v *jsonschema.Schema, err error) {
 		return nil, err
 	}
 	return c.Compile(at)
-}
-
-// violations flattens the validator's tree to its leaves, which say what is
-// wrong where.
-func (s *Schemas) violations(e *jsonschema.ValidationError, out []durward.Finding) []durward.Finding {
-	for _, cause := range e.Causes {
-		if len(out) == maxFindings {
-			return out
-		}
-		out = s.violations(cause, out)
-	}
-	if len(e.Causes) > 0 || len(out) == maxFindings {
-		return out
-	}
-	if _, group := e.ErrorKind.(*kind.Group); group {
-		return out
-	}
-	return append(out, durward.Finding{
-		Rule: RuleArguments, Vector: vectorInput, Severity: "low",
-		Where:    pointer(e.InstanceLocation),
-		Evidence: cut(s.say(e)),
-	})
-}
-
-// say names the rule and what is wrong. Where the library names no rule, as
-// for a schema that is false, the schema's own place does.
-func (s *Schemas) say(e *jsonschema.ValidationError) string {
-	text, rule := e.ErrorKind.LocalizedString(s.printer), ""
-	if path := e.ErrorKind.KeywordPath(); len(path) > 0 {
-		rule = path[len(path)-1]
-	} else if i := strings.LastIndexByte(e.SchemaURL, '/'); i >= 0 {
-		rule, text = e.SchemaURL[i+1:], "not allowed here"
-	}
-	if rule == "" || strings.HasPrefix(text, rule+":") {
-		return text
-	}
-	return rule + ": " + text
 }
 
 // pointer is the JSON Pointer (RFC 6901) of a location.

@@ -3,9 +3,9 @@ package guard
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -28,7 +28,11 @@ type tooCostly struct{}
 type budget struct {
 	mu   sync.Mutex // held by the validation
 	left int
+	slow time.Duration // left for patterns that go back and try again
 }
+
+// full is the budget of one validation of size bytes.
+func (b *budget) full(size int) { b.left, b.slow = baseBudget+size, slowMost }
 
 func (b *budget) spend(n int) {
 	if b.left -= n; b.left < 0 {
@@ -53,32 +57,6 @@ func (b *budget) vocabulary() *jsonschema.Vocabulary {
 		Compile: func(*jsonschema.CompilerContext, map[string]any) (jsonschema.SchemaExt, error) { return b, nil },
 	}
 }
-
-// pattern is a regular expression whose use is paid for. One that RE2 cannot
-// express (look-ahead, back-references) is left to the upstream: it matches,
-// and the rest of the schema is checked nevertheless.
-type pattern struct {
-	text   string
-	re     *regexp.Regexp // nil: not checked here
-	budget *budget
-}
-
-func (b *budget) compilePattern(text string) (jsonschema.Regexp, error) {
-	re, err := regexp.Compile(text)
-	if err != nil {
-		re = nil
-	}
-	return &pattern{text: text, re: re, budget: b}, nil
-}
-
-// MatchString implements jsonschema.Regexp.
-func (p *pattern) MatchString(s string) bool {
-	p.budget.spend(1 + len(s)>>6)
-	return p.re == nil || p.re.MatchString(s)
-}
-
-// String implements fmt.Stringer.
-func (p *pattern) String() string { return p.text }
 
 // ways counts the ways that lead through a schema, and finds out whether it
 // refers to itself.

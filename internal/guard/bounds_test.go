@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"durward/internal/guard"
 )
@@ -64,24 +65,70 @@ func TestNumbersOutOfRangeAreNamed(t *testing.T) {
 	}
 }
 
-func TestPatternsBeyondRE2LeaveTheRestChecked(t *testing.T) {
-	schema := `{"type":"object","properties":{"p":{"type":"string","pattern":"^(?=.*\\d).{4,}$","minLength":4},"q":{"pattern":"^a"}}}`
-	for args, bad := range map[string]bool{`{"p":"none"}`: false, `{"p":"no"}`: true, `{"p":5}`: true, `{"q":"b"}`: true, `{"q":"a"}`: false} {
-		if got := guard.NewSchemas().Check(tool(schema), []byte(args)); (len(got) > 0) != bad {
-			t.Errorf("%s: Check = %+v, want a finding: %v", args, got, bad)
+func TestPatternsBeyondRE2AreChecked(t *testing.T) {
+	for schema, cases := range map[string]map[string]bool{
+		`{"type":"object","properties":{"p":{"type":"string","pattern":"^(?=.*\\d).{4,}$","minLength":4},"q":{"pattern":"^a"}}}`: {
+			`{"p":"none"}`: true, `{"p":"no5e"}`: false, `{"p":"no"}`: true, `{"p":5}`: true, `{"q":"b"}`: true, `{"q":"a"}`: false,
+		},
+		`{"type":"object","properties":{"p":{"pattern":"^(a|b)\\1$"}}}`:                            {`{"p":"aa"}`: false, `{"p":"ab"}`: true},
+		`{"type":"object","patternProperties":{"^(?!x).*$":{"type":"string"}}}`:                    {`{"a":1}`: true, `{"x":1}`: false},
+		`{"type":"object","properties":{"p":{"pattern":"^(no pattern","maxLength":3}}}`:            {`{"p":"any"}`: false, `{"p":"anything"}`: true},
+		`{"type":"object","properties":{"p":{"pattern":"^(?=\\p{Lu})\\p{L}+$"}}}`:                  {`{"p":"Ärger"}`: false, `{"p":"ärger"}`: true},
+		`{"type":"object","properties":{"p":{"items":{"pattern":"(?=a)^(a+)+$"},"type":"array"}}}`: {`{"p":["aaaa","a"]}`: false, `{"p":["aab"]}`: true},
+	} {
+		for args, bad := range cases {
+			if got := guard.NewSchemas().Check(tool(schema), []byte(args)); (len(got) > 0) != bad || guard.Unusable(got) {
+				t.Errorf("%s: %s: Check = %+v, want a violation: %v", schema, args, got, bad)
+			}
 		}
+	}
+}
+
+// TestAPatternCannotTakeForEver: (a+)+ goes back and tries again, twice as
+// often with each character.
+func TestAPatternCannotTakeForEver(t *testing.T) {
+	op := tool(`{"type":"object","properties":{"p":{"type":"array","items":{"pattern":"(?=a)^(a+)+$"}}}}`)
+	text := `"` + strings.Repeat("a", 60) + `b"`
+	began := time.Now()
+	got := guard.NewSchemas().Check(op, []byte(`{"p":[`+strings.Repeat(text+",", 200)+text+`]}`))
+	if !guard.Unusable(got) || !strings.Contains(got[0].Evidence, "too many steps") {
+		t.Errorf("Check = %+v, want to hear that it cannot be checked", got)
+	}
+	if d := time.Since(began); d > 20*time.Second { // without a bound: years
+		t.Errorf("it took %s", d)
 	}
 }
 
 func TestEveryFindingNamesItsRule(t *testing.T) {
 	for schema, want := range map[string]string{
 		`{"type":"object","properties":{"a":{}},"unevaluatedProperties":false}`: "unevaluatedProperties: not allowed here",
-		`{"type":"object","properties":{"zzz":{"exclusiveMinimum":3}}}`:         "exclusiveMinimum: got 1, want 3",
+		`{"type":"object","properties":{"zzz":{"exclusiveMinimum":3}}}`:         "exclusiveMinimum: got 1, want more than 3",
+		`{"type":"object","properties":{"zzz":{"maximum":-9007199254740993}}}`:  "maximum: got 1, want at most -9007199254740993",
+		`{"type":"object","properties":{"zzz":{"minimum":1.25}}}`:               "minimum: got 1, want at least 1.25",
+		`{"type":"object","properties":{"zzz":{"multipleOf":0.3}}}`:             "multipleOf: got 1, want a multiple of 0.3",
+		`{"type":"object","properties":{"zzz":{"not":{"type":"number"}}}}`:      "not: this is what the schema excludes",
 		`{"type":"object","properties":{"zzz":{"type":"string"}}}`:              "type: got number, want string",
 	} {
 		got := guard.NewSchemas().Check(tool(schema), []byte(`{"zzz":1}`))
 		if len(got) != 1 || got[0].Where != "/zzz" || got[0].Evidence != want {
 			t.Errorf("%s: Check = %+v, want %q at /zzz", schema, got, want)
 		}
+	}
+}
+
+func TestFindingsAboutTheWhole(t *testing.T) {
+	for schema, want := range map[string]string{
+		`{"type":"object","propertyNames":{"pattern":"^[a-y]|list"}}`:                                        `propertyNames: the name "zzz": pattern: 'zzz' does not match pattern '^[a-y]|list'`,
+		`{"type":"object","dependentRequired":{"zzz":["b","c"]}}`:                                            `dependentRequired: with "zzz" there must be "b", "c"`,
+		`{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","dependencies":{"zzz":["b"]}}`: `dependencies: with "zzz" there must be "b"`,
+		`{"type":"object","properties":{"list":{"contains":{"type":"integer"}}}}`:                            "contains: no items match contains schema",
+	} {
+		got := guard.NewSchemas().Check(tool(schema), []byte(`{"zzz":1,"list":["a","b"]}`))
+		if len(got) != 1 || got[0].Evidence != want {
+			t.Errorf("%s: Check = %+v, want %q", schema, got, want)
+		}
+	}
+	if got := guard.NewSchemas().Check(tool(`{"type":"object","properties":{"zzz":{"$ref":"#/$defs/a"}},"$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}}}`), []byte(`{"zzz":1}`)); !guard.Unusable(got) {
+		t.Errorf("a schema that leads in a circle: Check = %+v, want to hear that it cannot be used", got)
 	}
 }
