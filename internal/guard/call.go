@@ -8,8 +8,12 @@ import (
 // Call inspects the arguments of a call. formats types fields by their JSON
 // pointer, as the tool's schema declares; nil when it does not.
 func (e *Engine) Call(tool string, arguments []byte, formats map[string]string) *Report {
+	return e.called(args.Inspect(tool, arguments, formats))
+}
+
+// called reports what was found in the arguments of a call.
+func (e *Engine) called(found []args.Finding, whole bool) *Report {
 	r := newReport()
-	found, whole := args.Inspect(tool, arguments, formats)
 	for _, f := range found {
 		e.add(r, rule("arguments."+f.Rule), f.Score, f.Where, f.What)
 	}

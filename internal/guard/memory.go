@@ -187,11 +187,15 @@ func (c *Conversation) Judge(s *Scope, args []byte) *Seen {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	baited, stays := c.baited(s, args), !s.role.Sink && !s.role.Acts && s.role.Reach == flow.Stays
+	if !baited && stays {
+		return nothing
+	}
 	v := &Seen{Effect: durward.Allow}
-	if c.baited(s, args) {
+	if baited {
 		s.take(v, honeyFinding(""), durward.Deny)
 	}
-	if !s.role.Sink && !s.role.Acts && s.role.Reach == flow.Stays {
+	if stays {
 		return v.orNothing()
 	}
 	if !c.gap.IsZero() && !c.memory.now().Before(c.gap) {

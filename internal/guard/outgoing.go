@@ -34,7 +34,7 @@ func (s *Scope) arguments(raw []byte) *Seen {
 	if s.op.Kind != durward.KindTool {
 		return v
 	}
-	rep := s.engine.Call(s.op.Name, raw, s.formats)
+	found, whole := args.Inspect(s.op.Name, raw, s.formats)
 	var more []args.Finding
 	switch {
 	case s.reads:
@@ -42,11 +42,12 @@ func (s *Scope) arguments(raw []byte) *Seen {
 	case s.claims:
 		more = args.Claimed(s.op.Name, raw, s.formats)
 	}
+	if len(found) == 0 && len(more) == 0 && whole {
+		return v
+	}
+	rep := s.engine.called(found, whole)
 	for _, f := range more {
 		s.engine.add(rep, rule("arguments."+f.Rule), f.Score, f.Where, f.What)
-	}
-	if len(rep.Findings) == 0 {
-		return v
 	}
 	if v == nothing {
 		v = &Seen{Effect: durward.Allow}

@@ -30,10 +30,9 @@ const (
 // roles reports marks of a conversation, and cuts them with what they frame.
 // Shown as an example, in quotes or as code, they are only told.
 func (e *Engine) roles(r *Report, p *carrier.Piece) {
-	mine := rule("result.role")
 	h := hunt{t: p.Text, next: [2]int{-1, -1}, folded: p.Moved}
 	for f := h.find(); f != nil; f = h.find() {
-		at := h.i
+		mine, at := rule("result.role"), h.i
 		end, score := framed(h.t, at, f), 0.92
 		switch {
 		case h.shown():

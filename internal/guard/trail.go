@@ -202,7 +202,7 @@ func (e *Engine) stirs(joint []byte, start int) bool {
 			return true // folded only when it is read
 		}
 	}
-	return e.lex.Triggered(around) || encodedAt(joint, start)
+	return encodedAt(joint, start) || e.lex.Triggered(around)
 }
 
 // encodedAt reports a long run without blanks around a place.

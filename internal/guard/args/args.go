@@ -46,20 +46,24 @@ const (
 func Inspect(tool string, arguments []byte, formats map[string]string) ([]Finding, bool) {
 	var out []Finding
 	t := words(tool)
+	at := func(path []string) string { return "/" + strings.Join(path, "/") }
 	public := any(t, "comment", "comments", "reply", "review", "feedback", "guestbook")
 	whole := true
 	walked := carrier.Walk(arguments, func(path []string, value []byte, key bool) {
 		if key && !carrier.IsName(value) {
 			if f := member(t, path, string(value)); f.Rule != "" {
-				f.Where = "/" + strings.Join(path, "/")
+				f.Where = at(path)
 				out = append(out, f)
 			}
 		}
 		if key || len(value) == 0 {
 			return
 		}
-		where := "/" + strings.Join(path, "/")
-		f := fieldOf(t, path, formats[where])
+		format := ""
+		if len(formats) > 0 {
+			format = formats[at(path)]
+		}
+		f := fieldOf(t, path, format)
 		text := unsafe.String(unsafe.SliceData(value), len(value)) // it does not change, and no finding quotes it
 		best, all := judgeAll(f, text, public)
 		if x := placed(t, path, f, text); x.Score > best.Score {
@@ -67,7 +71,7 @@ func Inspect(tool string, arguments []byte, formats map[string]string) ([]Findin
 		}
 		whole = whole && all
 		if best.Rule != "" {
-			best.Where = where
+			best.Where = at(path)
 			out = append(out, best)
 		}
 	})

@@ -16,12 +16,13 @@ func ReadOnly(tool string, arguments []byte, formats map[string]string) []Findin
 // queries are the findings of a judge in the queries of a call.
 func queries(tool string, arguments []byte, formats map[string]string, judge func(string) string) []Finding {
 	var out []Finding
+	t := words(tool)
 	carrier.Walk(arguments, func(path []string, value []byte, key bool) {
 		if key || len(value) == 0 {
 			return
 		}
 		where := "/" + strings.Join(path, "/")
-		if fieldOf(words(tool), path, formats[where]) != Query {
+		if fieldOf(t, path, formats[where]) != Query {
 			return
 		}
 		if what := judge(string(value)); what != "" {

@@ -8,6 +8,7 @@ package carrier
 import (
 	"bytes"
 	"strconv"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -19,13 +20,19 @@ const (
 )
 
 // Walk calls leaf for each string in a JSON value, with its pointer and
-// whether it is a key. It tolerates what it does not understand, and reports
-// whether it saw everything.
+// whether it is a key. The pointer is leaf's during the call only. Walk
+// tolerates what it does not understand, and reports whether it saw everything.
 func Walk(raw []byte, leaf func(path []string, value []byte, key bool)) bool {
-	w := &walker{raw: raw, leaf: leaf}
-	w.value(nil, 0)
-	return !w.cut
+	w := walkers.Get().(*walker)
+	w.raw, w.leaf = raw, leaf
+	w.value(w.path[:0], 0)
+	whole := !w.cut
+	*w = walker{}
+	walkers.Put(w)
+	return whole
 }
+
+var walkers = sync.Pool{New: func() any { return new(walker) }}
 
 // IsName reports a key that names a member as people name them: a word or some,
 // of letters with marks between, perhaps a short number. Others hold values.
@@ -54,6 +61,7 @@ type walker struct {
 	bare  bool // places and keys do not matter
 	start int  // of the last string read, its quotes outside
 	end   int
+	path  [8]string // room for most pointers
 }
 
 func (w *walker) space() {
@@ -111,9 +119,9 @@ func (w *walker) object(path []string, depth int) {
 			w.value(nil, depth+1)
 			continue
 		}
-		key := string(w.text())
-		w.leaf(path, []byte(key), true)
-		w.value(append(path[:len(path):len(path)], key), depth+1)
+		key := w.text()
+		w.leaf(path, key, true)
+		w.value(append(path, string(key)), depth+1)
 	}
 }
 
@@ -132,7 +140,7 @@ func (w *walker) array(path []string, depth int) {
 			w.value(nil, depth+1)
 			continue
 		}
-		w.value(append(path[:len(path):len(path)], strconv.Itoa(i)), depth+1)
+		w.value(append(path, strconv.Itoa(i)), depth+1)
 	}
 }
 

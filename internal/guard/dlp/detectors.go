@@ -11,6 +11,7 @@ type detector struct {
 	next   []byte // what may follow a prefix of one byte
 	label  bool   // it names what stands behind it, whatever that is
 	whole  bool   // prefix and what follows are one run, and unlike any word
+	number bool   // what begins is a number: see numeral
 	match  func(b []byte, i int) (Find, bool)
 }
 
@@ -50,9 +51,9 @@ func seconds(d detector) []byte {
 
 // numbers are tried at every digit.
 var numbers = []detector{
-	{class: Secret, kind: "telegram", match: telegram},
-	{class: Personal, kind: "card", match: card},
-	{class: Personal, kind: "ssn", match: bareSSN},
+	{class: Secret, kind: "telegram", number: true, match: telegram},
+	{class: Personal, kind: "card", number: true, match: card},
+	{class: Personal, kind: "ssn", number: true, match: bareSSN},
 }
 
 func token(prefix, kind, alphabet string, least, most int) detector {

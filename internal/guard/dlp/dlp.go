@@ -89,10 +89,10 @@ func find(dst []Find, b []byte, typed bool) []Find {
 
 // at tries the detectors that may begin at i.
 func at(b []byte, i int, c byte, typed bool) (Find, bool) {
-	list := starts[c]
+	list, numeral := starts[c], !digit(c) || numeral(b[i:])
 	for k := range list {
 		d := &list[k]
-		if typed && d.label || !hasPrefix(b, i, d) {
+		if typed && d.label || d.number && !numeral || !hasPrefix(b, i, d) {
 			continue
 		}
 		if f, ok := d.match(b, i); ok {

@@ -4,6 +4,22 @@ import "bytes"
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }
 
+// numeral reports digits as those of the numbers that are told by themselves:
+// three of them or four with a mark behind, or from eight on.
+func numeral(b []byte) bool {
+	n := 0
+	for n < len(b) && n < 8 && digit(b[n]) {
+		n++
+	}
+	switch n {
+	case 3:
+		return n < len(b) && b[n] == '-' // see bareSSN
+	case 4:
+		return n < len(b) && (b[n] == '-' || b[n] == ' ') // see card
+	}
+	return n == 8
+}
+
 // telegram matches the bot token 123456789:AA....
 func telegram(b []byte, i int) (Find, bool) {
 	end := i

@@ -233,14 +233,19 @@ func (l *Lexicon) Append(hits []match.Hit, b []byte) []match.Hit {
 
 // Triggered reports a trigger in ASCII text.
 func (l *Lexicon) Triggered(b []byte) bool {
-	var hits [32]match.Hit
-	for _, h := range l.plain.Append(hits[:0], b) {
+	room := spare.Get().(*[]match.Hit)
+	defer spare.Put(room)
+	*room = l.plain.Append((*room)[:0], b)
+	for _, h := range *room {
 		if l.triggers.Has(Concept(h.ID)) {
 			return true
 		}
 	}
 	return false
 }
+
+// spare is room for the hits of a short text.
+var spare = sync.Pool{New: func() any { return new([]match.Hit) }}
 
 // States returns the size of the compiled vocabulary.
 func (l *Lexicon) States() int { return l.plain.States() + l.foreign.States() }
