@@ -32,7 +32,7 @@ var bad = []struct {
 	{"text in place of true", "force_anonymous: 'true'\n", []string{"1:18: force_anonymous: is text, not true or false"}, false},
 	{"yes in place of true", "force_anonymous: yes\n", []string{"force_anonymous: is text, not true or false"}, false},
 	{"a number that is no size", "limits: {body: 4 MB}\n", []string{`limits.body: "4 MB" is not a size; write it as 4MiB or 65536`}, false},
-	{"a number without unit", "limits: {drain_timeout: 30}\n", []string{"limits.drain_timeout: is a number, not text"}, false},
+	{"a number without unit", "limits: {drain_timeout: 30}\n", []string{"limits.drain_timeout: is a number, not a duration; write its unit: 30s, 30m or 30h"}, false},
 	{"a duration below zero", "limits: {drain_timeout: -30s}\n", []string{`limits.drain_timeout: "-30s" is not a duration`}, false},
 	{"a duration of years", "limits: {drain_timeout: 100000h}\n", []string{`"100000h" is not between`}, true},
 	{"a count of zero", "limits: {sessions: 0}\n", []string{"limits.sessions: \"0\" is not a number between"}, false},

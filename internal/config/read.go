@@ -204,7 +204,10 @@ func (r *reader) scalar(n *yaml.Node, into scalar, words, path string) {
 		value = expanded
 	} else if !accepts(into, n.ShortTag()) {
 		hint := ""
-		if accepts(into, "!!str") {
+		switch {
+		case isTime(into) && (n.ShortTag() == "!!int" || n.ShortTag() == "!!float"):
+			hint = fmt.Sprintf("write its unit: %ss, %sm or %sh", n.Value, n.Value, n.Value)
+		case accepts(into, "!!str"):
 			hint = "put it in quotes"
 		}
 		r.fail(n, path, "is "+kindOf(n)+", not "+wanted(into), hint)
@@ -271,6 +274,9 @@ func mayQuote(s scalar) bool {
 }
 
 func wanted(s scalar) string {
+	if isTime(s) {
+		return "a duration"
+	}
 	switch s.accepts()[0] {
 	case "!!int":
 		return "a number"
@@ -278,6 +284,15 @@ func wanted(s scalar) string {
 		return "true or false"
 	}
 	return "text"
+}
+
+// isTime tells the kinds that are written with a unit of time.
+func isTime(s scalar) bool {
+	switch s.(type) {
+	case *duration, *every, *period, *clientTimeout:
+		return true
+	}
+	return false
 }
 
 func kindOf(n *yaml.Node) string {

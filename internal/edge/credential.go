@@ -49,19 +49,26 @@ func bearerOf(header string) (string, error) {
 }
 
 // holdsCredential reports whether a raw query has a field that clients put
-// keys into.
+// keys into, or one of our keys in any field.
 func holdsCredential(raw string) bool {
 	for pair := range strings.FieldsFuncSeq(raw, func(r rune) bool { return r == '&' || r == ';' }) {
-		name, _, _ := strings.Cut(pair, "=")
-		if plain, err := url.QueryUnescape(name); err == nil {
-			name = plain
+		name, value, _ := strings.Cut(pair, "=")
+		if strings.HasPrefix(unescaped(value), "dwk_") {
+			return true
 		}
-		switch strings.ToLower(name) {
-		case "key", "api_key", "apikey", "access_token", "token":
+		switch strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(unescaped(name))) {
+		case "key", "apikey", "xapikey", "accesskey", "token", "accesstoken", "authtoken", "bearer", "authorization":
 			return true
 		}
 	}
 	return false
+}
+
+func unescaped(s string) string {
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	return s
 }
 
 func bad(r durward.Reason, msg string) *durward.Error {

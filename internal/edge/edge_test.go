@@ -247,7 +247,11 @@ func TestCredentials(t *testing.T) {
 		{"?acc%65ss_token=k1", nil, 400, "credential_in_query"},
 		{"?a;token=k1", nil, 400, "credential_in_query"},
 		{"?token", []string{"Authorization: Bearer k1"}, 400, "credential_in_query"},
-		{"?sid=x&keys=1", nil, 200, "|"},
+		{"?Authorization=Bearer%20k1", []string{"Authorization: Bearer k1"}, 400, "credential_in_query"},
+		{"?x-api-key=k1", nil, 400, "credential_in_query"},
+		{"?x=dwk_abc", []string{"Authorization: Bearer k1"}, 400, "credential_in_query"},
+		{"?x=%64wk_abc", nil, 400, "credential_in_query"},
+		{"?sid=x&keys=1&author=a", nil, 200, "|"},
 	} {
 		r := get(t, "GET", url+"/mcp"+c.query, c.headers...)
 		if r.StatusCode != c.status || !strings.Contains(r.body, c.want) {

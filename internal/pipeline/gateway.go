@@ -12,6 +12,7 @@ package pipeline
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -246,7 +247,11 @@ func (g *Gateway) compileCatalog(p *Plan, listings []*upstream.Listing) *catalog
 	g.pins.retain(p.upstreams)
 	p.guard.Know(neighbours(sources))
 	c := catalog.Compile(sources)
+	known := g.plan.Load().catalog.Problems()
 	for _, problem := range c.Problems() {
+		if slices.Contains(known, problem) { // it was told when it came up
+			continue
+		}
 		g.Log.Warn("item of upstream not offered", "upstream", problem.Upstream, "item", problem.Item, "why", problem.Why)
 	}
 	return c
