@@ -321,7 +321,7 @@ func TestBadFilesAreNotedAndTheRestIsRead(t *testing.T) {
 	o := home(t, map[string]string{
 		".claude.json":                    "{\n  \"mcpServers\": {\n    \"a\" {}\n",
 		".cursor/mcp.json":                `{"mcpServers": []}`,
-		".config/Code/User/mcp.json":      `{"servers": {"a": 5, "b": {}, "c": {"command": "c", "url": "https://x.example"}, "ok": {"command": "ok"}}}`,
+		".config/Code/User/mcp.json":      `{"servers": {"a": 5, "b": {}, "c": {"command": "c", "url": "https://x.example"}, "d": {"command": "one"}, "ok": {"command": "ok"}, "d": {"command": "two"}}}`,
 		".gemini/settings.json":           `[1]`,
 		".codex/config.toml":              "[mcp_servers.a]\ncommand = \n",
 		".codeium/mcp_config.json":        `null`,
@@ -340,6 +340,7 @@ func TestBadFilesAreNotedAndTheRestIsRead(t *testing.T) {
 	noted(t, r, "servers.a", "not an object")
 	noted(t, r, "(servers.b)", "neither command nor url")
 	noted(t, r, "(servers.c)", "besides command")
+	noted(t, r, "(servers.d)", "declared twice")
 	noted(t, r, ".gemini", "one object")
 	noted(t, r, ".codex/config.toml (2:", "not valid TOML")
 	noted(t, r, "windsurf", "not a regular file")

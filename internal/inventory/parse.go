@@ -71,9 +71,32 @@ func (d *document) servers(section, project string, raw json.RawMessage) {
 		d.fault(section, "is not an object of servers")
 		return
 	}
+	double := twice(raw)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if double[name] {
+			d.fault(section+"."+name, "is declared twice; remove one, and import again")
+			continue
+		}
 		d.entries = append(d.entries, entry{section: section, name: name, project: project, spec: all[name]})
 	}
+}
+
+// twice tells which keys an object has more than once.
+func twice(object []byte) map[string]bool {
+	seen := map[string]bool{} // true: again
+	dec := json.NewDecoder(bytes.NewReader(object))
+	_, err := dec.Token() // the brace
+	for err == nil && dec.More() {
+		var key json.Token
+		if key, err = dec.Token(); err != nil {
+			break
+		}
+		name, _ := key.(string)
+		_, seen[name] = seen[name]
+		var value json.RawMessage
+		err = dec.Decode(&value)
+	}
+	return seen
 }
 
 // projects reads what Claude Code keeps for each folder.
