@@ -50,6 +50,7 @@ type reading struct {
 	final   ending // what stands last in the message
 	ends    int    // and where that ends
 	texts   int    // that were read
+	borders
 	joint   []byte // two texts together
 	meeting Report // of them
 }
@@ -82,25 +83,39 @@ var nothing = &Seen{Effect: durward.Allow}
 
 // read does the work and gives the reading back for others.
 func (r *reading) read(s *Scope, raw []byte, most durward.Effect, spot string, trail *Trail) *Seen {
+	r.begin(s, raw, most, spot, trail)
+	defer r.end(trail)
+	r.inspect()
+	r.land(trail)
+	return r.result()
+}
+
+func (r *reading) begin(s *Scope, raw []byte, most durward.Effect, spot string, trail *Trail) {
 	r.scope, r.raw, r.most, r.spot, r.seen = s, raw, most, spot, nil
 	r.buf, r.parts, r.edits, r.decoded, r.broken = r.buf[:0], r.parts[:0], r.edits[:0], 0, false
 	r.leaves, r.opens, r.coded = r.leaves[:0], r.opens[:0], r.coded[:0]
-	trail.get(&r.before)
+	r.borders.reset()
+	r.from = trail.begin(&r.before)
 	r.last.copy(&r.before)
 	r.final.copy(&r.before)
 	r.ends, r.texts = 0, 0
-	defer func() {
-		trail.set(&r.final)
-		if cap(r.buf) > 1<<20 || cap(r.whole) > 1<<20 {
-			r.buf, r.whole = nil, nil
-		}
-		if cap(r.leaves) > 1<<12 {
-			r.leaves = nil
-		}
-		clear(r.leaves) // they hold the message
-		r.scope, r.raw, r.seen, r.out, r.care, r.report, r.meeting = nil, nil, nil, false, usual, Report{}, Report{}
-		readings.Put(r)
-	}()
+}
+
+// end gives the reading back.
+func (r *reading) end(trail *Trail) {
+	trail.leave()
+	if cap(r.buf) > 1<<20 || cap(r.whole) > 1<<20 {
+		r.buf, r.whole = nil, nil
+	}
+	if cap(r.leaves) > 1<<12 {
+		r.leaves = nil
+	}
+	clear(r.leaves) // they hold the message
+	r.scope, r.raw, r.seen, r.out, r.care, r.report, r.meeting = nil, nil, nil, false, usual, Report{}, Report{}
+	readings.Put(r)
+}
+
+func (r *reading) inspect() {
 	if end := r.value(0, nil, 0); end < 0 || r.broken {
 		r.partial()
 	}
@@ -114,11 +129,15 @@ func (r *reading) read(s *Scope, raw []byte, most durward.Effect, spot string, t
 	if r.out {
 		r.honeySpread()
 	}
+}
+
+// result is what was seen, with what goes on in place of the message.
+func (r *reading) result() *Seen {
 	if r.seen == nil {
 		return nothing
 	}
 	if len(r.edits) > 0 {
-		r.seen.Body = unrepeated(mcpwire.Splice(raw, r.edits...), r.seen.Secrets)
+		r.seen.Body = unrepeated(mcpwire.Splice(r.raw, r.edits...), r.seen.Secrets)
 	}
 	return r.seen
 }
@@ -319,7 +338,7 @@ func (r *reading) judge(text []byte, parts []piece, alone bool) {
 		}
 		if r.scope.takeAt(v, split, r.most, r.care) <= durward.Redact {
 			effect = min(effect, durward.Redact)
-			rep.spans = append(rep.spans, at)
+			rep.spans = append(rep.spans, span{0, at.end})
 		}
 	}
 	if effect > durward.Redact {

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"bytes"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -11,11 +12,16 @@ import (
 // Trail is the end of what one upstream said last in a conversation, so that
 // orders in parts are read as one: the next reply, notification or question is
 // also read as if it went on where the last one ended. Nothing is held back for
-// that: the verdict falls on the message that completes the order. The zero
-// Trail is ready, and safe for concurrent use.
+// that: the verdict falls on the message that completes the order. Of messages
+// that are read at the same time each is also read with those that were read
+// before it was done, in either order: which of them a model sees first is not
+// known. The zero Trail is ready, and safe for concurrent use.
 type Trail struct {
-	mu  sync.Mutex // guards end
-	end ending
+	mu     sync.Mutex // guards what follows
+	end    ending
+	landed uint64    // how many messages are in it
+	open   int       // how many are being read
+	late   []*landed // messages that were done while others were read
 }
 
 // ending is the end of one text or of several. Where one goes on where another
@@ -25,38 +31,26 @@ type ending struct {
 	parted       bool    // they differ
 	hot          bool    // words of orders may be in it
 	score        float64 // probability of orders in it alone
+	own          share   // of the message that is read
+}
+
+// share is how much of an ending one message has put there.
+type share struct {
+	tight, loose int // bytes, at the end
+	hot          bool
+	score        float64
 }
 
 // mostEnding is how much of two texts is read together: two sentences.
 const mostEnding = 320
 
-// get copies the ending, for it is read without the lock.
-func (t *Trail) get(into *ending) {
-	if t == nil {
-		into.clear()
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	into.copy(&t.end)
-}
-
-func (t *Trail) set(e *ending) {
-	if t == nil {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.end.copy(e)
-}
-
 func (e *ending) copy(o *ending) {
 	e.tight, e.loose = append(e.tight[:0], o.tight...), append(e.loose[:0], o.loose...)
-	e.parted, e.hot, e.score = o.parted, o.hot, o.score
+	e.parted, e.hot, e.score, e.own = o.parted, o.hot, o.score, o.own
 }
 
 func (e *ending) clear() {
-	e.tight, e.loose, e.parted, e.hot, e.score = e.tight[:0], e.loose[:0], false, false, 0
+	e.tight, e.loose, e.parted, e.hot, e.score, e.own = e.tight[:0], e.loose[:0], false, false, 0, share{}
 }
 
 // add goes on with a text.
@@ -71,6 +65,31 @@ func (e *ending) add(text []byte, hot bool, score float64) {
 	}
 	e.loose = lastOf(append(e.loose, text[max(0, len(text)-mostEnding):]...))
 	e.hot, e.score = e.hot || hot, max(e.score, score)
+	e.own = share{min(e.own.tight+len(text), len(e.tight)), min(e.own.loose+len(text)+1, len(e.loose)), e.own.hot || hot, max(e.own.score, score)}
+}
+
+// mine is what the message that is read has put there, for as long as the
+// ending stays as it is.
+func (e *ending) mine() ending {
+	o := e.own
+	return ending{tight: e.tight[len(e.tight)-o.tight:], loose: bytes.TrimPrefix(e.loose[len(e.loose)-o.loose:], blank), parted: e.parted, hot: o.hot, score: o.score}
+}
+
+var blank = []byte(" ")
+
+// join goes on with the end of another message.
+func (e *ending) join(o *ending) {
+	if len(o.tight) >= mostEnding {
+		e.copy(o)
+		return
+	}
+	e.parted = e.parted || o.parted || e.within(o.tight)
+	e.tight = lastOf(append(e.tight, o.tight...))
+	if len(e.loose) > 0 {
+		e.loose = append(e.loose, ' ')
+	}
+	e.loose = lastOf(append(e.loose, o.loose...))
+	e.hot, e.score = e.hot || o.hot, max(e.score, o.score)
 }
 
 // lastOf keeps the end of a text.
@@ -132,7 +151,7 @@ func (l Listener) Spotlight(raw []byte, most durward.Effect, nonce string) *Seen
 }
 
 // crossing is what is found where a text goes on from an ending, and in neither
-// of them alone: its place in the text.
+// of them alone: its place in the text, which begins before it.
 func (r *reading) crossing(from *ending, text []byte, hot bool, alone float64) (f durward.Finding, at span, ok bool) {
 	if len(from.loose) == 0 || len(text) == 0 {
 		return f, at, false
@@ -186,7 +205,7 @@ func meets(rep *Report, start int, alone float64) (best durward.Finding, at span
 			continue
 		}
 		if f.Score > best.Score {
-			best, at, ok = f, span{0, b - start}, true
+			best, at, ok = f, span{a - start, b - start}, true
 		}
 	}
 	return best, at, ok
@@ -228,13 +247,4 @@ func (r *reading) goesOn(text []byte, rep *Report) (f durward.Finding, at span, 
 		f, at, ok = r.crossing(&r.before, text, rep.hot, rep.orders)
 	}
 	return f, at, ok
-}
-
-// follow notes how a text ends, for what comes next.
-func (r *reading) follow(text []byte, parts []piece, rep *Report) {
-	r.last.add(text, rep.hot, rep.orders)
-	if end := parts[len(parts)-1].span.End; end > r.ends {
-		r.ends = end
-		r.final.copy(&r.last)
-	}
 }
