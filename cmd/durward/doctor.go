@@ -175,7 +175,7 @@ func (d *doctor) folder(data string) bool {
 		d.say(fails, "data folder", "chmod 700 "+data, "other users of this machine may look into %s", data)
 		return true
 	}
-	for _, name := range []string{"durward.db", "run.json", "admin.key", "agents", "audit.key", "subjects"} {
+	for _, name := range []string{"durward.db", "run.json", "admin.key", "agents", "audit.key", "subjects", sealKeyName} {
 		if path := filepath.Join(data, name); isOpen(path) {
 			d.say(warns, "data folder", "chmod go-rwx "+path, "%s is closed to others only by its folder", path)
 		}
@@ -186,7 +186,24 @@ func (d *doctor) folder(data string) bool {
 		_ = errors.Join(probe.Close(), os.Remove(probe.Name())) // it was only to see
 		d.say(fine, "data folder", "", "%s, closed to others", data)
 	}
+	d.sealKey(data)
 	return true
+}
+
+// sealKeyName is the file in the data folder that seals its database.
+const sealKeyName = "seal.key"
+
+// sealKey tells where the key of the database is.
+func (d *doctor) sealKey(data string) {
+	if _, err := os.Stat(filepath.Join(data, "durward.db")); err != nil {
+		return // nothing is sealed yet
+	}
+	if _, err := os.Stat(filepath.Join(data, sealKeyName)); err != nil {
+		d.say(fine, "seal key", "", "not in the data folder: a copy of the folder opens no secret of an upstream")
+		return
+	}
+	d.say(fine, "seal key", "to keep it elsewhere give a secret of your own: DURWARD_SEAL_KEY, or seal_key: ${file:PATH} in durward.yaml",
+		"%s, beside the database that it seals: a copy of the whole folder opens it", filepath.Join(data, sealKeyName))
 }
 
 // isOpen reports whether the permissions of a file let others in.

@@ -53,7 +53,8 @@ func newRoot(a *app) *cobra.Command {
 			"Begin with `durward up`.\n\n" +
 			"Environment: DURWARD_KEY is the key to call with; DURWARD_ADMIN is the admin address of a gateway on another\n" +
 			"machine, for the verbs that govern (-c and --data mean the one on this machine), DURWARD_ADMIN_KEY the operator's\n" +
-			"key for either; NO_COLOR turns colours off.",
+			"key for either; DURWARD_SEAL_KEY seals the database of the data folder in place of seal.key in it; NO_COLOR turns\n" +
+			"colours off.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          unknownCommand,
