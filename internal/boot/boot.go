@@ -101,6 +101,7 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 	g.jobs.Go(func() error { return g.notifier.Run(run) })
 	g.jobs.Go(func() error { return g.ledger.Run(run) })
 	g.jobs.Go(func() error { return g.keepMarks(run) })
+	g.jobs.Go(func() error { return g.keepNames(run) })
 	if cfg.Path != "" {
 		g.jobs.Go(func() error { return g.watchFile(run) })
 	}
@@ -173,7 +174,14 @@ func (g *Gateway) decide(ctx context.Context) error {
 	if err := g.recallMarks(ctx); err != nil {
 		return err
 	}
-	g.onStop(func(ctx context.Context) error { g.storeMarks(ctx, g.store.Shelf("labels")); return nil })
+	if err := g.recallNames(ctx); err != nil {
+		return err
+	}
+	g.onStop(func(ctx context.Context) error {
+		g.storeMarks(ctx, g.store.Shelf("labels"))
+		g.storeNames(ctx, g.store.Shelf("names"))
+		return nil
+	})
 	g.face = mcpedge.New(g.pipeline, mcpedge.Options{Server: serverInfo(g.opts.Version), Log: g.opts.Log, Limits: messageLimits(g.cfg)})
 	g.pipeline.OnLoad(g.face.Recheck)
 	g.pipeline.OnSessionClosed(func(s *durward.Session) { g.face.Forget(s) })

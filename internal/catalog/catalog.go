@@ -65,12 +65,14 @@ type template struct {
 
 const maxItemName = 1024 // a longer name or URI is not offered
 
+// Compile builds the catalogue of sources that were never seen before.
+func Compile(sources []Source) *Catalog { return NewNames().Compile(sources) }
+
 // Compile builds the catalogue. Items that cannot be offered are left out and
 // reported by [Catalog.Problems]; nothing fails as a whole.
-func Compile(sources []Source) *Catalog {
+func (n *Names) Compile(sources []Source) *Catalog {
 	c := &Catalog{byAlias: make(map[string]*section, len(sources))}
 	ordered := slices.SortedFunc(slices.Values(sources), func(a, b Source) int { return cmp.Compare(a.Upstream, b.Upstream) })
-	tools, prompts := map[string]bool{}, map[string]bool{}
 	for _, src := range ordered {
 		s := &section{Source: src}
 		s.tasks = servesTasks(&src)
@@ -83,8 +85,8 @@ func Compile(sources []Source) *Catalog {
 		if w := src.Standings[durward.PinKey{Upstream: src.Upstream, Kind: durward.PinInstructions}]; w != nil && w.Withheld {
 			s.Instructions = ""
 		}
-		claimNames(tools, s.tools)
-		claimNames(prompts, s.prompts)
+		n.name(src.Upstream, durward.KindTool, s.tools)
+		n.name(src.Upstream, durward.KindPrompt, s.prompts)
 		c.sections = append(c.sections, s)
 		c.byAlias[src.Upstream] = s
 	}
@@ -99,14 +101,6 @@ func (c *Catalog) Problems() []Problem { return c.problems }
 func (c *Catalog) Modern(upstream string) bool {
 	s := c.byAlias[upstream]
 	return s != nil && s.Source.Modern
-}
-
-// claimNames claims in byte order, so that which of two colliding names keeps
-// its plain form does not depend on the order of the list.
-func claimNames(taken map[string]bool, ops []*durward.Operation) {
-	for _, op := range slices.SortedFunc(slices.Values(ops), func(a, b *durward.Operation) int { return cmp.Compare(a.Name, b.Name) }) {
-		claimName(taken, op)
-	}
 }
 
 func (c *Catalog) operations(s *section, kind durward.Kind, items [][]byte, key string) []*durward.Operation {

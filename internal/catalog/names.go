@@ -3,9 +3,8 @@ package catalog
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 	"strings"
-
-	"durward"
 )
 
 // MaxName is the longest public name. Hosts refuse a whole list for one name
@@ -17,19 +16,24 @@ const MaxName = 64
 const separator = "__"
 
 // publicName is the name under which agents see an upstream's tool or prompt.
-// It depends on nothing but the two, so it is stable for life: what has to be
-// shortened or cleaned gets a suffix from the exact name.
+// It depends on nothing but the two: what has to be shortened or cleaned gets a
+// suffix from the exact name.
 func publicName(alias, name string) string {
 	public := alias + separator + name
 	if clean := sanitize(public); clean == public && len(public) <= MaxName {
 		return public
 	}
-	return suffixed(alias, name)
+	return suffixed(alias, name, 0)
 }
 
-// suffixed is the public name with a digest of the exact name behind it.
-func suffixed(alias, name string) string {
-	sum := sha256.Sum256([]byte(alias + "\x00" + name))
+// suffixed is the public name with a digest of the exact name behind it; there
+// are several, should one be taken.
+func suffixed(alias, name string, n int) string {
+	exact := alias + "\x00" + name
+	if n > 0 {
+		exact += "\x00" + strconv.Itoa(n)
+	}
+	sum := sha256.Sum256([]byte(exact))
 	suffix := "_" + hex.EncodeToString(sum[:5])
 	clean := sanitize(alias + separator + name)
 	return clean[:min(len(clean), MaxName-len(suffix))] + suffix
@@ -47,14 +51,3 @@ func sanitize(s string) string {
 
 // policyName is what rules match, whatever the agent gets to see.
 func policyName(alias, name string) string { return alias + separator + name }
-
-// claimName gives an operation its public name. Hosts that fold case could
-// not tell two names apart that differ only in it, so the second of such a
-// pair, in byte order of the exact names, gets the suffix.
-func claimName(taken map[string]bool, op *durward.Operation) {
-	op.Public = publicName(op.Upstream, op.Name)
-	if fold := strings.ToLower(op.Public); taken[fold] {
-		op.Public = suffixed(op.Upstream, op.Name)
-	}
-	taken[strings.ToLower(op.Public)] = true
-}

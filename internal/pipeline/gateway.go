@@ -86,6 +86,7 @@ type Gateway struct {
 	probe   func(step string) // of tests
 	parking *parking
 	pins    *pins
+	names   *catalog.Names
 
 	mu       sync.Mutex           // guards changes of plan, declared, watchers and onClosed
 	declared map[string]time.Time // when each upstream was first seen, see settle
@@ -110,7 +111,7 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Options: o, pins: newPins(engine), guard: guard.NewMemory(o.Now), judges: newJudges(), sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), running: newRunning(), watcher: runaway.NewWatcher(), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
+	g := &Gateway{Options: o, pins: newPins(engine), names: catalog.NewNames(), guard: guard.NewMemory(o.Now), judges: newJudges(), sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), running: newRunning(), watcher: runaway.NewWatcher(), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
 	g.pins.reader, _ = o.Upstreams.(Rereader)
 	empty, err := Compile(o.Pepper, &durward.Snapshot{})
 	if err != nil {
@@ -246,7 +247,8 @@ func (g *Gateway) compileCatalog(p *Plan, listings []*upstream.Listing) *catalog
 	}
 	g.pins.retain(p.upstreams)
 	p.guard.Know(neighbours(sources))
-	c := catalog.Compile(sources)
+	c := g.names.Compile(sources)
+	g.names.Retain(func(name string) bool { return p.upstreams[name] != nil })
 	known := g.plan.Load().catalog.Problems()
 	for _, problem := range c.Problems() {
 		if slices.Contains(known, problem) { // it was told when it came up
@@ -256,6 +258,10 @@ func (g *Gateway) compileCatalog(p *Plan, listings []*upstream.Listing) *catalog
 	}
 	return c
 }
+
+// Names remembers the public names of tools and prompts. What was kept of them
+// is recalled before the first [Gateway.Load].
+func (g *Gateway) Names() *catalog.Names { return g.names }
 
 // neighbours are the tools that there are, for the guard.
 func neighbours(sources []catalog.Source) *guard.Neighbours {

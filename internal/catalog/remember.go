@@ -1,0 +1,234 @@
+package catalog
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"durward"
+)
+
+// Names remembers which tool or prompt of an upstream has which public name.
+// Who had a name first keeps it: hosts that fold case could not tell two names
+// apart that differ only in it, so whatever comes later and collides gets a
+// suffix, in whichever order the server lists them. It is safe for concurrent use.
+type Names struct {
+	mu      sync.Mutex // guards the rest
+	rolls   map[rollKey]*roll
+	unsaved map[rollKey]bool
+	news    chan struct{}
+}
+
+type rollKey struct {
+	upstream string
+	kind     durward.Kind
+}
+
+// roll is the names of one kind that an upstream has used, as digests: oldest
+// first, and who holds each.
+type roll struct {
+	order  []digest // of public names, without regard to case
+	holder map[digest]digest
+}
+
+type digest [8]byte
+
+func digestOf(s string) (d digest) {
+	sum := sha256.Sum256([]byte(s))
+	copy(d[:], sum[:])
+	return d
+}
+
+const (
+	// namesMost are remembered of one roll. What is listed at the moment stays
+	// before what no longer is.
+	namesMost = 4096
+	// spares are the names with suffixes that are tried for one that was kept,
+	// though those before it are free again.
+	spares     = 3
+	rollFormat = 1
+)
+
+// NewNames returns a memory that knows no names.
+func NewNames() *Names {
+	return &Names{rolls: map[rollKey]*roll{}, unsaved: map[rollKey]bool{}, news: make(chan struct{}, 1)}
+}
+
+// name gives the operations of one upstream their public names. Among those
+// that are new at the same time the byte order of the exact names decides.
+func (n *Names) name(upstream string, kind durward.Kind, ops []*durward.Operation) {
+	if len(ops) == 0 {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	key := rollKey{upstream, kind}
+	r := n.rolls[key]
+	if r == nil {
+		r = &roll{holder: map[digest]digest{}}
+		n.rolls[key] = r
+	}
+	taken := make(map[digest]bool, len(ops))
+	var fresh []*durward.Operation
+	for _, op := range ops {
+		if !r.keeps(op, taken) {
+			fresh = append(fresh, op)
+		}
+	}
+	if len(fresh) == 0 {
+		return
+	}
+	before := slices.Clone(r.order)
+	slices.SortFunc(fresh, func(a, b *durward.Operation) int { return cmp.Compare(a.Name, b.Name) })
+	for _, op := range fresh {
+		r.claim(op, taken)
+	}
+	if r.trim(taken); !slices.Equal(before, r.order) {
+		n.unsaved[key] = true
+		n.wake()
+	}
+}
+
+// keeps gives an operation the name that it had before, if it had one.
+func (r *roll) keeps(op *durward.Operation, taken map[digest]bool) bool {
+	own := digestOf(op.Name)
+	for i := 0; ; i++ {
+		public := candidate(op, i)
+		d := digestOf(strings.ToLower(public))
+		holder, known := r.holder[d]
+		if known && holder == own {
+			op.Public = public
+			taken[d] = true
+			return true
+		}
+		if !known && i >= spares {
+			return false // it would have had this one
+		}
+	}
+}
+
+// claim gives an operation the first of its names that nobody had before it.
+func (r *roll) claim(op *durward.Operation, taken map[digest]bool) {
+	for i := 0; ; i++ { // ends: only what is listed or remembered can be in the way
+		op.Public = candidate(op, i)
+		d := digestOf(strings.ToLower(op.Public))
+		if _, known := r.holder[d]; known {
+			continue
+		}
+		r.holder[d] = digestOf(op.Name)
+		r.order = append(r.order, d)
+		taken[d] = true
+		return
+	}
+}
+
+// candidate is what an operation is called if nobody else is: its plain name,
+// then those with suffixes.
+func candidate(op *durward.Operation, i int) string {
+	if i == 0 {
+		return publicName(op.Upstream, op.Name)
+	}
+	return suffixed(op.Upstream, op.Name, i-1)
+}
+
+// trim forgets what is too much: names that are not listed, oldest first, and
+// only then the newest.
+func (r *roll) trim(listed map[digest]bool) {
+	over := len(r.order) - namesMost
+	if over <= 0 {
+		return
+	}
+	r.order = slices.DeleteFunc(r.order, func(d digest) bool {
+		if over == 0 || listed[d] {
+			return false
+		}
+		over--
+		delete(r.holder, d)
+		return true
+	})
+	for ; over > 0; over-- {
+		last := len(r.order) - 1
+		delete(r.holder, r.order[last])
+		r.order = r.order[:last]
+	}
+}
+
+func (n *Names) wake() {
+	select {
+	case n.news <- struct{}{}:
+	default:
+	}
+}
+
+// Retain forgets the names of upstreams that are not declared any more.
+func (n *Names) Retain(declared func(upstream string) bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for key := range n.rolls {
+		if !declared(key.upstream) {
+			delete(n.rolls, key)
+			n.unsaved[key] = true
+			n.wake()
+		}
+	}
+}
+
+// Changed wakes who keeps the names.
+func (n *Names) Changed() <-chan struct{} { return n.news }
+
+// Unsaved returns what has changed since it was asked last, to be kept for
+// [Names.Recall]; nil where nothing is left to keep.
+func (n *Names) Unsaved() map[string][]byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := make(map[string][]byte, len(n.unsaved))
+	for key := range n.unsaved {
+		out[key.kind.String()+" "+key.upstream] = n.rolls[key].bytes()
+	}
+	clear(n.unsaved)
+	return out
+}
+
+func (r *roll) bytes() []byte {
+	if r == nil {
+		return nil
+	}
+	out := append(make([]byte, 0, 1+16*len(r.order)), rollFormat)
+	for _, d := range r.order {
+		holder := r.holder[d]
+		out = append(append(out, d[:]...), holder[:]...)
+	}
+	return out
+}
+
+// Recall takes up what was kept, before the first catalogue is compiled.
+func (n *Names) Recall(key string, raw []byte) error {
+	word, upstream, _ := strings.Cut(key, " ")
+	kind := durward.KindTool
+	switch word {
+	case durward.KindTool.String():
+	case durward.KindPrompt.String():
+		kind = durward.KindPrompt
+	default:
+		return errors.New("names are of tools or prompts, not of " + word)
+	}
+	if len(raw)%16 != 1 || raw[0] != rollFormat || len(raw)/16 > namesMost {
+		return errors.New("names in a form that is not known")
+	}
+	r := &roll{holder: make(map[digest]digest, len(raw)/16)}
+	for raw = raw[1:]; len(raw) > 0; raw = raw[16:] {
+		d := digest(raw[:8])
+		if _, twice := r.holder[d]; twice {
+			return errors.New("a name is kept twice")
+		}
+		r.order = append(r.order, d)
+		r.holder[d] = digest(raw[8:16])
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.rolls[rollKey{upstream, kind}] = r
+	return nil
+}

@@ -1,0 +1,154 @@
+package catalog_test
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"durward"
+	"durward/internal/catalog"
+)
+
+// publics compiles the tools of one upstream and returns the public name of each.
+func publics(t *testing.T, n *catalog.Names, own ...string) map[string]string {
+	t.Helper()
+	v := n.Compile([]catalog.Source{{Upstream: "up", Tools: tools(own...)}}).View("", viewer{})
+	out, seen := map[string]string{}, map[string]string{}
+	for _, name := range own {
+		op, err := v.Named(durward.KindTool, name)
+		if err != nil {
+			t.Fatalf("Named(%q): %v", name, err)
+		}
+		if back, err := v.Named(durward.KindTool, op.Public); err != nil || back != op {
+			t.Fatalf("Named(%q), the public name of %q: %v", op.Public, name, err)
+		}
+		if other, taken := seen[strings.ToLower(op.Public)]; taken || len(op.Public) > catalog.MaxName {
+			t.Fatalf("%q is called %q, like %q", name, op.Public, other)
+		}
+		seen[strings.ToLower(op.Public)] = name
+		out[name] = op.Public
+	}
+	return out
+}
+
+// restart is what the next process remembers.
+func restart(t *testing.T, n *catalog.Names) *catalog.Names {
+	t.Helper()
+	next := catalog.NewNames()
+	for key, raw := range n.Unsaved() {
+		if raw == nil {
+			continue
+		}
+		if err := next.Recall(key, raw); err != nil {
+			t.Fatalf("Recall(%q): %v", key, err)
+		}
+	}
+	return next
+}
+
+func TestWhoHadANameFirstKeepsIt(t *testing.T) {
+	n := catalog.NewNames()
+	if got := publics(t, n, "delete_all", "go"); got["delete_all"] != "up__delete_all" {
+		t.Fatalf("alone it is called %v", got)
+	}
+	later := regexp.MustCompile(`^up__(Delete_all|DELETE_ALL)_[0-9a-f]{10}$`)
+	var suffixed string
+	for i, own := range [][]string{
+		{"Delete_all", "delete_all", "go"}, // the newcomer first in the list, and in byte order
+		{"go", "delete_all", "Delete_all"},
+		{"DELETE_ALL", "Delete_all", "delete_all"},
+		{"Delete_all"}, // who had it is away
+		{"Delete_all", "DELETE_ALL", "delete_all"},
+	} {
+		if i == 3 {
+			n = restart(t, n)
+		}
+		got := publics(t, n, own...)
+		if p := got["delete_all"]; p != "" && p != "up__delete_all" {
+			t.Errorf("list %d: delete_all is called %s now", i, p)
+		}
+		if !later.MatchString(got["Delete_all"]) || suffixed != "" && got["Delete_all"] != suffixed {
+			t.Errorf("list %d: Delete_all is called %s, before %s", i, got["Delete_all"], suffixed)
+		}
+		suffixed = got["Delete_all"]
+	}
+}
+
+func TestAnUpstreamThatIsGoneLeavesNoNames(t *testing.T) {
+	n := catalog.NewNames()
+	publics(t, n, "delete_all")
+	n.Unsaved()
+	n.Retain(func(string) bool { return false })
+	if got := n.Unsaved(); len(got) != 1 || slices.Collect(maps.Values(got))[0] != nil {
+		t.Errorf("what is to be kept is %v, want that nothing is left", got)
+	}
+	if got := publics(t, n, "Delete_all", "delete_all"); got["Delete_all"] != "up__Delete_all" {
+		t.Errorf("another upstream of that name: %v", got)
+	}
+}
+
+// A server cannot make two of its tools be called the same by listing the very
+// names that others would get.
+func TestNamesThatForeseeOthersSuffixes(t *testing.T) {
+	n := catalog.NewNames()
+	own := []string{"x~y"}
+	for range 4 {
+		all := publics(t, catalog.NewNames(), own...)
+		own = append(own, strings.TrimPrefix(all["x~y"], "up__"))
+	}
+	for range 2 {
+		publics(t, n, own...)
+		slices.Reverse(own)
+	}
+}
+
+// What is remembered is bounded, and what is listed stays before what is not.
+func TestNamesRememberedAreBounded(t *testing.T) {
+	n := catalog.NewNames()
+	publics(t, n, "delete_all", "aged")
+	size := 0
+	for round := range 6 {
+		own := []string{"delete_all"}
+		for i := range 1000 {
+			own = append(own, fmt.Sprintf("t%d_%d", round, i))
+		}
+		publics(t, n, own...)
+		for _, raw := range n.Unsaved() {
+			size = len(raw)
+		}
+	}
+	if size > 1+16*4096 {
+		t.Errorf("%d bytes are kept of one list", size)
+	}
+	if got := publics(t, n, "Delete_all", "delete_all", "Aged", "aged"); got["delete_all"] != "up__delete_all" || got["Aged"] != "up__Aged" {
+		t.Errorf("afterwards: %v", got)
+	}
+	var many []string
+	for i := range 5000 {
+		many = append(many, fmt.Sprintf("n%d", i))
+	}
+	first := publics(t, n, many...)
+	n.Unsaved()
+	slices.Reverse(many)
+	if again := publics(t, n, many...); !maps.Equal(first, again) || len(n.Unsaved()) != 0 {
+		t.Error("a list that is longer than what is remembered is named anew each time")
+	}
+}
+
+func FuzzRecall(f *testing.F) {
+	n := catalog.NewNames()
+	n.Compile([]catalog.Source{{Upstream: "up", Tools: tools("a", "A", "b")}})
+	for key, raw := range n.Unsaved() {
+		f.Add(key, raw)
+	}
+	f.Add("prompt up", []byte{1})
+	f.Fuzz(func(t *testing.T, key string, raw []byte) {
+		n := catalog.NewNames()
+		if n.Recall(key, raw) == nil {
+			publics(t, n, "a", "A", "b")
+		}
+	})
+}
