@@ -10,6 +10,7 @@ import (
 	"html"
 	"io"
 	"net/url"
+	"sort"
 	"strconv"
 	"sync"
 	"unicode/utf8"
@@ -22,22 +23,24 @@ type decoder struct {
 	name string
 	mark mark
 	next func(b []byte, pos, budget int) (Span, []byte)
+
+	among func(o *outline, b []byte, pos, budget int) (Span, []byte) // next, by where the words of b stand
 }
 
 var decoders = []decoder{
-	{"base64", markBase, nextBase},
-	{"base64", markBlocks, nextBlocks},
-	{"hex", markHexPairs, nextNumbers},
-	{"percent", markPercent, nextPercent},
-	{"entity", markEntity, nextEntity},
-	{"escape", markEscape, nextEscape},
-	{"spaced", markSpaced, nextSpaced},
-	{"leet", markLeet, nextLeet},
-	{"rot13", markRot, nextRot},
-	{"reversed", markBack, nextBack},
-	{"reversed", markBack, nextBackWords},
-	{"tags", markTags, nextTags},
-	{"quoted-printable", markMail, nextPrintable},
+	{name: "base64", mark: markBase, among: (*outline).nextBase},
+	{name: "base64", mark: markBlocks, among: (*outline).nextBlocks},
+	{name: "hex", mark: markHexPairs, next: nextNumbers},
+	{name: "percent", mark: markPercent, next: nextPercent},
+	{name: "entity", mark: markEntity, next: nextEntity},
+	{name: "escape", mark: markEscape, next: nextEscape},
+	{name: "spaced", mark: markSpaced, next: nextSpaced},
+	{name: "leet", mark: markLeet, next: nextLeet},
+	{name: "rot13", mark: markRot, next: nextRot},
+	{name: "reversed", mark: markBack, next: nextBack},
+	{name: "reversed", mark: markBack, next: nextBackWords},
+	{name: "tags", mark: markTags, next: nextTags},
+	{name: "quoted-printable", mark: markMail, next: nextPrintable},
 }
 
 func hexDigit(c byte) bool {
@@ -57,24 +60,17 @@ func binaryWord(b []byte) bool {
 
 // nextBase opens a run of base64, base32 or hexadecimal. Lines of one block
 // are joined.
-func nextBase(b []byte, pos, budget int) (Span, []byte) {
-	for pos < len(b) {
-		for pos < len(b) && classOf[b[pos]] == 0 {
-			pos++
-		}
-		start := pos
-		pos = runEnd(b, pos)
-		if pos-start < minEncoded {
-			continue
-		}
-		first := pos
-		pos = blockEnd(b, pos, pos-start)
-		if out := decodeBase(b[start:pos], budget); out != nil || pos == first {
-			return Span{start, pos}, out
-		}
-		return Span{start, pos}, decodeLines(b[start:pos], budget) // each for itself, or with another before them
+func (o *outline) nextBase(b []byte, pos, budget int) (Span, []byte) {
+	k := sort.Search(len(o.long), func(i int) bool { return o.long[i].Start >= pos })
+	if k == len(o.long) {
+		return Span{}, nil
 	}
-	return Span{}, nil
+	start, first := o.long[k].Start, o.long[k].End
+	pos = blockEnd(b, first, first-start)
+	if out := decodeBase(b[start:pos], budget); out != nil || pos == first {
+		return Span{start, pos}, out
+	}
+	return Span{start, pos}, decodeLines(b[start:pos], budget) // each for itself, or with another before them
 }
 
 // blockEnd is where a block of base64 ends whose first line ends at pos: the
@@ -120,16 +116,15 @@ func decodeLines(block []byte, budget int) []byte {
 }
 
 // nextBlocks opens base64 that is parted into short pieces of one length.
-func nextBlocks(b []byte, pos, budget int) (Span, []byte) {
+func (o *outline) nextBlocks(b []byte, pos, budget int) (Span, []byte) {
 	const most, least = minEncoded - 1, 4
 	for pos < len(b) {
-		for pos < len(b) && classOf[b[pos]] == 0 {
-			pos++
+		start := min(set(o.words, pos), len(b))
+		if pos = unset(o.words, start); start == len(b) {
+			break
 		}
-		start := pos
-		pos = runEnd(b, pos)
 		n := pos - start
-		if n < least || n > most {
+		if n < least || n > most || !another(b, pos, n) {
 			continue
 		}
 		end := blockEnd(b, pos, n)
@@ -138,13 +133,20 @@ func nextBlocks(b []byte, pos, budget int) (Span, []byte) {
 		}
 		joined := make([]byte, 0, end-start)
 		for _, c := range b[start:end] {
-			if classOf[c] != 0 {
+			if classOf[c]&inWordBit != 0 {
 				joined = append(joined, c)
 			}
 		}
 		return Span{start, end}, decodeBase(joined, budget)
 	}
 	return Span{}, nil
+}
+
+// another reports that a piece of as many bytes may follow: the first of
+// several is as long as the second.
+func another(b []byte, pos, n int) bool {
+	last := gap(b, pos) + n - 1
+	return last < len(b) && classOf[b[last]]&inWordBit != 0 && (last+1 == len(b) || classOf[b[last+1]]&inWordBit == 0)
 }
 
 func decodeBase(run []byte, budget int) []byte {

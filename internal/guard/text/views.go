@@ -1,10 +1,6 @@
 package text
 
-import (
-	"bytes"
-
-	"durward/internal/guard/octet"
-)
+import "bytes"
 
 // View is an encoded passage, opened: what the text says to a reader who
 // decodes it.
@@ -18,6 +14,7 @@ type View struct {
 // memory. It is used by one goroutine at a time; the zero Views is ready.
 type Views struct {
 	list   []View
+	layers [viewDepth]outline // of the text, and of what is encoded in it
 	budget int
 	// Cut tells that the output bound was reached: the text was not fully opened.
 	Cut bool
@@ -42,7 +39,7 @@ const (
 func (v *Views) Open(b []byte) []View {
 	v.list, v.Cut = v.list[:0], false
 	v.budget = max(2*len(b), viewFloor)
-	m := survey(b)
+	m := v.layers[0].survey(b)
 	v.Marked = m != 0
 	if m == 0 {
 		return nil
@@ -55,7 +52,7 @@ func (v *Views) Open(b []byte) []View {
 // together is taken from budget.
 func (v *Views) Within(b []byte, budget *int) []View {
 	v.list = v.list[:0]
-	m := survey(b)
+	m := v.layers[0].survey(b)
 	if m == 0 {
 		return nil
 	}
@@ -84,160 +81,6 @@ const (
 	markMail
 )
 
-// survey passes over b once and looks for the outline of each encoding.
-func survey(b []byte) mark {
-	var m mark
-	var words, percent, entity, escape, pairs, single, digitInWord, tagInWord, piece, pieces, pieceEnd int
-	var seen uint32 // of hints
-	for i := 0; i < len(b); {
-		start, in := i, uint8(0)
-		for i < len(b) {
-			class := classOf[b[i]]
-			if class == 0 {
-				break
-			}
-			in |= class
-			if i++; i == start+minEncoded { // few words are longer, and of those no more is asked
-				i = runEnd(b, i)
-			}
-		}
-		if n := i - start; n > 0 {
-			if n >= 3 && n < minEncoded && in == letters|known { // a word like most
-				pairs, single = 0, 0
-				if words++; words > localWords && m&markLeet == 0 {
-					words, digitInWord = 1, 0
-				}
-				if hintLengths>>n&1 != 0 && hintAt[hintHash(b[start:i])] != 0 {
-					seen |= hinted(b[start:i])
-				}
-				if b[start]|0x20 == 'r' && b[start+1]|0x20 == 'o' && rotWord(b[start:i]) {
-					m |= markRot
-				}
-				continue
-			}
-			if n >= 4 && n < minEncoded {
-				if pieces++; n != piece || start > pieceEnd+2 { // one blank or line end away
-					pieces = 1
-				}
-				if piece, pieceEnd = n, i; pieces >= 3 || pieces == 2 && n < 6 {
-					m |= markBlocks
-				}
-			}
-			switch {
-			case n >= minEncoded:
-				m |= markBase
-				pairs, single = 0, 0
-			case n == 1:
-				if single++; single >= 6 {
-					m |= markSpaced
-				}
-			case n == 2 && hexDigit(b[start]) && hexDigit(b[start+1]), n <= 3 && digit(b[start]), n == 8 && binaryWord(b[start:i]):
-				if pairs++; pairs >= 8 {
-					m |= markHexPairs
-				}
-				single = 0
-			default:
-				pairs, single = 0, 0
-			}
-			if n >= 3 {
-				if words++; words > localWords && m&markLeet == 0 {
-					words, digitInWord = 1, 0
-				}
-			}
-			if n >= 3 && n < minEncoded && leetWord(b[start:i]) {
-				if digitInWord++; digitInWord >= 4 && digitInWord*5 >= words {
-					m |= markLeet
-				}
-			}
-			if (b[start] == 'r' || b[start] == 'R') && n >= 3 && rotWord(b[start:i]) {
-				m |= markRot
-			}
-			continue
-		}
-		switch c := b[i]; c {
-		case '%':
-			if i+2 < len(b) && hexDigit(b[i+1]) && hexDigit(b[i+2]) {
-				if percent++; percent >= 3 {
-					m |= markPercent
-				}
-			}
-		case '&':
-			if i+1 < len(b) && (b[i+1] == '#' || b[i+1] == 'l' || b[i+1] == 'g' || b[i+1] == 'a') {
-				if entity++; entity >= 2 {
-					m |= markEntity
-				}
-			}
-		case '\\':
-			if i+1 < len(b) && (b[i+1] == 'u' || b[i+1] == 'x') {
-				if escape++; escape >= 4 {
-					m |= markEscape
-				}
-			}
-		case '<':
-			if i > 0 && isWordByte(b[i-1]) && i+1 < len(b) && (b[i+1] == '/' || b[i+1] == '!' || isWordByte(b[i+1])) {
-				if tagInWord++; tagInWord >= 2 {
-					m |= markTags
-				}
-			}
-		case '\n', '\r':
-			single = 0
-			if i > 1 && b[i-1] == '=' && b[i-2] > ' ' && b[i-2] != '=' {
-				m |= markMail
-			}
-		case '.':
-			if i+1 < len(b) && b[i+1] <= ' ' {
-				single = 0
-			}
-		}
-		i++
-	}
-	if seen != 0 {
-		m |= worth(seen)
-	}
-	return m
-}
-
-// classOf is non-zero for the bytes of base64 and of words.
-var classOf = func() (t [256]uint8) {
-	for c := range 256 {
-		switch {
-		case 'a' <= c|0x20 && c|0x20 <= 'z':
-			t[c] = letters | known
-		case isWordByte(byte(c)) || c == '+' || c == '/' || c == '=' || c == '_' || c == '-':
-			t[c] = others | known
-		}
-	}
-	return t
-}()
-
-// runEnd is where the run of such bytes ends that i is in.
-func runEnd(b []byte, i int) int {
-	t := &classOf
-	for near := min(len(b), i+minEncoded); i < near; i++ {
-		if t[b[i]] == 0 {
-			return i
-		}
-	}
-	i += octet.Letters(b[i:])
-	for ; i+8 <= len(b); i += 8 {
-		w := b[i : i+8 : i+8]
-		if few := t[w[0]] & t[w[1]] & t[w[2]] & t[w[3]] & t[w[4]] & t[w[5]] & t[w[6]] & t[w[7]]; few&known == 0 {
-			break
-		}
-	}
-	for i < len(b) && t[b[i]] != 0 {
-		i++
-	}
-	return i
-}
-
-// The classes of bytes.
-const (
-	letters = 1 << iota
-	others  // digits and marks
-	known   // either
-)
-
 func (v *Views) open(b []byte, m mark, at Span, depth int) {
 	for _, d := range decoders {
 		if m&d.mark == 0 {
@@ -248,7 +91,13 @@ func (v *Views) open(b []byte, m mark, at Span, depth int) {
 				v.Cut = true
 				return
 			}
-			span, out := d.next(b, pos, v.budget)
+			var span Span
+			var out []byte
+			if d.among != nil {
+				span, out = d.among(&v.layers[depth-1], b, pos, v.budget)
+			} else {
+				span, out = d.next(b, pos, v.budget)
+			}
 			if span.End <= pos {
 				break
 			}
@@ -287,7 +136,7 @@ func (v *Views) take(name string, out []byte, span Span, depth int) {
 	}
 	v.list = append(v.list, View{Encoding: name, Text: out, Span: span})
 	if depth < viewDepth {
-		if m := survey(out); m&^(markSpaced|markLeet|markRot|markBack) != 0 {
+		if m := v.layers[depth].survey(out); m&^(markSpaced|markLeet|markRot|markBack) != 0 {
 			v.open(out, m&^(markSpaced|markLeet|markRot|markBack), span, depth+1)
 		}
 	}
