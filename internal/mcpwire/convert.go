@@ -1,6 +1,9 @@
 package mcpwire
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // ResultType returns what kind of result it is (MCP 2026-07-28): "complete"
 // when it does not say, "" when what it says is no text.
@@ -82,7 +85,9 @@ func ToLegacyResult(method, revision string, result []byte) Pieces {
 	if method != MethodToolsCall {
 		return rewrite(result, l.member)
 	}
-	for m := range members(result) {
+	var room [8]member // a result can be long: it is gone over once
+	all := slices.AppendSeq(room[:0], members(result))
+	for _, m := range all {
 		switch key := m.rawKey(result); {
 		case isRawText(key, "content"):
 			l.content = m.of(result)
@@ -90,7 +95,7 @@ func ToLegacyResult(method, revision string, result []byte) Pieces {
 			l.structured = m.of(result)
 		}
 	}
-	out := rewrite(result, l.member)
+	out := rewriteMembers(result, slices.Values(all), l.member)
 	if l.content == nil { // which every revision requires
 		return Pieces{AddField(out.Join(), "content", l.converted([]byte("[]")))}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 
@@ -111,9 +112,14 @@ func keepFields(obj []byte, keep func(rawKey []byte) bool) []byte {
 // rewrite returns obj with each member as f says: its value, another value, or
 // not at all. What f leaves keeps its bytes and white space, uncopied.
 func rewrite(obj []byte, f func(rawKey, value []byte) (next []byte, keep bool)) Pieces {
+	return rewriteMembers(obj, members(obj), f)
+}
+
+// rewriteMembers is rewrite where the members are known.
+func rewriteMembers(obj []byte, all iter.Seq[member], f func(rawKey, value []byte) (next []byte, keep bool)) Pieces {
 	w := rewriter{obj: obj, pieces: append(make(Pieces, 0, fewEdits), openBrace), run: -1}
 	from := skipSpace(obj, 0) + 1
-	for m := range members(obj) {
+	for m := range all {
 		stop, value := skipSpace(obj, m.value.End), m.of(obj)
 		next, keep := f(m.rawKey(obj), value)
 		if !keep {
