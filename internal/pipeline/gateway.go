@@ -87,6 +87,7 @@ type Gateway struct {
 	parking *parking
 	pins    *pins
 	names   *catalog.Names
+	loaded  chan struct{} // a snapshot came into force
 
 	mu       sync.Mutex           // guards changes of plan, declared, watchers and onClosed
 	declared map[string]time.Time // when each upstream was first seen, see settle
@@ -111,7 +112,7 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Options: o, pins: newPins(engine), names: catalog.NewNames(), guard: guard.NewMemory(o.Now), judges: newJudges(), sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), running: newRunning(), watcher: runaway.NewWatcher(), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{})}
+	g := &Gateway{Options: o, pins: newPins(engine), names: catalog.NewNames(), guard: guard.NewMemory(o.Now), judges: newJudges(), sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), running: newRunning(), watcher: runaway.NewWatcher(), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{}), loaded: make(chan struct{}, 1)}
 	g.pins.reader, _ = o.Upstreams.(Rereader)
 	empty, err := Compile(o.Pepper, &durward.Snapshot{})
 	if err != nil {
@@ -144,27 +145,51 @@ func (g *Gateway) Load(s *durward.Snapshot) error {
 	g.forgive(before, plan)
 	g.endSessions()
 	g.wake()
+	g.recheck()
+	select {
+	case g.loaded <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// recheck has all that stays open ask again whether it may.
+func (g *Gateway) recheck() {
 	g.mu.Lock()
 	fns := g.onLoad
 	g.mu.Unlock()
 	for _, fn := range fns {
 		fn()
 	}
-	return nil
 }
 
-// OnLoad registers a function that is called after a new snapshot is in force.
-// Register before serving.
+// untilExpiry is how long no key ends by itself, and an hour at most.
+func (g *Gateway) untilExpiry() time.Duration {
+	now, keys := g.Now(), g.plan.Load().snapshot.Keys
+	next := now.Add(time.Hour)
+	for i := range keys {
+		if end := keys[i].Expires; end.After(now) && end.Before(next) {
+			next = end
+		}
+	}
+	return next.Sub(now)
+}
+
+// OnLoad registers a function that is called after a new snapshot is in force,
+// and when a key has expired. Register before serving.
 func (g *Gateway) OnLoad(fn func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.onLoad = append(g.onLoad, fn)
 }
 
-// Run follows the upstreams' changes and ends idle sessions until ctx is done.
+// Run follows the upstreams' changes, ends what expired keys have open, and
+// idle sessions, until ctx is done.
 func (g *Gateway) Run(ctx context.Context) error {
 	sweep := time.NewTicker(time.Minute)
 	defer sweep.Stop()
+	expiry := time.NewTimer(g.untilExpiry())
+	defer expiry.Stop()
 	asked := make(chan struct{}, 1)
 	var asking sync.WaitGroup
 	defer asking.Wait()
@@ -187,6 +212,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 				})
 			default:
 			}
+		case <-g.loaded:
+			expiry.Reset(g.untilExpiry())
+		case <-expiry.C:
+			g.recheck()
+			expiry.Reset(g.untilExpiry())
 		case <-sweep.C:
 			g.endSessions()
 			g.retryWords()
