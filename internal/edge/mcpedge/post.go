@@ -238,9 +238,8 @@ func (p *post) answer(ctx context.Context, cancel context.CancelCauseFunc, bound
 		}
 		return a.message(p.id)
 	})
-	if !streamed {
+	if !streamed && p.send(a) == nil {
 		defer p.spend(a)
-		p.send(a)
 	}
 	if p.call.Lost != nil && p.r.Context().Err() != nil {
 		p.call.Lost()
@@ -248,8 +247,8 @@ func (p *post) answer(ctx context.Context, cancel context.CancelCauseFunc, bound
 	p.face.lost(&p.call, p.stream.dropped)
 }
 
-// spend gives back the memory of a call that was answered, unless its agent
-// left: then somebody may still have to do with it.
+// spend gives back the memory of a call whose answer was written, unless its
+// agent left: then somebody may still have to do with it.
 func (p *post) spend(a answer) {
 	if a.spent != nil && p.r.Context().Err() == nil {
 		a.spent()
@@ -266,8 +265,9 @@ func (p *post) named() {
 	}
 }
 
-// send answers with JSON.
-func (p *post) send(a answer) {
+// send answers with JSON. An error means that the agent left, who needs no
+// answer, and that parts of it may still be on their way.
+func (p *post) send(a answer) error {
 	if a.from != nil {
 		edge.SetErrorHeaders(p.r.Exchange, p.call.Credential, a.from)
 	}
@@ -278,7 +278,7 @@ func (p *post) send(a answer) {
 	if status == 0 {
 		status = http.StatusOK
 	}
-	_ = p.r.Answer(status, typeJSON, a.parts(p.id)...) // an agent that left needs no answer
+	return p.r.Answer(status, typeJSON, a.parts(p.id)...)
 }
 
 func (p *post) accepted() { _ = p.r.Answer(http.StatusAccepted, "") } // an agent that left needs no answer
@@ -295,7 +295,7 @@ func (p *post) admit() bool {
 	return true
 }
 
-func (p *post) reject(err error) { p.send(rejected(err)) }
+func (p *post) reject(err error) { _ = p.send(rejected(err)) } // see send
 
 // refuse answers what cannot be served for how it looks. Strangers are told no
 // more than that they are strangers.
@@ -305,7 +305,7 @@ func (p *post) refuse(status int, e *durward.RPCError) {
 	}
 	a := p.face.refused(p.r.Context(), &p.turn, e)
 	a.status = status
-	p.send(a)
+	_ = p.send(a) // see there
 }
 
 // paramsOf returns the Mcp-Param-* headers as they were sent.
