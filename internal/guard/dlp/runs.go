@@ -242,27 +242,56 @@ func (o *opener) inflate(b []byte) []byte {
 // printable counts the bytes of text at the start.
 func printable(b []byte) int {
 	for i := 0; i < len(b); {
-		c := b[i]
-		if c >= utf8.RuneSelf {
-			r, n := utf8.DecodeRune(b[i:])
-			if r == utf8.RuneError {
-				return i
-			}
-			i += n
-			continue
-		}
-		if c < ' ' && c != '\n' && c != '\t' && c != '\r' && c != 0x1b || c == 0x7f {
+		n := shown[b[i]]
+		if n == 0 {
 			return i
 		}
-		i++
+		if n > 1 && runeAt(b[i:]) != int(n) {
+			return i
+		}
+		i += int(n)
 	}
 	return len(b)
 }
 
+// runeAt is the length of the character at the start of b, which is not of
+// ASCII; 0 for what is none.
+func runeAt(b []byte) int {
+	if len(b) < 2 || b[1]&0xc0 != 0x80 {
+		return 0
+	}
+	r, n := utf8.DecodeRune(b)
+	if r == utf8.RuneError {
+		return 0
+	}
+	return n
+}
+
+// shown is how many bytes a character has that begins with a byte; 0 where none
+// does that is shown.
+var shown = func() (t [256]uint8) {
+	for c := range t {
+		switch {
+		case c == '\n', c == '\t', c == '\r', c == 0x1b, c >= ' ' && c < 0x7f:
+			t[c] = 1
+		case c >= 0xc2 && c < 0xe0:
+			t[c] = 2
+		case c >= 0xe0 && c < 0xf0:
+			t[c] = 3
+		case c >= 0xf0 && c < 0xf5:
+			t[c] = 4
+		}
+	}
+	return t
+}()
+
 // passages are the parts of b that are text, on lines of their own.
 func passages(out, b []byte) []byte {
 	for i := 0; i < len(b); {
-		n := printable(b[i:])
+		n := 0
+		if shown[b[i]] != 0 {
+			n = printable(b[i:])
+		}
 		if n >= leastText {
 			out = append(append(out, b[i:i+n]...), '\n')
 		}

@@ -163,28 +163,19 @@ func decodeBase(run []byte, budget int) []byte {
 			return out
 		}
 	}
-	clean := make([]byte, 0, len(run))
-	for _, c := range run {
-		switch c {
-		case '-':
-			c = '+'
-		case '_':
-			c = '/'
-		case '=', '\n', '\r', ' ':
-			continue
-		}
-		clean = append(clean, c)
-	}
+	room := rooms.Get().(*room)
+	defer rooms.Put(room)
+	clean := room.cleaned(run)
 	for skip := 0; skip < 4 && len(clean)-skip >= minEncoded; skip++ { // a prefix may cling to the run
 		part := clean[skip:]
 		part = part[:len(part)-len(part)%4+threeIfTail(len(part)%4)]
-		out := make([]byte, base64.RawStdEncoding.DecodedLen(len(part)))
-		n, err := base64.RawStdEncoding.Decode(out, part)
-		if err == nil && (legible(out[:n]) || magic(out[:n]) || wide(out[:n])) {
-			return out[:n]
+		n, err := base64.RawStdEncoding.Decode(room.out, part)
+		if out := room.out[:n]; err == nil && (legible(out) || magic(out) || wide(out)) {
+			return bytes.Clone(out)
 		}
 	}
-	if up := bytes.ToUpper(clean); len(up) >= 24 && allBase32(up) {
+	if len(clean) >= 24 && likeBase32(clean) {
+		up := bytes.ToUpper(clean)
 		up = up[:len(up)-len(up)%8]
 		out := make([]byte, base32.StdEncoding.DecodedLen(len(up)))
 		if n, err := base32.StdEncoding.WithPadding(base32.NoPadding).Decode(out, up); err == nil {
@@ -193,6 +184,42 @@ func decodeBase(run []byte, budget int) []byte {
 	}
 	return nil
 }
+
+// room is memory for a run that may be base64, and for what it would say.
+type room struct{ clean, out []byte }
+
+var rooms = sync.Pool{New: func() any { return new(room) }}
+
+// cleaned is a run in the one alphabet, without what parts its lines; out has
+// room for what it says.
+func (r *room) cleaned(run []byte) []byte {
+	if cap(r.clean) < len(run) || cap(r.clean) > mostRoom && len(run) <= mostRoom {
+		r.clean, r.out = make([]byte, 0, len(run)), make([]byte, base64.RawStdEncoding.DecodedLen(len(run)))
+	}
+	clean := r.clean[:len(run)]
+	n := 0
+	for _, c := range run { // what goes is written over
+		to := standard[c]
+		clean[n] = to
+		if to != 0 {
+			n++
+		}
+	}
+	r.out = r.out[:cap(r.out)]
+	return clean[:n]
+}
+
+const mostRoom = 1 << 20
+
+// standard is what a byte is in the alphabet of base64; 0 when it goes.
+var standard = func() (t [256]byte) {
+	for c := range t {
+		t[c] = byte(c)
+	}
+	t['-'], t['_'] = '+', '/'
+	t['='], t['\n'], t['\r'], t[' '] = 0, 0, 0, 0
+	return t
+}()
 
 func threeIfTail(tail int) int {
 	if tail == 1 { // one sextet alone holds no byte
@@ -248,9 +275,10 @@ func allHex(b []byte) bool {
 	return true
 }
 
-func allBase32(b []byte) bool {
+// likeBase32 reports letters of either case and the digits of base32.
+func likeBase32(b []byte) bool {
 	for _, c := range b {
-		if (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '2' || c > '7') {
 			return false
 		}
 	}

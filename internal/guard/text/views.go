@@ -148,19 +148,34 @@ func legible(b []byte) bool {
 		return false
 	}
 	letters, bad := 0, 0
-	for _, c := range b {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == ' ', c >= 0x80:
-			letters++
-		case c < 0x20 && c != '\n' && c != '\t' && c != '\r', c == 0x7f:
-			bad++
+	for rest := b; len(rest) > 0; {
+		part, sum := rest[:min(len(rest), 128)], uint32(0)
+		for _, c := range part {
+			sum += read[c]
+		}
+		letters, bad, rest = letters+int(sum&0xffff), bad+int(sum>>16), rest[len(part):]
+		if bad*20 > len(b) {
+			return false
 		}
 	}
-	if bad*20 > len(b) || letters*2 < len(b) {
+	if letters*2 < len(b) {
 		return false
 	}
 	return validEnough(b) && (bytes.IndexByte(b, ' ') >= 0 || bytes.IndexByte(b, '%') >= 0 || bytes.IndexByte(b, '+') >= 0 || len(b) >= 12)
 }
+
+// read has a one for what is read as a letter, and for what is not read at all.
+var read = func() (t [256]uint32) {
+	for c := range t {
+		switch c := byte(c); {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == ' ', c >= 0x80:
+			t[c] = 1
+		case c < 0x20 && c != '\n' && c != '\t' && c != '\r', c == 0x7f:
+			t[c] = 1 << 16
+		}
+	}
+	return t
+}()
 
 func validEnough(b []byte) bool {
 	high, bad := 0, 0
