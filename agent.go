@@ -95,7 +95,7 @@ func (c Credential) String() string {
 	if c.secret == "" {
 		return ""
 	}
-	return "[redacted]"
+	return redacted
 }
 
 // GoString hides the secret from %#v.

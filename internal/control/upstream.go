@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -35,7 +34,7 @@ func (c *Control) Upstreams(ctx context.Context, by durward.Actor) ([]Upstream, 
 	}
 	out := make([]Upstream, 0, len(m.all.Upstreams))
 	for _, u := range m.all.Upstreams {
-		out = append(out, Upstream{Upstream: withoutSecrets(u), Status: status[u.Name]})
+		out = append(out, Upstream{Upstream: u.WithoutSecrets(), Status: status[u.Name]})
 	}
 	return out, nil
 }
@@ -171,34 +170,4 @@ func (m *moment) storedUpstream(name string) (durward.Upstream, error) {
 		return u, nil
 	}
 	return durward.Upstream{}, missing("upstream", name, known)
-}
-
-func withoutSecrets(u durward.Upstream) durward.Upstream {
-	u.Env, u.Headers = redacted(u.Env), redacted(u.Headers)
-	if u.OAuth != nil && u.OAuth.ClientSecret != "" {
-		known := *u.OAuth
-		known.ClientSecret = "[redacted]"
-		u.OAuth = &known
-	}
-	parsed, err := url.Parse(u.URL)
-	if err != nil {
-		u.URL = "[redacted]"
-		return u
-	}
-	if parsed.RawQuery != "" {
-		parsed.RawQuery = "[redacted]"
-		u.URL = parsed.String()
-	}
-	return u
-}
-
-func redacted(m map[string]string) map[string]string {
-	if m == nil {
-		return nil
-	}
-	out := make(map[string]string, len(m))
-	for k := range m {
-		out[k] = "[redacted]"
-	}
-	return out
 }

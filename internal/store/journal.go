@@ -81,20 +81,8 @@ func withoutSecrets(changes []durward.Change) []durward.Change {
 		if out[i].PutUpstream == nil {
 			continue
 		}
-		u := *out[i].PutUpstream
-		u.Env, u.Headers = redacted(u.Env), redacted(u.Headers)
+		u := out[i].PutUpstream.WithoutSecrets()
 		out[i].PutUpstream = &u
-	}
-	return out
-}
-
-func redacted(m map[string]string) map[string]string {
-	if m == nil {
-		return nil
-	}
-	out := make(map[string]string, len(m))
-	for k := range m {
-		out[k] = "[redacted]"
 	}
 	return out
 }

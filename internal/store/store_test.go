@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -81,7 +82,7 @@ func TestJournal(t *testing.T) {
 	db := open(t, t.TempDir())
 	defer db.Close()
 	for i := range 3 {
-		u := &durward.Upstream{Name: "x", URL: "https://x", Headers: map[string]string{"Authorization": "Bearer s3cret"}}
+		u := &durward.Upstream{Name: "x", URL: "https://x?key=s3cret", Headers: map[string]string{"Authorization": "Bearer s3cret"}, OAuth: &durward.OAuth{ClientSecret: "s3cret"}}
 		if _, err := db.Apply(t.Context(), durward.Revision(i), fmt.Sprintf("person %d", i), []durward.Change{{PutUpstream: u}}); err != nil {
 			t.Fatal(err)
 		}
@@ -90,8 +91,9 @@ func TestJournal(t *testing.T) {
 	if err != nil || len(got) != 2 || got[0].Revision != 2 || got[1].Revision != 3 || got[1].By != "person 2" || got[0].Time.Year() != 2026 {
 		t.Fatalf("Journal = %+v, %v, want revisions 2 and 3", got, err)
 	}
-	if h := got[0].Changes[0].PutUpstream.Headers["Authorization"]; h != "[redacted]" {
-		t.Errorf("the journal holds %q, want [redacted]", h)
+	held, err := json.Marshal(got)
+	if err != nil || strings.Contains(string(held), "s3cret") || got[0].Changes[0].PutUpstream.Headers["Authorization"] != "[redacted]" {
+		t.Errorf("the journal holds %s, %v, want [redacted]", held, err)
 	}
 	if one, _ := db.Journal(t.Context(), 0, 1); len(one) != 1 {
 		t.Errorf("limit is not kept: %d entries", len(one))
