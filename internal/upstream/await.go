@@ -91,7 +91,7 @@ func (s *server) await(ctx context.Context, r *Request, l *line, y *relay, task 
 	e := &errand{bridge: &bridge{server: s, r: r, line: l, relay: y, visited: map[string]string{}}, id: id, asked: map[string]bool{}}
 	reply, done, err := durward.Reply{}, false, error(nil)
 	for !done && err == nil {
-		if err = wait(ctx, pollTime(task)); err != nil {
+		if err = link.Pause(ctx, pollTime(task)); err != nil {
 			break
 		}
 		var a link.Answer

@@ -9,6 +9,7 @@ import (
 
 	"durward"
 	"durward/internal/mcpwire"
+	"durward/internal/upstream/link"
 )
 
 // Bounds of a call that a modern server answers with questions.
@@ -132,7 +133,7 @@ func (b *bridge) comeAgain(ctx context.Context, state []byte) error {
 	if b.shed++; state == nil || b.shed > shedMost {
 		return b.server.protocol("asks to be called again without end.", nil)
 	}
-	return wait(ctx, shedFirst<<(b.shed-1))
+	return link.Pause(ctx, shedFirst<<(b.shed-1))
 }
 
 // questions reads what a round asks, and checks that this client may be asked it.
@@ -265,7 +266,7 @@ func (b *bridge) revisit(ctx context.Context, questions []*inquiry) error {
 	if b.visits++; b.visits > visitsMost {
 		return b.unvisited(questions)
 	}
-	return wait(ctx, visitFirst<<(b.visits-1))
+	return link.Pause(ctx, visitFirst<<(b.visits-1))
 }
 
 // unvisited tells the client where its user has still to go; it may call again
@@ -278,15 +279,4 @@ func (b *bridge) unvisited(questions []*inquiry) error {
 		}
 	}
 	return mcpwire.URLElicitationRequired(urls)
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -180,6 +180,18 @@ func CutOff(err error) bool {
 	return errors.As(err, &f) && f.Kind == Broken && f.Status == 0
 }
 
+// Pause waits, unless ctx ends first.
+func Pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Conn is a conversation with a server.
 type Conn interface {
 	// Do sends a call and waits for its answer. When ctx ends first, the server

@@ -197,7 +197,7 @@ func (l *Legacy) exchange(ctx context.Context, post http.Header, c *link.Call, t
 // resume takes up a stream that the server closed early, after the time that
 // the server asked for (MCP 2025-11-25).
 func (l *Legacy) resume(ctx context.Context, s *stream) (*httpwire.Response, error) {
-	if err := pause(ctx, max(s.retry, 10*time.Millisecond)); err != nil {
+	if err := link.Pause(ctx, max(s.retry, 10*time.Millisecond)); err != nil {
 		return nil, err
 	}
 	h := l.get.Clone()
@@ -385,15 +385,4 @@ func sessionID(h http.Header) string {
 		}
 	}
 	return id
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -18,7 +18,7 @@ func (l *Legacy) listen() {
 	stands := sync.OnceFunc(func() { close(l.ear) })
 	defer stands()
 	for wait := time.Duration(0); ; {
-		if pause(l.ctx, wait) != nil {
+		if link.Pause(l.ctx, wait) != nil {
 			return
 		}
 		began := time.Now()

@@ -1,6 +1,7 @@
 package stdio
 
 import (
+	"cmp"
 	"context"
 	"durward/internal/mcpwire"
 	"errors"
@@ -58,9 +59,9 @@ var ErrExited = errors.New("the server's process has ended")
 
 // Start starts a server.
 func (g *Guard) Start(c Command) (*Process, error) {
-	c.MaxLine = or(c.MaxLine, 8<<20)
-	c.WriteTimeout = or(c.WriteTimeout, 15*time.Second)
-	c.Grace = or(c.Grace, 2*time.Second)
+	c.MaxLine = cmp.Or(c.MaxLine, 8<<20)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, 15*time.Second)
+	c.Grace = cmp.Or(c.Grace, 2*time.Second)
 	path, err := locate(c.Path, c.Env)
 	if err != nil {
 		return nil, fmt.Errorf("find the command: %w", err)
@@ -251,12 +252,4 @@ func closeAll(files []*os.File) {
 			_ = f.Close()
 		}
 	}
-}
-
-func or[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }
