@@ -90,20 +90,25 @@ func UpstreamNameFrom(name string) string {
 func Closest(typed string, words []string) string {
 	best, least := "", 1+min(2, (len(typed)+1)/3)
 	for _, w := range words {
-		if d := distance(strings.ToLower(typed), strings.ToLower(w)); d < least {
+		if d := Distance(strings.ToLower(typed), strings.ToLower(w)); d < least {
 			best, least = w, d
 		}
 	}
 	return best
 }
 
-// distance counts the edits between two words, a swap of neighbours being one.
-func distance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
+// longestCompared is how long words are that are told apart letter by letter.
+const longestCompared = 128
+
+// Distance counts the edits between two words, a swap of neighbours being one;
+// of long words it says only that they are far apart.
+func Distance(a, b string) int {
+	if len(a) > longestCompared || len(b) > longestCompared {
 		return len(a) + len(b)
 	}
-	before, above, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range above {
+	var rows [3][longestCompared + 1]int
+	before, above, row := &rows[0], &rows[1], &rows[2]
+	for j := range len(b) + 1 {
 		above[j] = j
 	}
 	for i := 1; i <= len(a); i++ {

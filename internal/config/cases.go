@@ -115,14 +115,5 @@ func (r *reader) object(node *yaml.Node, at string, v anything) json.RawMessage 
 
 // CasesSchema is the JSON Schema (2020-12) of a file of policy cases, for editors.
 func CasesSchema() []byte {
-	root := describe(reflect.ValueOf(casesFile{}), reflect.StructField{})
-	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	root["title"] = "Durward policy cases"
-	root["description"] = "Calls, and what the policy is to decide about them: durward policy test FILE."
-	root["$defs"] = object{"reference": reference()}
-	out, err := json.MarshalIndent(root, "", "  ")
-	if err != nil { // plain data always marshals
-		panic(err)
-	}
-	return append(out, '\n')
+	return schemaOf(casesFile{}, "Durward policy cases", "Calls, and what the policy is to decide about them: durward policy test FILE.")
 }

@@ -19,11 +19,14 @@ const (
 // the types that the reader reads by. What needs more than one look at a value
 // (names that clash, an anonymous agent, variables that are set) is beyond it.
 func Schema() []byte {
-	in := defaults()
+	return schemaOf(defaults(), "durward.yaml", "Configuration of the Durward gateway.")
+}
+
+// schemaOf is the schema of a file; in holds its defaults.
+func schemaOf(in any, title, description string) []byte {
 	root := describe(reflect.ValueOf(in), reflect.StructField{})
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	root["title"] = "durward.yaml"
-	root["description"] = "Configuration of the Durward gateway."
+	root["title"], root["description"] = title, description
 	root["$defs"] = object{"reference": reference()}
 	out, err := json.MarshalIndent(root, "", "  ")
 	if err != nil { // plain data always marshals

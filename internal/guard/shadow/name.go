@@ -3,6 +3,7 @@ package shadow
 import (
 	"strings"
 
+	"durward"
 	"durward/internal/guard/text"
 )
 
@@ -156,29 +157,10 @@ func singular(s string) string {
 
 // distance counts edits, a swap of neighbours as one; three stands for more.
 func distance(a, b string) int {
-	if d := len(a) - len(b); d > 2 || d < -2 || len(a) > 128 || len(b) > 128 {
+	if d := len(a) - len(b); d > 2 || d < -2 {
 		return 3
 	}
-	var rows [3][130]int
-	prev2, prev, cur := &rows[0], &rows[1], &rows[2]
-	for j := range len(b) + 1 {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], prev2[j-2]+1)
-			}
-		}
-		prev2, prev, cur = prev, cur, prev2
-	}
-	return prev[len(b)]
+	return durward.Distance(a, b)
 }
 
 // shingles are the word pairs of a description.
@@ -203,13 +185,7 @@ func likeness(a, b map[string]bool) float64 {
 	if len(a) == 0 || len(b) == 0 {
 		return 0
 	}
-	both := 0
-	for w := range a {
-		if b[w] {
-			both++
-		}
-	}
-	return float64(both) / float64(min(len(a), len(b)))
+	return float64(both(a, b)) / float64(min(len(a), len(b)))
 }
 
 // overlap is what two descriptions share of both.
@@ -217,11 +193,15 @@ func overlap(a, b map[string]bool) float64 {
 	if len(a) == 0 || len(b) == 0 {
 		return 0
 	}
-	both := 0
+	n := both(a, b)
+	return float64(n) / float64(len(a)+len(b)-n)
+}
+
+func both(a, b map[string]bool) (n int) {
 	for w := range a {
 		if b[w] {
-			both++
+			n++
 		}
 	}
-	return float64(both) / float64(len(a)+len(b)-both)
+	return n
 }
