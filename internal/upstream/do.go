@@ -48,7 +48,10 @@ func (s *server) serve(ctx context.Context, r *Request, p *patience) (durward.Re
 			return reply, err
 		}
 		next := s.mend(ctx, r, f)
-		if next == nil || f.cutOff() && !s.thrift.spend() {
+		switch {
+		case next == nil && isWrongEra(f.err) && r.Method == mcpwire.MethodToolsCall:
+			return reply, s.unavailable("refused the call without saying what became of it. Whether it had an effect is not known.", err)
+		case next == nil, f.cutOff() && !s.thrift.spend():
 			return reply, err
 		}
 		r = next
@@ -217,6 +220,9 @@ func (s *server) mend(ctx context.Context, r *Request, f *flaw) *Request {
 		s.log.Info("upstream no longer speaks the era it spoke")
 		s.forget(s.eraOf(f.line))
 		s.keeper.refresh()
+		if f.rpc == nil && !r.Safe && !onlyReads(r.Method) {
+			return nil // a status alone does not say that nothing was done
+		}
 		return r
 	case f.rpc != nil:
 		return s.reread(ctx, r)

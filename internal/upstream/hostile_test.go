@@ -369,6 +369,40 @@ func fine(id string) string {
 	return `{"jsonrpc":"2.0","id":` + id + `,"result":{"resultType":"complete","content":[{"type":"text","text":"fine"}]}}`
 }
 
+// A status that may mean anything is no leave to send a call again that may
+// have had an effect. What only reads is, and the next call finds its way.
+func TestAPlainStatusDoesNotSendACallTwice(t *testing.T) {
+	for _, status := range []int{400, 404, 405, 409, 422} {
+		for _, safe := range []bool{false, true} {
+			for _, modern := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%d safe=%v modern=%v", status, safe, modern), func(t *testing.T) {
+					t.Parallel()
+					var done atomic.Int32
+					s := newSet(t, nil, badHTTP(t, modern, func(w http.ResponseWriter, _ *http.Request, id string) {
+						if done.Add(1) == 1 {
+							http.Error(w, "page not found", status)
+							return
+						}
+						respond(w, 200, fine(id))
+					}))
+					r := modernAgent.request(t, "bad", mcpwire.MethodToolsCall, `{"name":"ask","arguments":{}}`)
+					r.Safe = safe
+					reply, err := s.Do(brief(t), r, nil)
+					switch {
+					case safe && (err != nil || done.Load() != 2):
+						t.Errorf("%d attempts of a call that only reads: %s %v", done.Load(), reply.Result, err)
+					case !safe && (done.Load() != 1 || err == nil || !strings.Contains(err.Error(), "had an effect is not known")):
+						t.Errorf("%d attempts of a call with effects: %v, want one, whose effect is not known", done.Load(), err)
+					}
+					if _, err := s.Do(brief(t), r, nil); err != nil {
+						t.Errorf("the next call: %v", err)
+					}
+				})
+			}
+		}
+	}
+}
+
 // What a server over HTTP may do wrong, in either era.
 func TestAServerThatMisbehaves(t *testing.T) {
 	cases := map[string]struct {
