@@ -69,7 +69,7 @@ type Set struct {
 	client   *httpwire.Client
 	guard    *stdio.Guard
 	info     []byte // our Implementation
-	ids      atomic.Uint64
+	ids      *ids
 	changed  chan struct{}
 	profiles profiles
 	plan     atomic.Pointer[plan]
@@ -95,7 +95,7 @@ func New(o Options) *Set {
 	o = o.orDefault()
 	info, _ := json.Marshal(map[string]string{"name": "durward", "version": o.Version}) // cannot fail
 	s := &Set{
-		o: o, info: info, changed: make(chan struct{}, 1), closing: make(chan struct{}),
+		o: o, info: info, ids: newIDs(), changed: make(chan struct{}, 1), closing: make(chan struct{}),
 		client: httpwire.NewClient(httpwire.ClientOptions{HeaderTimeout: headerTime}),
 		guard:  stdio.NewGuard(stdio.GuardOptions{Log: o.Log, Watchdog: o.Watchdog}),
 	}
@@ -278,7 +278,7 @@ func (s *Set) via(before string) string {
 	return before + ", " + s.o.Instance
 }
 
-func (s *Set) nextID() uint64 { return s.ids.Add(1) }
+func (s *Set) nextID() uint64 { return s.ids.next() }
 
 func or[T comparable](v, otherwise T) T {
 	var zero T
