@@ -24,6 +24,19 @@ func Field(obj []byte, key string) (value []byte, ok bool) {
 	return nil, false
 }
 
+// Pick is Field for several keys, in one pass: values gets theirs in order, and
+// nil for those that are absent.
+func Pick(obj []byte, values [][]byte, keys ...string) {
+	clear(values)
+	for m := range members(obj) {
+		for k, key := range keys {
+			if values[k] == nil && isRawText(m.rawKey(obj), key) {
+				values[k] = m.of(obj)
+			}
+		}
+	}
+}
+
 // FieldText returns the decoded string at the top of an object; false when it
 // is absent or no string.
 func FieldText(obj []byte, key string) (string, bool) {

@@ -1,6 +1,7 @@
 package mcpwire_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -26,6 +27,19 @@ func TestFieldFindsTheTopOnly(t *testing.T) {
 	}
 	if v, _ := mcpwire.Path(obj, "a", "name"); string(v) != `"inner"` {
 		t.Errorf("Path(a, name) = %s", v)
+	}
+}
+
+func TestPickFindsWhatFieldFinds(t *testing.T) {
+	for _, obj := range []string{``, `{}`, `[1]`, ` {"a":1,"b":{"a":2},"c":[3]} `, `{"a":1,"a":2,"c":null}`, `{"\u0061":"x","b":"\"a\":7"}`, `{"b":1,"a"`} {
+		keys := []string{"a", "b", "c"}
+		values := make([][]byte, len(keys))
+		mcpwire.Pick([]byte(obj), values, keys...)
+		for k, key := range keys {
+			if want, _ := mcpwire.Field([]byte(obj), key); !bytes.Equal(values[k], want) || (values[k] == nil) != (want == nil) {
+				t.Errorf("Pick(%s) of %s = %q, Field says %q", obj, key, values[k], want)
+			}
+		}
 	}
 }
 
