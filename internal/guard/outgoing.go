@@ -34,13 +34,13 @@ func (s *Scope) arguments(raw []byte) *Seen {
 	if s.op.Kind != durward.KindTool {
 		return v
 	}
-	found, whole := args.Inspect(s.op.Name, raw, s.formats)
+	found, whole := s.tool.Inspect(raw)
 	var more []args.Finding
 	switch {
 	case s.reads:
-		more = args.ReadOnly(s.op.Name, raw, s.formats)
+		more = s.tool.ReadOnly(raw)
 	case s.claims:
-		more = args.Claimed(s.op.Name, raw, s.formats)
+		more = s.tool.Claimed(raw)
 	}
 	if len(found) == 0 && len(more) == 0 && whole {
 		return v

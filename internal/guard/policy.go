@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"durward"
+	"durward/internal/guard/args"
 	"durward/internal/guard/flow"
 	"durward/internal/mcpwire"
 )
@@ -246,7 +247,7 @@ type Scope struct {
 	trust    string
 	to       []string
 	restore  bool
-	formats  map[string]string
+	tool     *args.Tool
 	routine  routine // arguments in which nothing was found
 }
 
@@ -284,7 +285,7 @@ func (p *Policy) Forget() {
 // scope is called with mu held.
 func (p *Policy) scope(agent string, op *durward.Operation) *Scope {
 	parts := p.parts(agent, op)
-	s := &Scope{policy: p, op: op, off: off(parts), modes: p.settle(parts), formats: Formats(op.InputSchema)}
+	s := &Scope{policy: p, op: op, off: off(parts), modes: p.settle(parts), tool: args.For(op.Name, Formats(op.InputSchema), members(op.InputSchema)...)}
 	engine, err := p.engine(s.modes)
 	if err != nil { // check has seen every mode
 		panic(err)

@@ -24,6 +24,19 @@ func (r *Report) Prefix(at string) {
 	}
 }
 
+// members are the names of a schema's properties.
+func members(schema []byte) []string {
+	props, ok := mcpwire.Field(schema, "properties")
+	if !ok || !mcpwire.IsObject(props) {
+		return nil
+	}
+	var out []string
+	for name := range mcpwire.Fields(props) {
+		out = append(out, name)
+	}
+	return out
+}
+
 // Formats reads the formats that a schema declares for its properties, by the
 // JSON pointer of the argument.
 func Formats(schema []byte) map[string]string {

@@ -6,8 +6,11 @@ import "strings"
 // that. The word is not the operator's, and what its queries are written in is
 // not known: only what is SQL beyond doubt, and more than reads, is stopped.
 func Claimed(tool string, arguments []byte, formats map[string]string) []Finding {
-	return queries(tool, arguments, formats, claimed)
+	return For(tool, formats).Claimed(arguments)
 }
+
+// Claimed is [Claimed] for a tool that is known.
+func (t *Tool) Claimed(arguments []byte) []Finding { return t.queries(arguments, claimed) }
 
 func claimed(query string) string {
 	words, _, ok := statements(query)

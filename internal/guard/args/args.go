@@ -8,12 +8,7 @@
 // anything: there the same text is no attack, and other policies apply.
 package args
 
-import (
-	"strings"
-	"unsafe"
-
-	"durward/internal/guard/carrier"
-)
+import "strings"
 
 // Finding is one suspicious argument.
 type Finding struct {
@@ -40,43 +35,6 @@ const (
 	Host
 	Password // anything may stand in one, but for what breaks out of a statement
 )
-
-// Inspect judges the arguments of one call. tool is the upstream's name of the
-// tool; a schema, when given, types the fields by their format.
-func Inspect(tool string, arguments []byte, formats map[string]string) ([]Finding, bool) {
-	var out []Finding
-	t := words(tool)
-	at := func(path []string) string { return "/" + strings.Join(path, "/") }
-	public := any(t, "comment", "comments", "reply", "review", "feedback", "guestbook")
-	whole := true
-	walked := carrier.Walk(arguments, func(path []string, value []byte, key bool) {
-		if key && !carrier.IsName(value) {
-			if f := member(t, path, string(value)); f.Rule != "" {
-				f.Where = at(path)
-				out = append(out, f)
-			}
-		}
-		if key || len(value) == 0 {
-			return
-		}
-		format := ""
-		if len(formats) > 0 {
-			format = formats[at(path)]
-		}
-		f := fieldOf(t, path, format)
-		text := unsafe.String(unsafe.SliceData(value), len(value)) // it does not change, and no finding quotes it
-		best, all := judgeAll(f, text, public)
-		if x := placed(t, path, f, text); x.Score > best.Score {
-			best = x
-		}
-		whole = whole && all
-		if best.Rule != "" {
-			best.Where = at(path)
-			out = append(out, best)
-		}
-	})
-	return out, whole && walked
-}
 
 // placed judges a value by the place where it stands.
 func placed(t, path []string, f Field, v string) (best Finding) {

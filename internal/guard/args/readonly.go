@@ -10,23 +10,24 @@ import (
 // statement that reads. It judges words outside quotes and comments; what it
 // cannot tell apart it does not let pass.
 func ReadOnly(tool string, arguments []byte, formats map[string]string) []Finding {
-	return queries(tool, arguments, formats, changes)
+	return For(tool, formats).ReadOnly(arguments)
 }
 
+// ReadOnly is [ReadOnly] for a tool that is known.
+func (t *Tool) ReadOnly(arguments []byte) []Finding { return t.queries(arguments, changes) }
+
 // queries are the findings of a judge in the queries of a call.
-func queries(tool string, arguments []byte, formats map[string]string, judge func(string) string) []Finding {
+func (t *Tool) queries(arguments []byte, judge func(string) string) []Finding {
 	var out []Finding
-	t := words(tool)
 	carrier.Walk(arguments, func(path []string, value []byte, key bool) {
 		if key || len(value) == 0 {
 			return
 		}
-		where := "/" + strings.Join(path, "/")
-		if fieldOf(t, path, formats[where]) != Query {
+		if t.field(path) != Query {
 			return
 		}
 		if what := judge(string(value)); what != "" {
-			out = append(out, Finding{Rule: "statement", Where: where, Score: 0.95, What: what})
+			out = append(out, Finding{Rule: "statement", Where: pointer(path), Score: 0.95, What: what})
 		}
 	})
 	return out
