@@ -10,23 +10,21 @@ import (
 // structured content unless a text seems to say the same.
 func spoken(reply []byte) [][]byte {
 	var out [][]byte
-	for _, member := range []string{"content", "contents", "messages"} {
-		list, ok := mcpwire.Field(reply, member)
-		if !ok || !mcpwire.IsArray(list) {
-			continue
-		}
+	var parts [5][]byte
+	mcpwire.Pick(reply, parts[:], "content", "contents", "messages", "result", "structuredContent")
+	for _, list := range parts[:3] {
 		for item := range mcpwire.Elements(list) {
 			out = spokenItem(out, item, 0)
 		}
 	}
-	if inner, ok := mcpwire.Field(reply, "result"); ok && mcpwire.IsObject(inner) { // of a task that is done
+	if inner := parts[3]; mcpwire.IsObject(inner) { // of a task that is done
 		return append(out, spoken(inner)...)
 	}
 	said := 0
 	for _, text := range out {
 		said += len(text)
 	}
-	if s, ok := mcpwire.Field(reply, "structuredContent"); ok && said < len(s)/2 {
+	if s := parts[4]; s != nil && said < len(s)/2 {
 		out = append(out, s)
 	}
 	return out

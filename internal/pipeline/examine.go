@@ -23,15 +23,12 @@ func (g *Gateway) examine(ctx context.Context, t *transit, reply durward.Reply) 
 	if reply.Result == nil {
 		return reply, nil
 	}
-	came := reply.Result
-	bare, named := mcpwire.WithoutAskers(came, t.call.Target.Upstream) // the gateway's own word is not judged
-	seen := g.read(t, s, bare)
-	if q := g.questions(s, bare); q != nil {
-		body := seen.Body
-		all := &guard.Seen{Effect: durward.Allow}
-		all.Merge(seen)
-		all.Merge(q)
-		all.Body, seen = body, all
+	came, named := reply.Result, false
+	var seen *guard.Seen
+	if _, asks := mcpwire.Field(came, "inputRequests"); asks {
+		seen, named = g.readAsking(t, s, came)
+	} else {
+		seen = g.read(t, s, came)
 	}
 	seen = g.second(ctx, t, s, carrierOf(t.call.Method), came, seen)
 	g.weigh(t, &guard.Seen{}, seen)
@@ -65,12 +62,25 @@ func (g *Gateway) examine(ctx context.Context, t *transit, reply durward.Reply) 
 // its source untrusted, and no more.
 const tainted = 0.51
 
+// readAsking inspects a result that asks a person or a model. named tells that
+// its questions had the gateway's own word in them, which is not judged.
+func (g *Gateway) readAsking(t *transit, s *guard.Scope, result []byte) (seen *guard.Seen, named bool) {
+	bare, named := mcpwire.WithoutAskers(result, t.call.Target.Upstream)
+	seen = t.listener(g).Asked(bare)
+	q := g.questions(s, bare)
+	if q == nil {
+		return seen, named
+	}
+	all := &guard.Seen{Effect: durward.Allow}
+	all.Merge(seen)
+	all.Merge(q)
+	all.Body = seen.Body
+	return all, named
+}
+
 // read inspects a result, with marks around its texts where they are wanted.
 func (g *Gateway) read(t *transit, s *guard.Scope, result []byte) *guard.Seen {
 	from := t.listener(g)
-	if _, asks := mcpwire.Field(result, "inputRequests"); asks {
-		return from.Asked(result)
-	}
 	spot := t.plan.snapshot.Guard.Spotlight
 	if spot == "all" || spot == "untrusted" && s.Untrusted() {
 		return from.Spotlight(result, durward.Deny, rand.Text()[:8])
