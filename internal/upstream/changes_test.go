@@ -10,6 +10,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -112,6 +114,41 @@ func TestAProcessRedefinesNothing(t *testing.T) {
 		}
 	}
 	until(t, s, "what was added goes with the processes", func() bool { return names(s.Listings()[0].Tools) == "ask" })
+}
+
+// What a process of an agent says is gone is looked for again, by us: tools that
+// are gone for everybody go from the list, be it that only that process tells.
+func TestWhatAProcessSaysIsGoneGoes(t *testing.T) {
+	for _, kind := range []string{"a file", "a file, once"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "tools")
+			list := func(names string) {
+				if err := os.WriteFile(file, []byte(names), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			list("a b go")
+			s := newSet(t, nil, durward.Upstream{Name: "up", Command: os.Args[0], Args: []string{"server", kind, file}, Era: "legacy"})
+			if l, err := s.Listing(brief(t), "up"); err != nil || names(l.Tools) != "a b go" {
+				t.Fatalf("Listing = %q %v", names(l.Tools), err)
+			}
+			someone := agent{revision: mcpwire.V20251125, name: "a"}
+			call(t, s, someone, "go", "{}")
+			for _, now := range []string{"b go new", "go new"} {
+				list(now)
+				call(t, s, someone, "go", "{}")
+				until(t, s, now, func() bool {
+					got := strings.Fields(names(s.Listings()[0].Tools))
+					slices.Sort(got)
+					return strings.Join(got, " ") == now
+				})
+			}
+			if l := s.Listings()[0]; len(l.Varies) > 0 {
+				t.Errorf("it is taken for two faces: %+v", l.Varies)
+			}
+		})
+	}
 }
 
 func watch(t testing.TB, s *upstream.Set, uris []string, fn func(durward.Event)) (cancel func()) {

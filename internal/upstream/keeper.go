@@ -68,14 +68,16 @@ type ear struct {
 	used   time.Time
 	follow *follower
 	// heard tells that the lists of this process changed, and read when they
-	// were last read (guarded by the keeper's mu); overlay is what they add (of
-	// the goroutine).
+	// were last read (guarded by the keeper's mu); overlay is what they add; it
+	// and what follows are of the goroutine.
 	heard   bool
 	told    bool // by the process itself
 	soon    bool // a call waits for it
 	read    time.Time
 	overlay *lists
 	varies  []Variation
+	lacks   []string // what of the lists it does not have
+	owes    bool     // they are to be read in a new process because of that
 }
 
 func newKeeper(s *server) *keeper {
@@ -182,6 +184,9 @@ func (k *keeper) nap() time.Duration {
 		nap = min(nap, e.follow.retryIn(now))
 		if e.heard {
 			nap = min(nap, e.read.Add(e.gap()).Sub(now))
+		}
+		if e.owes {
+			nap = min(nap, k.anew.Add(anewGap).Sub(now))
 		}
 		nap = min(nap, e.read.Add(overlayCheck).Sub(now))
 	}

@@ -46,7 +46,8 @@ func (k *keeper) overlays() (agents []*ear, ended bool) {
 
 func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
 	k.mu.Lock()
-	due := e.heard && time.Since(e.read) >= e.gap() || time.Since(e.read) >= overlayCheck
+	due := e.heard && time.Since(e.read) >= e.gap() || time.Since(e.read) >= overlayCheck || e.owes && time.Since(k.anew) >= anewGap
+	told := e.told
 	e.heard, e.soon = e.heard && !due, e.soon && !due
 	k.mu.Unlock()
 	if !due {
@@ -61,9 +62,11 @@ func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
 	e.told = e.heard && e.told
 	k.mu.Unlock()
 	if err != nil {
+		e.owes = false
 		k.server.log.Info("lists of a process of upstream cannot be read", "err", err)
 		return false
 	}
+	k.miss(ctx, e, l, told)
 	differ := k.differ(e, l)
 	if len(differ) > 0 && !reflect.DeepEqual(differ, e.varies) && (k.own == nil || k.own.slot == nil) && k.readAnew(ctx) {
 		differ = k.differ(e, l) // the program may be another one since our process was started
@@ -78,6 +81,44 @@ func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
 		}
 	}
 	return news || was == nil || !sameLists(was, e.overlay)
+}
+
+// miss reads the lists again when a process of an agent newly lacks something
+// of them: what is gone there may be gone for all. If it said so itself, a
+// process that is started now has the last word; ours may have read its lists
+// long ago.
+func (k *keeper) miss(ctx context.Context, e *ear, l *lists, told bool) {
+	gone, owed := lost(k.base, l), e.owes
+	known := slices.Equal(gone, e.lacks) && !owed
+	e.lacks, e.owes = gone, false
+	if len(gone) == 0 || known || k.own != nil && k.own.slot != nil || k.server.gate.admit() != nil {
+		return
+	}
+	told, fresh := told || owed, k.own == nil
+	k.readNow(ctx)
+	e.lacks = lost(k.base, l)
+	if len(e.lacks) == 0 || !told || fresh || k.failed != nil {
+		return
+	}
+	e.owes = !k.readAnew(ctx)
+	e.lacks = lost(k.base, l)
+}
+
+// lost names what base (nil for nothing) has and others do not.
+func lost(base, others *lists) (out []string) {
+	if base == nil {
+		return nil
+	}
+	for _, of := range listed {
+		still := byName(*of.items(others), of.id)
+		for name := range byName(*of.items(base), of.id) {
+			if _, ok := still[name]; !ok {
+				out = append(out, of.kind.String()+" "+name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // differ is what a process of an agent lists otherwise than is listed.
