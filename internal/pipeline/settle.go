@@ -19,6 +19,9 @@ const (
 	// where no other upstream stands behind the endpoint, for the caller.
 	settling = 5 * time.Second
 	// grace is for what others can answer without it: merged lists, bare names.
+	// A client over stdio waits longer, as long as settling: it has mostly just
+	// started the gateway, so that every server is starting, and many such
+	// clients read the lists once and do not hear of changes.
 	grace = 500 * time.Millisecond
 )
 
@@ -69,7 +72,7 @@ func (t *transit) pending(now time.Time, matters func(string) bearing) (until ti
 			continue
 		}
 		end := at.Add(settling)
-		if others && about != only {
+		if others && about != only && t.call.Wire.Transport != "stdio" {
 			end = at.Add(grace)
 		}
 		if now.Before(end) && end.After(until) {

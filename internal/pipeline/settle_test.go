@@ -1,6 +1,8 @@
 package pipeline_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -159,6 +161,9 @@ func TestWhatIsAboutOneSlowUpstreamWaitsForIt(t *testing.T) {
 	for name, ask := range map[string]func(*durward.Call){
 		"a call":       func(*durward.Call) {},
 		"its endpoint": func(c *durward.Call) { c.Endpoint = "crm" },
+		"a client over stdio, for a list": func(c *durward.Call) {
+			c.Wire.Transport, c.Method = "stdio", "tools/list"
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -168,7 +173,17 @@ func TestWhatIsAboutOneSlowUpstreamWaitsForIt(t *testing.T) {
 				c := h.call(t, "tools/call", `{"name":"crm__get","arguments":{"text":"x"}}`)
 				ask(c)
 				began := time.Now()
-				if _, err := h.Serve(t.Context(), c, nil); err != nil || time.Since(began) != 2*time.Second {
+				do := h.Serve
+				if c.Method == "tools/list" {
+					do = func(ctx context.Context, c *durward.Call, _ durward.Peer) (durward.Reply, error) {
+						reply, err := h.List(ctx, c)
+						if !bytes.Contains(reply.Result, []byte(`"crm__get"`)) {
+							t.Errorf("the list is %s, want crm__get in it", reply.Result)
+						}
+						return reply, err
+					}
+				}
+				if _, err := do(t.Context(), c, nil); err != nil || time.Since(began) != 2*time.Second {
 					t.Errorf("after %v: %v, want an answer after 2 s", time.Since(began), err)
 				}
 			})
