@@ -2,6 +2,7 @@ package guard
 
 import (
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/dlclark/regexp2/v2"
@@ -11,6 +12,10 @@ import (
 // slowMost is how long one validation may spend with patterns that RE2 cannot
 // express. Those go back and try again, which can take for ever.
 const slowMost = 50 * time.Millisecond
+
+// slowReturns is how many places a match may have to come back to, eight bytes
+// each: a few for each character of a text of 100,000.
+const slowReturns = 1 << 20
 
 func init() { regexp2.SetTimeoutCheckPeriod(slowMost / 5) }
 
@@ -27,15 +32,56 @@ type pattern struct {
 func (b *budget) compilePattern(text string) (jsonschema.Regexp, error) {
 	p := &pattern{text: text, budget: b}
 	var err error
-	if p.quick, err = regexp.Compile(text); err == nil {
-		return p, nil
+	if same, ok := forRE2(text); ok {
+		if p.quick, err = regexp.Compile(same); err == nil {
+			return p, nil
+		}
 	}
-	if p.slow, err = regexp2.Compile(text, regexp2.ECMAScript, regexp2.Unicode); err != nil {
+	if p.slow, err = regexp2.Compile(text, regexp2.ECMAScript, regexp2.Unicode, regexp2.OptionMaxBacktrackingStackSize(slowReturns)); err != nil {
 		p.slow = nil
 		return p, nil
 	}
 	p.slow.MatchTimeout = slowMost
 	return p, nil
+}
+
+// forRE2 writes a pattern of ECMA-262 as RE2 understands it: \s is ASCII there,
+// and a dot stops at line feeds alone. Where that cannot be written it is not ok.
+func forRE2(text string) (same string, ok bool) {
+	const space, lineEnd = `\s\v\x{a0}\x{feff}\x{2028}\x{2029}\p{Zs}`, `\n\r\x{2028}\x{2029}`
+	var b strings.Builder
+	class := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && i+1 < len(text):
+			i++
+			switch e := text[i]; {
+			case e == 's' && class:
+				b.WriteString(space)
+			case e == 's':
+				b.WriteString("[" + space + "]")
+			case e == 'S' && class:
+				return "", false
+			case e == 'S':
+				b.WriteString("[^" + space + "]")
+			default:
+				b.WriteString(text[i-1 : i+1])
+			}
+			continue
+		case c == '.' && !class:
+			b.WriteString("[^" + lineEnd + "]")
+			continue
+		case c == '[' && class: // to RE2 it may begin the name of a class
+			b.WriteString(`\[`)
+			continue
+		case c == '[':
+			class = true
+		case c == ']':
+			class = false
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String(), true
 }
 
 // MatchString implements jsonschema.Regexp.
