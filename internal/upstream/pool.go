@@ -194,14 +194,16 @@ func (p *pool) remove(sl *slot) bool {
 	return true
 }
 
-// drop ends a line that is dead or wrong. One that did not live long counts
-// as a failure, so that what crashes at once is not started in a circle.
+// drop ends a line that is dead or wrong. A process that did not live long
+// counts as a failure, so that what crashes at once is not started in a circle;
+// a stream that a server let go is only opened again, or one agent's call
+// could take the server from all.
 func (p *pool) drop(sl *slot) {
 	if !p.remove(sl) {
 		return
 	}
 	kind, _ := link.KindOf(sl.line.conn.Err())
-	if s := p.server; sl.line.dead() && kind != link.Lost && time.Since(sl.line.opened) < shortLife {
+	if s := p.server; s.isStdio() && sl.line.dead() && kind != link.Lost && time.Since(sl.line.opened) < shortLife {
 		err := s.unavailable("ended soon after it had started.", sl.line.conn.Err())
 		s.gate.fail(err)
 		s.become("failed", err)
