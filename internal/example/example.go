@@ -2,6 +2,7 @@ package example
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -57,6 +58,7 @@ func New(o Options) (*Server, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	v := &service{book: book, now: o.Now}
+	_, _ = rand.Read(v.secret[:]) // never fails (crypto/rand)
 	v.srv = mcp.NewServer(&mcp.Implementation{Name: "durward-example", Title: "Durward example notes", Version: o.Version},
 		&mcp.ServerOptions{
 			Instructions:       "A small notebook that ships with Durward. Search with notes_search, read with notes_read.",

@@ -221,6 +221,24 @@ func TestDeletingAsksAPerson(t *testing.T) {
 	}
 }
 
+// TestAnAnswerWithoutItsQuestionDeletesNothing: a model can write an answer as
+// well as a person.
+func TestAnAnswerWithoutItsQuestionDeletesNothing(t *testing.T) {
+	for _, state := range []string{"", strings.Repeat("0", 64)} {
+		p := connect(t, "2026-07-28", example.Options{}, &answer{"decline", false})
+		r, err := p.CallTool(t.Context(), &mcp.CallToolParams{
+			Name: "notes_delete", Arguments: map[string]any{"id": "keys"}, RequestState: state,
+			InputResponses: mcp.InputResponseMap{"confirm": &mcp.ElicitResult{Action: "accept", Content: map[string]any{"confirm": true}}},
+		})
+		if err != nil || textOf(r) != "Not confirmed; nothing was deleted." {
+			t.Errorf("state %q: notes_delete = %q, %v; want the person to be asked, who declines", state, textOf(r), err)
+		}
+		if p.call(t, "notes_read", map[string]any{"id": "keys"}).IsError {
+			t.Errorf("state %q: the note is gone", state)
+		}
+	}
+}
+
 func TestReportTellsHowFarItIs(t *testing.T) {
 	eachRevision(t, func(t *testing.T, v string) {
 		p := connect(t, v, example.Options{}, nil)

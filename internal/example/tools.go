@@ -2,6 +2,9 @@ package example
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -15,6 +18,8 @@ type service struct {
 	book *notebook
 	now  func() time.Time
 	srv  *mcp.Server
+
+	secret [32]byte // of this process: binds answers to its questions
 }
 
 func (v *service) addTools() {
@@ -121,11 +126,12 @@ func (v *service) remove(ctx context.Context, req *mcp.CallToolRequest, in idArg
 		return nil, nil, err
 	}
 	answer, asked := req.Params.InputResponses["confirm"].(*mcp.ElicitResult)
+	asked = asked && hmac.Equal([]byte(req.Params.RequestState), []byte(v.question(n)))
 	switch {
 	case !canElicit(req):
 		return failed("notes_delete asks a person to confirm, and this client cannot be asked: it did not declare the elicitation capability."), nil, nil
 	case !asked:
-		return askConfirm(n), nil, nil
+		return v.askConfirm(n), nil, nil
 	case answer.Action != "accept" || answer.Content["confirm"] != true:
 		return text("Not confirmed; nothing was deleted."), nil, nil
 	}
@@ -141,8 +147,16 @@ func canElicit(req *mcp.CallToolRequest) bool {
 	return c != nil && c.Elicitation != nil
 }
 
-func askConfirm(n Note) *mcp.CallToolResult {
-	return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"confirm": &mcp.ElicitParams{
+// question binds an answer to the note that was asked about, as it was then: an
+// answer that comes without its question is none.
+func (v *service) question(n Note) string {
+	mac := hmac.New(sha256.New, v.secret[:])
+	_, _ = fmt.Fprintf(mac, "%q %q %q", n.ID, n.Title, n.Text) // a hash takes everything
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+func (v *service) askConfirm(n Note) *mcp.CallToolResult {
+	return &mcp.CallToolResult{RequestState: v.question(n), InputRequests: mcp.InputRequestMap{"confirm": &mcp.ElicitParams{
 		Mode:            "form",
 		Message:         fmt.Sprintf("Delete the note %q (%s)?", n.Title, n.ID),
 		RequestedSchema: schema(confirmSchema),
