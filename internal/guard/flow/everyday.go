@@ -71,6 +71,7 @@ func (s *Session) signed(b []byte) {
 func (c *call) ordinary() bool {
 	if !c.known {
 		c.known = true
+		c.open()
 		for _, l := range c.leaves {
 			if !aims(l.name) || len(l.value) > 64 {
 				c.holds = max(c.holds, content(l.value))

@@ -257,6 +257,7 @@ func (s *Session) Call(server, tool string, args []byte) []Finding {
 type call struct {
 	leaves  []leaf
 	sent    []byte   // squeezed text of all that is not an address of the call
+	closed  [][]byte // what was not looked for decoded forms yet, see open
 	views   [][]byte // squeezed decoded forms
 	opened  [][]byte // decoded forms as they are
 	targets []leaf   // whom or what the call is aimed at
@@ -275,7 +276,6 @@ type leaf struct {
 
 func (s *Session) read(args []byte) *call {
 	c := &call{}
-	var views text.Views
 	var folder text.Folder
 	carrier.Walk(args[:min(len(args), maxSent)], func(path []string, value []byte, key bool) {
 		if len(value) == 0 || key && carrier.IsName(value) {
@@ -284,7 +284,7 @@ func (s *Session) read(args []byte) *call {
 		if key { // no name says what it is for
 			path = nil
 		}
-		l := leaf{name: strings.ToLower(innermost(path)), where: "/" + strings.Join(path, "/"), value: bytes.Clone(value)}
+		l := leaf{name: strings.ToLower(innermost(path)), where: "/" + strings.Join(path, "/"), value: value}
 		c.leaves = append(c.leaves, l)
 		if aims(l.name) {
 			c.targets = append(c.targets, l)
@@ -294,13 +294,22 @@ func (s *Session) read(args []byte) *call {
 			}
 		}
 		c.sent = squeeze(c.sent, folder.Fold(value).Bytes)
+		c.closed = append(c.closed, value)
+	})
+	return c
+}
+
+// open decodes what is sent, once there is something to compare it with.
+func (c *call) open() {
+	var views text.Views
+	for _, value := range c.closed {
 		for _, v := range views.Open(value) {
 			c.views = append(c.views, squeeze(nil, v.Text))
 			c.opened = append(c.opened, bytes.Clone(v.Text))
 		}
 		c.views = append(c.views, loose(value)...)
-	})
-	return c
+	}
+	c.closed = nil
 }
 
 func innermost(path []string) string {
@@ -317,6 +326,7 @@ func (s *Session) leaks(server string, c *call) Finding {
 	if len(s.prints) == 0 && len(s.values) == 0 {
 		return Finding{}
 	}
+	c.open()
 	best := Finding{}
 	forms := append([][]byte{c.sent, reversed(c.sent), rotated(c.sent)}, c.views...)
 	if len(s.outward) > 0 {
@@ -390,6 +400,7 @@ func (s *Session) leakedValues(server string, c *call) Finding {
 			count[at]++
 		}
 	}
+	c.open()
 	texts := c.opened
 	for _, l := range c.leaves {
 		if !aims(l.name) || len(l.value) > 64 {

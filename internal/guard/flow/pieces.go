@@ -171,16 +171,23 @@ func (s *Session) spread(server, tool string, r Role, args []byte, c *call) (bes
 		if aimed && c != nil && bytes.IndexByte(value, '@') < 0 && !address {
 			return // an account to pay to is an aim
 		}
-		if clear, err := url.QueryUnescape(string(value)); err == nil && address {
-			value = []byte(clear)
+		if address {
+			if clear, err := url.QueryUnescape(string(value)); err == nil {
+				value = []byte(clear)
+			}
 		}
 		value = s.unread(value)
-		p.leaving(squeeze(nil, value), false)
+		if len(p.rare) > 0 {
+			p.leaving(squeeze(nil, value), false)
+		}
 		if aimed && c != nil && !address {
 			return
 		}
 		text := p.extend(hashOf([]byte(server+"\x00"+tool+"\x00"+name)), value)
 		if text == nil {
+			return
+		}
+		if len(p.rare) == 0 && len(s.prints) == 0 {
 			return
 		}
 		letters := squeeze(nil, text)

@@ -22,6 +22,9 @@ func wordByte(c byte) bool {
 
 // squeeze appends the letters and digits of b in lower case.
 func squeeze(dst, b []byte) []byte {
+	if cap(dst) == 0 {
+		dst = make([]byte, 0, len(b))
+	}
 	for i := 0; i < len(b); i++ {
 		c := b[i]
 		if c == '\\' && i+1 < len(b) && (b[i+1] == 'n' || b[i+1] == 't' || b[i+1] == 'r') {
@@ -98,6 +101,9 @@ func winnow(b []byte, keep func(uint32)) {
 
 // matches counts distinct fingerprints of each source in a squeezed text.
 func (s *Session) matches(b []byte) map[origin]int {
+	if len(s.prints) == 0 {
+		return nil
+	}
 	var out map[origin]int
 	seen := map[uint32]bool{}
 	hashes(b, func(h uint32) {

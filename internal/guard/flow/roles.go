@@ -65,9 +65,12 @@ func private(t, s []string, read bool) (class Class, work bool) {
 	return Public, false
 }
 
+// unparted never changes.
+var unparted = strings.NewReplacer("_", "", "-", "", " ", "")
+
 // aims reports parameter names that say whom or what an action is for.
 func aims(name string) bool {
-	n := strings.NewReplacer("_", "", "-", "", " ", "").Replace(name)
+	n := unparted.Replace(name)
 	switch n {
 	case "to", "cc", "bcc", "recipient", "recipients", "email", "emails", "useremail", "emailaddress", "address", "url", "uri", "link", "href", "endpoint", "webhook", "webhookurl", "host", "hostname", "domain", "server", "site", "website", "phone", "number", "phonenumber", "user", "username", "userid", "account", "accountid", "iban", "destination", "dest", "target", "participants", "participant", "attendees", "invitees", "invitee", "channel", "chat", "chatid", "repo", "repository", "fileid", "emailid", "eventid", "messageid", "beneficiary", "payee", "wallet", "walletaddress", "toaddress", "toaccount", "recipientid", "sharewith", "collaborator", "collaborators", "member", "assignee", "contact", "bucket", "path", "command", "id", "hotel", "restaurant", "company", "package", "sharedwith", "targeturl", "redirect", "callback", "callbackurl":
 		return true
