@@ -56,7 +56,7 @@ func wording(value []byte) ([]byte, bool) {
 	if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' && bytes.IndexByte(value, '\\') < 0 {
 		return value[1 : n-1 : n-1], true
 	}
-	return mcpwire.AppendText(nil, value)
+	return mcpwire.AppendText(make([]byte, 0, len(value)), value)
 }
 
 // withoutTokens is a text without what stands for secrets: a token may be used

@@ -1,6 +1,7 @@
 package mcpwire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"unicode/utf16"
@@ -192,22 +193,20 @@ func unescape(b []byte) (rune, int) {
 // appendText appends what the text between the quotes of a valid string says.
 // A lone surrogate becomes U+FFFD. A broken escape ends the text.
 func appendText(dst, text []byte) []byte {
-	for i := 0; i < len(text); {
-		c := text[i]
-		if c != '\\' {
-			dst = append(dst, c)
-			i++
-			continue
+	for {
+		plain := bytes.IndexByte(text, '\\')
+		if plain < 0 {
+			return append(dst, text...)
 		}
-		if n, _ := escape(text[i:]); n == 0 {
+		dst, text = append(dst, text[:plain]...), text[plain:]
+		if n, _ := escape(text); n == 0 {
 			return dst
 		}
-		r, n := unescape(text[i:])
+		r, n := unescape(text)
 		if r < 0 {
 			r = utf8.RuneError
 		}
 		dst = utf8.AppendRune(dst, r)
-		i += n
+		text = text[n:]
 	}
-	return dst
 }

@@ -22,20 +22,24 @@ func wordByte(c byte) bool {
 
 // squeeze appends the letters and digits of b in lower case.
 func squeeze(dst, b []byte) []byte {
-	if cap(dst) == 0 {
-		dst = make([]byte, 0, len(b))
+	n := len(dst)
+	if cap(dst)-n < len(b) {
+		dst = append(make([]byte, 0, max(n+len(b), 2*n)), dst...)
 	}
-	for i := 0; i < len(b); i++ {
+	dst = dst[:n+len(b)]
+	for i := 0; i < len(b); i++ { // what goes is written over
 		c := b[i]
 		if c == '\\' && i+1 < len(b) && (b[i+1] == 'n' || b[i+1] == 't' || b[i+1] == 'r') {
 			i++
 			continue
 		}
-		if c = squeezed[c]; c != 0 {
-			dst = append(dst, c)
+		c = squeezed[c]
+		dst[n] = c
+		if c != 0 {
+			n++
 		}
 	}
-	return dst
+	return dst[:n]
 }
 
 // squeezed is what a byte becomes; 0 when it goes.
@@ -69,30 +73,41 @@ func hashes(b []byte, fn func(uint32)) {
 	}
 }
 
+// winnow calls keep for the least of each window of hashes, as it changes.
 func winnow(b []byte, keep func(uint32)) {
+	const base = 0x01000193
 	var ring [window]uint32
-	n, last, least := 0, uint32(0), uint32(0)
-	hashes(b, func(h uint32) {
-		gone := ring[n%window]
-		ring[n%window] = h
-		n++
-		if n < window {
-			return
+	var h, top, last, least uint32
+	top = 1
+	for range gram {
+		top *= base
+	}
+	for i, c := range b {
+		h = h*base + uint32(c) + 1
+		if i >= gram {
+			h -= top * (uint32(b[i-gram]) + 1)
 		}
-		if n == window || gone == least { // else only the new one can be less
-			least = ring[0]
-			for _, x := range ring[1:] {
-				least = min(least, x)
-			}
+		n := i - gram + 1 // hashes before this one
+		if n < 0 {
+			continue
+		}
+		now, at := h^h>>15, &ring[n%window]
+		gone := *at
+		*at = now
+		if n < window-1 {
+			continue
+		}
+		if n == window-1 || gone == least { // else only the new one can be less
+			least = min(ring[0], ring[1], ring[2], ring[3], ring[4], ring[5], ring[6], ring[7])
 		} else {
-			least = min(least, h)
+			least = min(least, now)
 		}
-		if least != last || n == window {
+		if least != last || n == window-1 {
 			last = least
 			keep(least)
 		}
-	})
-	if n > 0 && n < window {
+	}
+	if n := len(b) - gram + 1; n > 0 && n < window {
 		for _, h := range ring[:n] {
 			keep(h)
 		}
@@ -135,22 +150,59 @@ func hashOf(b []byte) uint32 {
 // more with a digit, and addresses.
 func eachValue(b []byte, fn func([]byte)) {
 	for i := 0; i < len(b); {
-		start := i
-		digits := 0
-		for i < len(b) && (wordByte(b[i]) || b[i] == '_' || b[i] == '@' || b[i] == '.' && i+1 < len(b) && wordByte(b[i+1]) || b[i] == '-' || b[i] == '+' || b[i] == '/' && i > start) {
-			if '0' <= b[i] && b[i] <= '9' {
-				digits++
+		start, digits, sign := i, 0, -1
+		for ; i < len(b); i++ {
+			kind := ofValue[b[i]]
+			if kind <= letterOf {
+				if kind == 0 {
+					break
+				}
+				continue
 			}
-			i++
+			if kind == dotOf && (i+1 == len(b) || !wordByte(b[i+1])) || kind == slashOf && i == start {
+				break
+			}
+			if kind == digitOf {
+				digits++
+			} else if kind == signOf && sign < 0 {
+				sign = i
+			}
 		}
-		if v := b[start:i]; len(v) >= 6 && len(v) <= 256 && (digits >= 2 && !date(v) || bytes.IndexByte(v, '@') > 0) {
-			fn(v)
+		if n := i - start; n >= 6 && n <= 256 && (digits >= 2 && !date(b[start:i]) || sign > start) {
+			fn(b[start:i])
 		}
 		if i == start {
 			i++
 		}
 	}
 }
+
+// What a byte is to a value.
+const (
+	letterOf = 1 + iota // or a mark that stands in values
+	digitOf
+	dotOf   // before a letter or digit
+	slashOf // not at the start
+	signOf  // of an address
+)
+
+var ofValue = func() (t [256]uint8) {
+	for i := range t {
+		switch c := byte(i); {
+		case '0' <= c && c <= '9':
+			t[i] = digitOf
+		case wordByte(c) || c == '_' || c == '-' || c == '+':
+			t[i] = letterOf
+		case c == '.':
+			t[i] = dotOf
+		case c == '/':
+			t[i] = slashOf
+		case c == '@':
+			t[i] = signOf
+		}
+	}
+	return t
+}()
 
 // eachPhrase calls fn for the squeezed strings between marks: the short
 // values of a record, a name or a street.
