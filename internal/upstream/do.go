@@ -31,6 +31,7 @@ func (s *Set) Do(ctx context.Context, r *Request, p durward.Peer) (durward.Reply
 	reply, err := srv.serve(y, r, y)
 	if err != nil {
 		err = srv.explain(ctx, y, err)
+		srv.complain(r, err)
 	}
 	srv.judge(r, own, tool, &reply, err, y.turnedDown.Load())
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"durward"
 	"durward/internal/upstream/link"
 	"errors"
+	"fmt"
 )
 
 func unknownUpstream(name string) *durward.Error {
@@ -101,6 +102,12 @@ func (s *server) explainFault(f *link.Fault) *durward.Error {
 		return s.protocol("does not speak a protocol revision that the gateway knows.", f)
 	case link.TimedOut:
 		return s.timedOut(f)
+	}
+	switch {
+	case f.Status >= 300 && f.Status < 400:
+		return s.unavailable(fmt.Sprintf("redirects elsewhere (HTTP %d), which is never followed; its operator can declare where it leads to.", f.Status), f)
+	case f.Status >= 400:
+		return s.unavailable(fmt.Sprintf("answered with HTTP %d. Whether the call had an effect is not known.", f.Status), f)
 	}
 	return s.unavailable("broke off the call. Whether it had an effect is not known.", f)
 }

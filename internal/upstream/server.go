@@ -41,6 +41,8 @@ type server struct {
 	// stateless tells that an older HTTP upstream keeps no sessions.
 	stateless atomic.Bool
 
+	complaints complaints
+
 	// told counts the words that its lists changed, and known is how many of
 	// them the lists that were read last have in them.
 	told, known atomic.Uint64

@@ -1,0 +1,67 @@
+package upstream_test
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"durward"
+	"durward/internal/upstream"
+)
+
+// page keeps what is logged.
+type page struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (p *page) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
+}
+
+func (p *page) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
+}
+
+// The agent hears what it can act on, the log says why; a server that fails
+// every call does not fill it.
+func TestWhyACallFailedIsTold(t *testing.T) {
+	for status, want := range map[int]struct{ agent, log string }{
+		307: {"redirects elsewhere (HTTP 307), which is never followed", `HTTP 307: the server redirects to \"http://secret.example/\"`},
+		500: {"answered with HTTP 500. Whether the call had an effect is not known", "HTTP 500: the server says \\\"words of its own\\\""},
+	} {
+		h := streamable(kit(), true)
+		url := serveHTTP(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if bytes.Contains(body, []byte(`"tools/call"`)) {
+				w.Header().Set("Location", "http://secret.example/")
+				w.WriteHeader(status)
+				if status == 500 {
+					_, _ = io.WriteString(w, "words of its own")
+				}
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			h.ServeHTTP(w, r)
+		}))
+		log := &page{}
+		s := newSet(t, func(o *upstream.Options) { o.Log = slog.New(slog.NewTextHandler(log, nil)) }, durward.Upstream{Name: "up", URL: url})
+		for range 4 { // then the breaker opens
+			_, err := s.Do(brief(t), modernAgent.request(t, "up", "tools/call", `{"name":"echo","arguments":{"text":"x"}}`), &peer{})
+			if err == nil || !strings.Contains(err.Error(), want.agent) || strings.Contains(durward.AsError(err).Message, "secret") || strings.Contains(durward.AsError(err).Message, "words") {
+				t.Fatalf("%d: the agent hears %v, want %q", status, err, want.agent)
+			}
+		}
+		if lines := strings.Count(log.String(), "upstream failed a call"); lines == 0 || lines > 2 || !strings.Contains(log.String(), want.log) {
+			t.Errorf("%d: the log has %d lines of 4 calls, want few, with %q:\n%s", status, lines, want.log, log)
+		}
+	}
+}
