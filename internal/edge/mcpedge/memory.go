@@ -1,6 +1,7 @@
 package mcpedge
 
 import (
+	"bytes"
 	"durward/internal/mcpwire"
 	"slices"
 	"strconv"
@@ -64,7 +65,9 @@ type track struct {
 	owed   bool // ended, and not read to its end
 	lost   int  // news that found no room
 	expiry *time.Timer
-	// instead is told to who comes back for an answer that could not be kept.
+	answer bool   // there was one
+	id     []byte // raw, of the call that it is to; nil for a batch
+	// instead is told to who comes back for an answer that is not kept.
 	instead []byte
 }
 
@@ -148,9 +151,11 @@ func (t *track) end(msg []byte) (lost int) {
 	t.ended, t.owed = true, true
 	var e []byte
 	if msg != nil {
+		id, _ := mcpwire.Field(msg, "id")
+		t.answer, t.id = true, bytes.Clone(id)
 		e = t.frame(msg)
 		if t.keep(e, keptEvents); len(t.events) == 0 {
-			t.instead = tooLargeToKeep(msg)
+			t.instead = notKept(t.id)
 		}
 	}
 	t.forgetIn(keptUnread)
@@ -167,10 +172,19 @@ func (t *track) end(msg []byte) (lost int) {
 	return lost + r.box.close()
 }
 
-// tooLargeToKeep stands for an answer that there was no room for.
-func tooLargeToKeep(answer []byte) []byte {
-	id, _ := mcpwire.Field(answer, "id")
-	return mcpwire.AppendError(nil, id, mcpwire.InternalError("The answer came while the stream was broken, and is too large to be kept; call again if that is safe"))
+// notKept stands for an answer that there was no room for.
+func notKept(id []byte) []byte {
+	return mcpwire.AppendError(nil, id, mcpwire.InternalError("The answer came while the stream was broken, and there was no room to keep it; call again if that is safe"))
+}
+
+// letGo makes room of what a stream keeps that was read, as far as we know:
+// who comes back for it all the same, because what we wrote did not arrive, is
+// told that it is gone. Called with mu held.
+func (t *track) letGo() {
+	if len(t.events) > 0 && t.answer {
+		t.instead = notKept(t.id)
+	}
+	t.drop(len(t.events))
 }
 
 // resume gives a stream a new reader, for whom everything behind an event is
@@ -235,11 +249,12 @@ func (t *track) fits(n int) bool {
 }
 
 func (t *track) makeRoom(n int) bool {
-	for i := 0; !t.fits(n) && i < len(t.memory.tracks); {
-		if old := t.memory.tracks[i]; old.ended && !old.owed {
-			old.forget()
-		} else {
-			i++
+	for _, old := range t.memory.tracks {
+		if t.fits(n) {
+			break
+		}
+		if old.ended && !old.owed {
+			old.letGo()
 		}
 	}
 	for !t.fits(n) && len(t.events) > 0 {

@@ -5,6 +5,7 @@ import (
 	"durward/internal/edge/mcpedge"
 	"durward/internal/mcpwire"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -260,6 +261,35 @@ func TestMemoryIsBounded(t *testing.T) {
 	h.do(t, "DELETE", "/mcp", "", s)
 	if n := h.face.Kept(); n != 0 {
 		t.Errorf("%d bytes are kept of a session that has ended", n)
+	}
+}
+
+// What was written may not have arrived: who comes back for an answer that
+// made room for others is told so, and not that there is nothing.
+func TestAnAnswerThatMadeRoomIsMissed(t *testing.T) {
+	h := open(t, mcpedge.Options{})
+	s := h.session(t, "2025-11-25")
+	var places []string
+	for i := range 3 { // of 2 MiB each, two of which there is no room for
+		w := h.stream(t, "POST", "/mcp", call(strconv.Itoa(i), "big"), s)
+		places = append(places, w.event(t).ID)
+		h.release <- struct{}{}
+		for w.next(t) != "EOF" {
+		}
+	}
+	for i, place := range places {
+		again := h.stream(t, "GET", "/mcp", "", s, "Last-Event-ID: "+place)
+		got := ""
+		for next := again.next(t); next != "EOF"; next = again.next(t) {
+			got = next
+		}
+		want := fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"error":{"code":-32603,"message":"The answer came while`, i)
+		if i == len(places)-1 {
+			want = fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"result":`, i)
+		}
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("stream %d ends with %.120q, want %s", i, got, want)
+		}
 	}
 }
 
