@@ -2,9 +2,9 @@ package args
 
 import (
 	"bytes"
+	"math/bits"
 	"strings"
 	"sync"
-	"unsafe"
 
 	libinjection "github.com/corazawaf/libinjection-go"
 
@@ -90,8 +90,8 @@ func script(s string, shown bool) Finding {
 	return Finding{}
 }
 
-// runs are the words of markup that runs, by a mark that each of them has; 0
-// for those without.
+// runs are the words of markup that runs, each by a byte of it that is rare or
+// says something.
 var runs = []struct {
 	mark  byte
 	words []string
@@ -104,7 +104,7 @@ var runs = []struct {
 	{'.', []string{"document.cookie", "document.write", "window.location", ".constructor", "navigator."}},
 	{'-', []string{"-moz-binding"}},
 	{'@', []string{"@import"}},
-	{0, []string{"fromcharcode", "autofocus"}},
+	{'f', []string{"fromcharcode", "autofocus"}},
 }
 
 func ascii(s string) bool {
@@ -131,17 +131,49 @@ func running(s string) int {
 		*room = flat
 	}
 	n := 0
-	for k := range runs {
-		if mark := runs[k].mark; mark != 0 && strings.IndexByte(s, mark) < 0 {
-			continue
+	for k := range quarries {
+		n += quarries[k].count(flat)
+	}
+	return n
+}
+
+// quarry are the words of a mark, and where in each of them it stands.
+type quarry struct {
+	mark  byte
+	words []string
+	at    []int
+}
+
+var quarries = func() (all []quarry) {
+	for _, r := range runs {
+		q := quarry{mark: r.mark, words: r.words}
+		for _, w := range r.words {
+			q.at = append(q.at, strings.IndexByte(w, r.mark))
 		}
-		for _, w := range runs[k].words {
-			if bytes.Contains(flat, unsafe.Slice(unsafe.StringData(w), len(w))) {
-				n++
+		all = append(all, q)
+	}
+	return all
+}()
+
+// count counts the words that a text has, each once.
+func (q *quarry) count(flat []byte) int {
+	found := uint32(0)
+	for i := 0; ; i++ {
+		next := bytes.IndexByte(flat[i:], q.mark)
+		if next < 0 {
+			return bits.OnesCount32(found)
+		}
+		i += next
+		for k, w := range q.words {
+			from := i - q.at[k]
+			if from < 0 || len(flat)-from < len(w) || flat[from] != w[0] || flat[from+len(w)-1] != w[len(w)-1] {
+				continue
+			}
+			if string(flat[from:from+len(w)]) == w {
+				found |= 1 << k
 			}
 		}
 	}
-	return n
 }
 
 // squeezed are texts without blanks.
