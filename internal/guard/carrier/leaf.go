@@ -90,7 +90,7 @@ func (w *walker) value(path []string, depth int) {
 	case '"':
 		w.leaf(path, w.text(), false)
 	default:
-		for w.pos < len(w.raw) && !bytes.ContainsRune([]byte(",]}\"{[ \n"), rune(w.raw[w.pos])) {
+		for w.pos < len(w.raw) && !endsValue[w.raw[w.pos]] {
 			w.pos++
 		}
 		if w.pos < len(w.raw) && (w.raw[w.pos] == '"' || w.raw[w.pos] == '{' || w.raw[w.pos] == '[') {
@@ -98,6 +98,9 @@ func (w *walker) value(path []string, depth int) {
 		}
 	}
 }
+
+// endsValue are the bytes that a number or a word goes up to.
+var endsValue = [256]bool{',': true, ']': true, '}': true, '"': true, '{': true, '[': true, ' ': true, '\n': true}
 
 func (w *walker) object(path []string, depth int) {
 	w.pos++

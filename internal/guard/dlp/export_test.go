@@ -1,5 +1,7 @@
 package dlp
 
+import "unicode/utf8"
+
 // HasRun tells a text with a run that may be encoded.
 var HasRun = hasRun
 
@@ -62,4 +64,35 @@ func PlainHasRun(b []byte) bool {
 		}
 	}
 	return false
+}
+
+// Passages are the parts of bytes that are text.
+func Passages(b []byte) []byte { return passages(nil, b) }
+
+// PlainPassages see [PlainAppend].
+func PlainPassages(b []byte) []byte {
+	var out []byte
+	for i := 0; i < len(b); {
+		n := 0
+		for i+n < len(b) {
+			c := b[i+n]
+			if c >= utf8.RuneSelf {
+				r, size := utf8.DecodeRune(b[i+n:])
+				if r == utf8.RuneError {
+					break
+				}
+				n += size
+				continue
+			}
+			if c < ' ' && c != '\n' && c != '\t' && c != '\r' && c != 0x1b || c == 0x7f {
+				break
+			}
+			n++
+		}
+		if n >= leastText {
+			out = append(append(out, b[i:i+n]...), '\n')
+		}
+		i += n + 1
+	}
+	return out
 }

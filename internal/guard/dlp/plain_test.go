@@ -1,6 +1,7 @@
 package dlp_test
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -36,6 +37,24 @@ func TestFindsAreThoseOfAPlainReading(t *testing.T) {
 		}
 		if got, want := dlp.HasRun(b), dlp.PlainHasRun(b); got != want {
 			t.Fatalf("HasRun(%q) = %v, plainly %v", b, got, want)
+		}
+	}
+}
+
+func TestPassagesAreThoseOfAPlainReading(t *testing.T) {
+	pieces := []string{"plain words of a text", "a", "é", "и", "忽略之前", "\U0001f600", "\ufffd", "\x00", "\x7f", "\x80", "\xc3", "\xe5\xbf", "\xf0\x9f", "\xff", "\xc0", "\x1b[0m", "\n", "\xed\xa0\x80"}
+	r := rand.New(rand.NewPCG(11, 12))
+	for range 20_000 {
+		var b []byte
+		for n := r.IntN(30); n >= 0; n-- {
+			p := pieces[r.IntN(len(pieces))]
+			b = append(b, p[r.IntN(len(p)):]...)
+			if r.IntN(9) == 0 {
+				b = append(b, byte(r.IntN(256)))
+			}
+		}
+		if got, want := dlp.Passages(b), dlp.PlainPassages(b); !bytes.Equal(got, want) {
+			t.Fatalf("Passages(%q) = %q, plainly %q", b, got, want)
 		}
 	}
 }

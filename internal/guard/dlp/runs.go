@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"io"
+	"math/bits"
 	"slices"
 	"unicode/utf8"
 
@@ -285,13 +286,61 @@ var shown = func() (t [256]uint8) {
 	return t
 }()
 
-// passages are the parts of b that are text, on lines of their own.
+// passages are the parts of b that are text, on lines of their own. Bytes that
+// no text can hold where they stand are told sixty-four at a time: only what
+// is long between two of them is read.
 func passages(out, b []byte) []byte {
-	for i := 0; i < len(b); {
-		n := 0
-		if shown[b[i]] != 0 {
-			n = printable(b[i:])
+	start, lead, tail := 0, uint64(0), uint64(0) // of the block before: whether a character may go on
+	for from := 0; from < len(b); from += 64 {
+		first, more, plain, _ := octet.Sort(b[from:], &utf8Bytes)
+		after := uint64(0)
+		if from+64 < len(b) {
+			after = uint64(utf8Bytes[b[from+64]]>>1&1) << 63
 		}
+		fits := plain | first&(more>>1|after) | more&((first|more)<<1|lead|tail)
+		lead, tail = first>>63, more>>63
+		for odd := ^fits; odd != 0; odd &= odd - 1 {
+			at := min(from+bits.TrailingZeros64(odd), len(b))
+			if at-start >= leastText {
+				out = between(out, b, start, at)
+			}
+			if start = at + 1; at == len(b) {
+				return out
+			}
+		}
+	}
+	if len(b)-start >= leastText {
+		out = between(out, b, start, len(b))
+	}
+	return out
+}
+
+// What a byte may be to a text in UTF-8.
+const (
+	isFirst8 = 1 << iota // of a character beyond ASCII
+	isMore8              // behind the first
+	isPlain8
+)
+
+var utf8Bytes = func() (t [256]uint8) {
+	for c := range t {
+		switch {
+		case shown[c] == 1:
+			t[c] = isPlain8
+		case shown[c] > 1:
+			t[c] = isFirst8
+		case c&0xc0 == 0x80:
+			t[c] = isMore8
+		}
+	}
+	return t
+}()
+
+// between are the passages from a place up to another, where one ends whatever
+// stands before it.
+func between(out, b []byte, i, end int) []byte {
+	for i < end {
+		n := printable(b[i:])
 		if n >= leastText {
 			out = append(append(out, b[i:i+n]...), '\n')
 		}
