@@ -102,6 +102,7 @@ type upState struct {
 	fresh      bool   // there was no data folder
 	joined     bool   // a gateway was running already
 	moved      string // the address that was taken, "" when it was free
+	allows     bool   // the first role allows something
 	mayNothing bool   // the agent sees no tool
 	report     upReport
 }

@@ -69,7 +69,7 @@ func (s *upState) visible(ctx context.Context, c *client) ([]string, error) {
 			names = append(names, t.Name)
 		}
 		want := s.report.Allowed.Tool
-		if want == "" || slices.Contains(names, want) || time.Now().After(deadline) {
+		if want == "" || !s.allows || slices.Contains(names, want) || time.Now().After(deadline) {
 			return names, nil
 		}
 		select {

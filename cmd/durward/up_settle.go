@@ -173,10 +173,10 @@ func (s *upState) role(ctx context.Context, op *admin.Client, offers map[string]
 	}
 	role := durward.Role{Name: firstRole}
 	if i := slices.IndexFunc(all, func(r admin.Role) bool { return r.Name == firstRole }); i >= 0 {
-		if len(s.report.Imported) == 0 || all[i].Origin == durward.FromFile {
+		role = all[i].Role
+		if s.allows = len(role.Allow) > 0; len(s.report.Imported) == 0 || all[i].Origin == durward.FromFile {
 			return nil
 		}
-		role = all[i].Role
 	}
 	for _, u := range s.report.Upstreams {
 		if u.own {
@@ -186,6 +186,7 @@ func (s *upState) role(ctx context.Context, op *admin.Client, offers map[string]
 			role.Allow = union(role.Allow, permitted(s.f.allow, u.Name, offers[u.Name].Tools))
 		}
 	}
+	s.allows = len(role.Allow) > 0
 	return op.PutRole(ctx, role)
 }
 
