@@ -114,9 +114,7 @@ func (o *outline) survey(b []byte) mark {
 	for i := 0; i < len(b); {
 		start := min(set(o.words, i), len(b))
 		if start-i > 1 || start > i && classOf[b[i]] != 0 {
-			for k := set(o.signs, i); k < start; k = set(o.signs, k+1) {
-				s.sign(b, k)
-			}
+			s.between(o.signs, b, i, start)
 		}
 		if start == len(b) {
 			break
@@ -208,6 +206,27 @@ func (s *seen) odd(b []byte, start, end int) {
 	}
 	if b[start]|0x20 == 'r' && rotWord(b[start:end]) {
 		s.marks |= markRot
+	}
+}
+
+// between goes over the signs between two words.
+func (s *seen) between(signs []uint64, b []byte, from, to int) {
+	if to-from == 1 {
+		s.sign(b, from)
+		return
+	}
+	for k := from >> 6; k<<6 < to; k++ {
+		w := signs[k]
+		if k == from>>6 {
+			w = w >> (from & 63) << (from & 63)
+		}
+		for ; w != 0; w &= w - 1 {
+			at := k<<6 + bits.TrailingZeros64(w)
+			if at >= to {
+				return
+			}
+			s.sign(b, at)
+		}
 	}
 }
 
