@@ -133,7 +133,7 @@ func TestWorkGrowsWithTheTextOnly(t *testing.T) {
 		}
 		return float64(best.Microseconds()) / (float64(len(raw)) / 1024)
 	}
-	const small, big, slack = 32 << 10, 256 << 10, 150
+	const small, big, slack = 32 << 10, 256 << 10, 80
 	bigger := inputs(big)
 	for name, raw := range inputs(small) {
 		a, b := cost(raw, 5), cost(bigger[name], 2)

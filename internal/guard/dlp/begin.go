@@ -49,3 +49,46 @@ func (p *beginnings) may(b []byte, i int, c, next byte) bool {
 	h := hashOf(c, next, b[i+2])
 	return p.thirds[h>>6]&(1<<(h&63)) != 0
 }
+
+// seconded are the detectors of one first byte by the second: those whose
+// prefix has it, and those whose prefix says nothing of it, in their order.
+type seconded struct {
+	which [256]uint8
+	lists [][]detector
+}
+
+func (s *seconded) of(next byte) []detector {
+	if s == nil {
+		return nil
+	}
+	return s.lists[s.which[next]]
+}
+
+// startsWith is starts by two bytes.
+var startsWith = func() (t [256]*seconded) {
+	for c, all := range starts {
+		if len(all) == 0 {
+			continue
+		}
+		s := &seconded{}
+		known := map[string]uint8{}
+		for next := range 256 {
+			var list []detector
+			var names []byte
+			for k, d := range all {
+				if len(d.prefix) < 2 || d.prefix[1] == byte(next) || d.fold && d.prefix[1] >= 'a' && d.prefix[1] <= 'z' && d.prefix[1]&^0x20 == byte(next) {
+					list, names = append(list, d), append(names, byte(k))
+				}
+			}
+			at, ok := known[string(names)]
+			if !ok {
+				at = uint8(len(s.lists))
+				known[string(names)] = at
+				s.lists = append(s.lists, list)
+			}
+			s.which[next] = at
+		}
+		t[c] = s
+	}
+	return t
+}()

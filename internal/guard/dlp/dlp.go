@@ -89,7 +89,12 @@ func find(dst []Find, b []byte, typed bool) []Find {
 
 // at tries the detectors that may begin at i.
 func at(b []byte, i int, c byte, typed bool) (Find, bool) {
-	list, numeral := starts[c], !digit(c) || numeral(b[i:])
+	numeral := !digit(c) || numeral(b[i:])
+	next := byte(0) // behind the last place, of no prefix
+	if i+1 < len(b) {
+		next = b[i+1]
+	}
+	list := startsWith[c].of(next)
 	for k := range list {
 		d := &list[k]
 		if typed && d.label || d.number && !numeral || !hasPrefix(b, i, d) {

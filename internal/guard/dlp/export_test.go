@@ -13,7 +13,7 @@ func PlainAppend(b []byte) []Find {
 	for i := 0; i+1 < len(b); {
 		c, next := b[i], b[i+1]
 		if may(b, i, c, next) && (i >= open || c != '-') {
-			if f, ok := at(b, i, c, false); ok {
+			if f, ok := plainAt(b, i, c); ok {
 				if f.column {
 					dst = column(dst, b, f.Start)
 				} else if f.Class != "" {
@@ -95,4 +95,22 @@ func PlainPassages(b []byte) []byte {
 		i += n + 1
 	}
 	return out
+}
+
+// plainAt is at over all detectors of a first byte.
+func plainAt(b []byte, i int, c byte) (Find, bool) {
+	for k := range starts[c] {
+		d := &starts[c][k]
+		if !hasPrefix(b, i, d) {
+			continue
+		}
+		if f, ok := d.match(b, i); ok {
+			f.Class, f.Kind = d.class, pick(f.Kind, d.kind)
+			if d.label && d.class == Secret && !f.column {
+				refine(b, &f)
+			}
+			return f, true
+		}
+	}
+	return Find{}, false
 }
