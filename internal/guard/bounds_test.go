@@ -75,7 +75,7 @@ func TestPatternsBeyondRE2AreChecked(t *testing.T) {
 		`{"type":"object","properties":{"p":{"pattern":"^(no pattern","maxLength":3}}}`: {`{"p":"any"}`: false, `{"p":"anything"}`: true},
 		`{"type":"object","properties":{"p":{"pattern":"^(?=\\p{Lu})\\p{L}+$"}}}`:       {`{"p":"Ärger"}`: false, `{"p":"ärger"}`: true},
 		`{"type":"object","properties":{"p":{"pattern":"^(?:(?!x).)*$"}}}`: {
-			`{"p":"` + strings.Repeat("honest words ", 5000) + `"}`: false, `{"p":"x` + strings.Repeat("honest words ", 5000) + `"}`: true,
+			`{"p":"` + strings.Repeat("honest words ", 3000) + `"}`: false, `{"p":"x` + strings.Repeat("honest words ", 3000) + `"}`: true,
 		},
 		// As ECMA-262 has it, not RE2.
 		`{"type":"object","properties":{"p":{"pattern":"^a\\sb[\\s]c$"}}}`:                         {"{\"p\":\"a\u00a0b\u2003c\"}": false, `{"p":"a b c"}`: false, `{"p":"a-b c"}`: true},

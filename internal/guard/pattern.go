@@ -11,13 +11,13 @@ import (
 
 // slowMost is how long one validation may spend with patterns that RE2 cannot
 // express. Those go back and try again, which can take for ever.
-const slowMost = 50 * time.Millisecond
+const slowMost = 200 * time.Millisecond
 
 // slowReturns is how many places a match may have to come back to, eight bytes
 // each: a few for each character of a text of 100,000.
 const slowReturns = 1 << 20
 
-func init() { regexp2.SetTimeoutCheckPeriod(slowMost / 5) }
+func init() { regexp2.SetTimeoutCheckPeriod(slowMost / 20) }
 
 // pattern is a regular expression whose use is paid for.
 type pattern struct {
