@@ -1,8 +1,9 @@
-// Package octet passes over what most bytes of long texts are, eight at a time:
-// ASCII, letters, lower case. Each function says how many bytes at the start
-// of a text are of its kind, or a few fewer: a caller that must know goes on
-// byte by byte. It does not say what a byte means; the inspectors have tables
-// of their own.
+// Package octet tells bytes many at a time. ASCII, Letters and Lower pass over
+// what most bytes of long texts are: each says how many at the start are of its
+// kind, or a few fewer, and a caller that must know goes on byte by byte. Sort
+// and Match turn sixty-four bytes into masks, a bit for each, by a table of the
+// caller's: where words end is read off a mask without the guesses that a
+// processor loses at the end of each word. What a byte means is the callers'.
 package octet
 
 import (
