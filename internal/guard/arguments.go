@@ -45,12 +45,23 @@ type Schemas struct {
 	printer  *message.Printer
 }
 
+// schema is one compiled schema, in as many copies as are at work, so that a
+// validation that takes its time holds up nobody else's.
 type schema struct {
-	once   sync.Once
-	quick  *quick // nil when the schema is not simple
-	valid  *jsonschema.Schema
-	budget budget
-	err    error
+	once  sync.Once
+	raw   []byte
+	quick *quick // nil when the schema is not simple
+	idle  chan *validator
+	err   error
+}
+
+// idleMost is how many copies of a schema are kept that are not at work.
+const idleMost = 4
+
+// validator is one copy, for one validation at a time.
+type validator struct {
+	valid *jsonschema.Schema
+	budget
 }
 
 // NewSchemas returns an empty cache of compiled schemas.
@@ -113,11 +124,14 @@ func unusable(err error) []durward.Finding {
 		Evidence: cut("the tool's input schema cannot be used: " + err.Error())}}
 }
 
-// validate spends the schema's budget; one validation at a time. Whatever goes
-// wrong in the library is an error, never an end of the process.
+// validate spends a budget. Whatever goes wrong in the library is an error,
+// never an end of the process.
 func (s *schema) validate(values any, size int) (err error) {
-	s.budget.mu.Lock()
-	defer s.budget.mu.Unlock()
+	v, err := s.validator()
+	if err != nil {
+		return err
+	}
+	defer s.rest(v)
 	defer func() {
 		switch r := recover(); r.(type) {
 		case nil:
@@ -127,8 +141,29 @@ func (s *schema) validate(values any, size int) (err error) {
 			err = fmt.Errorf("the validator failed: %v", r)
 		}
 	}()
-	s.budget.full(size)
-	return s.valid.Validate(values)
+	v.full(size)
+	return v.valid.Validate(values)
+}
+
+// validator returns a copy that nobody uses, and rest takes it back.
+func (s *schema) validator() (*validator, error) {
+	select {
+	case v := <-s.idle:
+		return v, nil
+	default:
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(s.raw))
+	if err != nil {
+		return nil, err
+	}
+	return newValidator(doc)
+}
+
+func (s *schema) rest(v *validator) {
+	select {
+	case s.idle <- v:
+	default:
+	}
 }
 
 // Forget drops what is known by operation, when those of a plan have been
@@ -182,13 +217,19 @@ func (s *schema) compile(raw []byte) {
 	if s.err = checkWays(doc); s.err != nil {
 		return
 	}
-	if s.valid, s.err = s.budget.compile(doc); s.err == nil {
-		s.quick = compileQuick(doc, 0)
+	v, err := newValidator(doc)
+	if err != nil {
+		s.err = err
+		return
 	}
+	s.raw, s.idle, s.quick = bytes.Clone(raw), make(chan *validator, idleMost), compileQuick(doc, 0)
+	s.rest(v)
 }
 
-// compile makes the full validator, which spends the budget.
-func (b *budget) compile(doc any) (v *jsonschema.Schema, err error) {
+// newValidator compiles a schema. Its budget is spent by whatever it evaluates.
+func newValidator(doc any) (v *validator, err error) {
+	v = &validator{}
+	b := &v.budget
 	defer func() {
 		if r := recover(); r != nil { // a schema must not end the process either
 			err = fmt.Errorf("the validator failed: %v", r)
@@ -205,7 +246,8 @@ func (b *budget) compile(doc any) (v *jsonschema.Schema, err error) {
 	if err := c.AddResource(at, doc); err != nil {
 		return nil, err
 	}
-	return c.Compile(at)
+	v.valid, err = c.Compile(at)
+	return v, err
 }
 
 // pointer is the JSON Pointer (RFC 6901) of a location.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -26,7 +25,6 @@ type tooCostly struct{}
 
 // budget is spent by one validation at a time.
 type budget struct {
-	mu   sync.Mutex // held by the validation
 	left int
 	slow time.Duration // left for patterns that go back and try again
 }

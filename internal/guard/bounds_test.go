@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"durward"
 	"durward/internal/guard"
 )
 
@@ -89,6 +90,46 @@ func TestPatternsBeyondRE2AreChecked(t *testing.T) {
 			if got := guard.NewSchemas().Check(tool(schema), []byte(args)); (len(got) > 0) != bad || guard.Unusable(got) {
 				t.Errorf("%s: %.80s: Check = %.300s, want a violation: %v", schema, args, fmt.Sprint(got), bad)
 			}
+		}
+	}
+}
+
+// What is nested too deep would take minutes to compile, while all who call the
+// tool wait.
+func TestAPatternCannotTakeForEverToCompile(t *testing.T) {
+	for name, pattern := range map[string]string{
+		"deep": strings.Repeat("(?=", 40_000) + "a" + strings.Repeat(")", 40_000),
+		"long": "(?=a)" + strings.Repeat("b", 5000),
+	} {
+		got := guard.NewSchemas().Check(tool(`{"type":"object","properties":{"p":{"pattern":"`+pattern+`"}}}`), []byte(`{"p":"a"}`))
+		if !guard.Unusable(got) {
+			t.Errorf("%s: Check = %.300s, want to hear that it cannot be used", name, fmt.Sprint(got))
+		}
+	}
+}
+
+// Who makes a pattern take its time holds up nobody else who calls the tool.
+func TestASlowPatternHoldsUpNobodyElse(t *testing.T) {
+	leave := guard.TakeSlowPlaces()
+	s, op := guard.NewSchemas(), tool(`{"type":"object","properties":{"p":{"pattern":"^(?=(a+)+$)(a|b)*c$"},"q":{"pattern":"^a"}}}`)
+	slow := make(chan []durward.Finding)
+	for range 3 {
+		go func() { slow <- s.Check(op, []byte(`{"p":"`+strings.Repeat("a", 40)+`!"}`)) }()
+	}
+	for range 10 {
+		if got := s.Check(op, []byte(`{"q":"abc"}`)); len(got) != 0 {
+			t.Errorf("Check = %v, want nothing", got)
+		}
+		select {
+		case got := <-slow:
+			t.Fatalf("a match without a place to run says %v", got)
+		default:
+		}
+	}
+	leave()
+	for range 3 {
+		if got := <-slow; !guard.Unusable(got) {
+			t.Errorf("the slow Check = %v, want to hear that it cannot be checked", got)
 		}
 	}
 }

@@ -28,3 +28,15 @@ func (l Listener) Beside(messages ...[]byte) []*Seen {
 	}
 	return out
 }
+
+// TakeSlowPlaces leaves slow patterns nowhere to run until leave is called.
+func TakeSlowPlaces() (leave func()) {
+	for range cap(slowPlaces) {
+		slowPlaces <- struct{}{}
+	}
+	return func() {
+		for range cap(slowPlaces) {
+			<-slowPlaces
+		}
+	}
+}

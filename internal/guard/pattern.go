@@ -1,7 +1,9 @@
 package guard
 
 import (
+	"fmt"
 	"regexp"
+	"runtime"
 	"strings"
 	"time"
 
@@ -9,9 +11,19 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
+// What goes to the engine that goes back and tries again is bounded: its
+// compiler takes time with the square of the depth, and a match can take for ever.
+const (
+	slowLength = 4 << 10 // bytes of a pattern
+	slowDepth  = 100     // of its parentheses
+)
+
 // slowMost is how long one validation may spend with patterns that RE2 cannot
 // express. Those go back and try again, which can take for ever.
 const slowMost = 200 * time.Millisecond
+
+// slowWait is how long a match waits for its turn.
+const slowWait = time.Second
 
 // slowReturns is how many places a match may have to come back to, eight bytes
 // each: a few for each character of a text of 100,000.
@@ -27,8 +39,12 @@ type pattern struct {
 	budget *budget
 }
 
-// compilePattern never fails: what is no pattern at all matches everything, and
-// the rest of its schema is checked nevertheless.
+// slowPlaces is how many slow matches run at a time: half of the cores are left
+// to everybody else.
+var slowPlaces = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
+
+// compilePattern fails where a pattern could cost too much. What is no pattern
+// at all matches everything, and the rest of its schema is checked nevertheless.
 func (b *budget) compilePattern(text string) (jsonschema.Regexp, error) {
 	p := &pattern{text: text, budget: b}
 	var err error
@@ -37,12 +53,31 @@ func (b *budget) compilePattern(text string) (jsonschema.Regexp, error) {
 			return p, nil
 		}
 	}
+	if len(text) > slowLength || depth(text) > slowDepth {
+		return nil, fmt.Errorf("its pattern %.40q is too long or too deep", text)
+	}
 	if p.slow, err = regexp2.Compile(text, regexp2.ECMAScript, regexp2.Unicode, regexp2.OptionMaxBacktrackingStackSize(slowReturns)); err != nil {
 		p.slow = nil
 		return p, nil
 	}
 	p.slow.MatchTimeout = slowMost
 	return p, nil
+}
+
+// depth is how deep the parentheses of a pattern are nested, escaped ones and
+// those in classes among them.
+func depth(text string) int {
+	most, now := 0, 0
+	for _, c := range text {
+		switch c {
+		case '(':
+			now++
+			most = max(most, now)
+		case ')':
+			now--
+		}
+	}
+	return most
 }
 
 // forRE2 writes a pattern of ECMA-262 as RE2 understands it: \s is ASCII there,
@@ -92,6 +127,14 @@ func (p *pattern) MatchString(s string) bool {
 		return p.quick.MatchString(s)
 	case p.slow == nil:
 		return true
+	}
+	wait := time.NewTimer(slowWait)
+	defer wait.Stop()
+	select {
+	case slowPlaces <- struct{}{}:
+		defer func() { <-slowPlaces }()
+	case <-wait.C:
+		panic(tooCostly{})
 	}
 	began := time.Now()
 	ok, err := p.slow.MatchString(s)
