@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"durward"
+	"durward/internal/upstream/link"
 )
 
 // complaints tells in the log why calls failed at an upstream: agents hear no
@@ -36,5 +37,10 @@ func (s *server) complain(r *Request, err error) {
 	others := c.silent
 	c.last, c.silent = time.Now(), 0
 	c.mu.Unlock()
-	s.log.Warn("upstream failed a call", "method", r.Method, "name", or(r.Name, r.URI), "agent", r.Agent, "err", e.Err, "others", others)
+	why := e.Err.Error()
+	if f := (*link.Fault)(nil); errors.As(e.Err, &f) {
+		why = f.Brief() // the record keeps no arguments either, unless it is told to
+		s.log.Debug("upstream failed a call", "method", r.Method, "name", or(r.Name, r.URI), "agent", r.Agent, "err", f)
+	}
+	s.log.Warn("upstream failed a call", "method", r.Method, "name", or(r.Name, r.URI), "agent", r.Agent, "err", why, "others", others)
 }

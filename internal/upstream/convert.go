@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"durward"
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
@@ -15,7 +16,7 @@ func (s *server) prepareCall(r *Request, l *line, y *relay) *link.Call {
 	// On a stream of its own a call's token stays as it is.
 	if l.shared || !l.modern {
 		if token := progressToken(r.Payload); token != nil {
-			c.Progress = token
+			c.Progress = bytes.Clone(token) // a stream of the server's may still be about to use it when the call has ended
 			rewrite.ProgressToken = strconv.AppendUint(nil, c.ID, 10)
 		}
 	}

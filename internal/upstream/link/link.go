@@ -140,12 +140,15 @@ type Fault struct {
 	Status int               // HTTP status, 0 for none
 	Retry  time.Duration     // when the server asks for it
 	RPC    *durward.RPCError // the error object that came with the status, if any
+	Said   string            // what the server said with the status, if that was no message
 	Err    error
 }
 
 // Error implements error, for operators.
 func (f *Fault) Error() string {
 	switch {
+	case f.Said != "" && f.Err == nil:
+		return fmt.Sprintf("HTTP %d: the server says %.200q", f.Status, f.Said)
 	case f.Err != nil && f.Status != 0:
 		return fmt.Sprintf("HTTP %d: %v", f.Status, f.Err)
 	case f.Err != nil:
@@ -154,6 +157,14 @@ func (f *Fault) Error() string {
 		return fmt.Sprintf("HTTP %d: %v", f.Status, f.RPC)
 	}
 	return fmt.Sprintf("HTTP %d", f.Status)
+}
+
+// Brief is Error without the server's own words, which may repeat what it was sent.
+func (f *Fault) Brief() string {
+	if f.Err == nil {
+		return fmt.Sprintf("HTTP %d", f.Status)
+	}
+	return f.Error()
 }
 
 // Unwrap returns the cause.

@@ -246,7 +246,7 @@ func (e *Endpoint) garbage(data []byte, err error) {
 func (e *Endpoint) refused(ctx context.Context, res *httpwire.Response, c *link.Call) (link.Answer, error) {
 	f := &link.Fault{Kind: kindOfStatus(res.Status), Status: res.Status, Retry: retryAfter(res.Header)}
 	if res.Status >= 300 && res.Status < 400 {
-		f.Err = fmt.Errorf("the server redirects to %.200q, which is not followed; declare the final URL", res.Header.Get("Location"))
+		f.Err = fmt.Errorf("the server redirects to %.200q, which is not followed; declare the final URL", place(res.Header.Get("Location")))
 	}
 	body, err := res.ReadAll(refusalMost)
 	if ctx.Err() != nil {
@@ -257,9 +257,7 @@ func (e *Endpoint) refused(ctx context.Context, res *httpwire.Response, c *link.
 	}
 	m, err := e.Limits.Scan(body)
 	if err != nil || m.Kind != mcpwire.Response || m.Error == nil {
-		if len(body) > 0 && f.Err == nil {
-			f.Err = fmt.Errorf("the server says %.200q", body)
-		}
+		f.Said = string(body)
 		return link.Answer{}, f
 	}
 	f.RPC = mcpwire.ReadError(m.Error)
@@ -267,6 +265,15 @@ func (e *Endpoint) refused(ctx context.Context, res *httpwire.Response, c *link.
 		return link.Answer{Error: f.RPC}, nil
 	}
 	return link.Answer{}, f
+}
+
+// place is where a URL leads, without what may be secret in it.
+func place(location string) string {
+	u, err := url.Parse(location)
+	if err != nil {
+		return "?"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
 func kindOfStatus(status int) link.Kind {
