@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,19 @@ func (g *Gateway) Run(t testing.TB, args ...string) (stdout, stderr string, code
 
 // Command is the command line of a subcommand for another program to start.
 func (g *Gateway) Command(args ...string) []string { return append([]string{g.bin}, args...) }
+
+// Offered waits until the tools of every upstream are offered: lists over HTTP
+// do not wait for servers that take long to start.
+func (g *Gateway) Offered(t testing.TB) {
+	t.Helper()
+	type row struct{ Status struct{ Tools int } }
+	g.WaitFor(t, "offering the tools of every upstream", func() bool {
+		out, _, code := g.Run(t, "upstream", "list", "--data", g.Data, "-o", "json")
+		var all []row
+		return code == 0 && json.Unmarshal([]byte(out), &all) == nil &&
+			!slices.ContainsFunc(all, func(r row) bool { return r.Status.Tools == 0 })
+	})
+}
 
 // Records exports the whole record, also while the gateway runs.
 func (g *Gateway) Records(t testing.TB) []durward.Record {

@@ -53,9 +53,9 @@ func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
 	if !due {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, overlayTime)
-	defer cancel()
-	l, err := k.server.fetch(ctx, e.line)
+	soon, cancel := context.WithTimeout(ctx, overlayTime)
+	l, err := k.server.fetch(soon, e.line)
+	cancel()
 	k.mu.Lock()
 	e.read = time.Now()
 	e.heard = e.heard || err != nil && e.told // what it shows now is not known
@@ -90,8 +90,15 @@ func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
 func (k *keeper) miss(ctx context.Context, e *ear, l *lists, told bool) {
 	gone, owed := lost(k.base, l), e.owes
 	known := slices.Equal(gone, e.lacks) && !owed
-	e.lacks, e.owes = gone, false
-	if len(gone) == 0 || known || k.own != nil && k.own.slot != nil || k.server.gate.admit() != nil {
+	e.owes = false
+	if len(gone) > 0 && !known && k.server.gate.admit() != nil { // not now, but not never either
+		k.mu.Lock()
+		e.heard, e.told = true, told || owed
+		k.mu.Unlock()
+		return
+	}
+	e.lacks = gone
+	if len(gone) == 0 || known || k.own != nil && k.own.slot != nil {
 		return
 	}
 	told, fresh := told || owed, k.own == nil

@@ -64,6 +64,7 @@ func newHouse(t *testing.T) house {
 	memory := filepath.Join(t.TempDir(), "memory.jsonl")
 	pipe("memory", "auto", "env", "MEMORY_FILE_PATH="+memory, peers.Node, peers.Package("@modelcontextprotocol/server-memory", "dist", "index.js"))
 	h.Gateway = durwardtest.Serve(t, yaml.String(), agents())
+	h.Offered(t)
 	return h
 }
 
