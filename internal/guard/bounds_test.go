@@ -82,6 +82,7 @@ func TestPatternsBeyondRE2AreChecked(t *testing.T) {
 		`{"type":"object","properties":{"p":{"pattern":"^a\\sb[\\s]c$"}}}`:                         {"{\"p\":\"a\u00a0b\u2003c\"}": false, `{"p":"a b c"}`: false, `{"p":"a-b c"}`: true},
 		`{"type":"object","properties":{"p":{"pattern":"^\\S+$"}}}`:                                {"{\"p\":\"a\ufeffb\"}": true, `{"p":"a.b"}`: false},
 		`{"type":"object","properties":{"p":{"pattern":"^[^\\S]$"}}}`:                              {"{\"p\":\"\u00a0\"}": false, `{"p":"a"}`: true},
+		`{"type":"object","properties":{"p":{"pattern":"(?s)^a.*z$"}}}`:                            {`{"p":"a\\nb\\nz"}`: false, `{"p":"b z"}`: true},
 		`{"type":"object","properties":{"p":{"pattern":"^a.b$"}}}`:                                 {`{"p":"a\rb"}`: true, `{"p":"a\u2028b"}`: true, `{"p":"aéb"}`: false},
 		`{"type":"object","properties":{"p":{"pattern":"^[[:a]\\.\\[]+$"}}}`:                       {`{"p":"[:a].[]"}`: true, `{"p":"a.[]"}`: false},
 		`{"type":"object","properties":{"p":{"items":{"pattern":"(?=a)^(a+)+$"},"type":"array"}}}`: {`{"p":["aaaa","a"]}`: false, `{"p":["aab"]}`: true},

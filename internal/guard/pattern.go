@@ -80,10 +80,15 @@ func depth(text string) int {
 	return most
 }
 
+var dotsAll = regexp.MustCompile(`\(\?[imsU-]*s[imsU-]*[:)]`)
+
 // forRE2 writes a pattern of ECMA-262 as RE2 understands it: \s is ASCII there,
 // and a dot stops at line feeds alone. Where that cannot be written it is not ok.
 func forRE2(text string) (same string, ok bool) {
 	const space, lineEnd = `\s\v\x{a0}\x{feff}\x{2028}\x{2029}\p{Zs}`, `\n\r\x{2028}\x{2029}`
+	if dotsAll.MatchString(text) { // no pattern of ECMA-262, but many servers write it
+		return text, true
+	}
 	var b strings.Builder
 	class := false
 	for i := 0; i < len(text); i++ {

@@ -17,6 +17,7 @@ const (
 	lead                    // leads on, whatever is called so
 	leading                 // leads on where it is a token
 	handle                  // of a thing, where it is a token
+	beside                  // the same where another such word stands by: alone it is a credential for such things
 )
 
 var parts = []struct {
@@ -29,8 +30,8 @@ var parts = []struct {
 	{"new", neutral}, {"list", neutral}, {"results", neutral}, {"query", neutral}, {"search", neutral}, {"events", neutral}, {"x", neutral},
 	{"page", lead}, {"next", lead}, {"cursor", lead}, {"continue", lead}, {"continuation", lead}, {"sync", lead}, {"pagination", lead}, {"resume", lead},
 	{"paging", leading}, {"starting", leading}, {"resumption", leading}, {"delta", leading}, {"skip", leading}, {"scroll", leading}, {"change", leading}, {"marker", leading}, {"iterator", leading},
-	{"upload", handle}, {"document", handle}, {"doc", handle}, {"file", handle}, {"folder", handle}, {"wiki", handle}, {"node", handle}, {"object", handle}, {"obj", handle},
-	{"sheet", handle}, {"spreadsheet", handle}, {"image", handle}, {"photo", handle}, {"video", handle}, {"media", handle}, {"attachment", handle}, {"parent", handle}, {"resumable", handle},
+	{"upload", handle}, {"document", handle}, {"doc", handle}, {"folder", handle}, {"wiki", handle}, {"obj", handle}, {"sheet", handle}, {"spreadsheet", handle},
+	{"file", beside}, {"node", beside}, {"object", beside}, {"image", beside}, {"photo", beside}, {"video", beside}, {"media", beside}, {"attachment", beside}, {"parent", beside}, {"resumable", beside},
 }
 
 // leadsOn reports names of what leads on, and of parts of a signed address.
@@ -38,7 +39,8 @@ func leadsOn(name []byte) bool {
 	if containsFold(name, "x-amz-") {
 		return true
 	}
-	var token, leads, holds, nearest bool
+	var token, leads, nearest bool
+	var words, held int // that lead or say nothing; of handles, twice where they suffice alone
 	rest, at := bytes.TrimRight(name, "0123456789_- "), 0
 	for ; len(rest) > 0; at++ {
 		n, kind := lastPart(rest)
@@ -52,10 +54,15 @@ func leadsOn(name []byte) bool {
 			if kind == leading && !token {
 				return false
 			}
-			nearest = nearest || !leads && !holds
+			nearest = nearest || !leads && held == 0
 			leads = true
+			words++
+		case neutral:
+			words++
 		case handle:
-			holds = true
+			held += 2
+		case beside:
+			held++
 		}
 		if before := rest[:len(rest)-n]; !joins(before, rest[len(rest)-n]) {
 			return false // it is the end of another word: async
@@ -64,7 +71,10 @@ func leadsOn(name []byte) bool {
 	}
 	switch {
 	case len(rest) == 0:
-		return leads || holds && token && !shouted(name) && bytes.IndexByte(name, ' ') < 0
+		if shouted(name) { // PAGE_TOKEN is a setting, NEXT_PAGE_TOKEN is not
+			return leads && words > 1
+		}
+		return leads || held > 1 && token && bytes.IndexByte(name, ' ') < 0
 	case shouted(name): // a setting: GITHUB_SYNC_TOKEN
 		return false
 	}
@@ -110,7 +120,8 @@ func shouted(name []byte) bool {
 // lets reports what makes another token of one: page_access_token, and the
 // pages that are no part of a list.
 func lets(rest []byte) bool {
-	for _, w := range []string{"api", "access", "auth", "secret", "bot", "private", "bearer", "login", "session", "facebook", "fb", "meta", "instagram"} {
+	for _, w := range []string{"api", "access", "auth", "secret", "bot", "private", "bearer", "login", "session", "facebook", "fb", "meta", "instagram",
+		"github", "gitlab", "gitea", "bitbucket", "slack", "discord", "notion", "jira", "hubspot", "stripe"} {
 		if containsFold(rest, w) {
 			return true
 		}

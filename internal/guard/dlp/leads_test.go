@@ -20,7 +20,7 @@ func TestWhatLeadsOnIsLeft(t *testing.T) {
 		"messagesNextPageToken", "page-token", "NEXT_PAGE_TOKEN", "sync_token", "nextSyncToken", "calendar_sync_token", "sync-token", "continuation_token",
 		"ContinuationToken", "NextContinuationToken", "continuationtoken", "resume_token", "resumptionToken", "deltaToken", "$skiptoken", "skipToken", "scroll_token",
 		"changeToken", "paginationToken", "starting_token", "StartingToken", "cursor_token",
-		"upload_token", "uploadToken", "UploadToken", "file_upload_token", "document_token", "documentToken", "doc_token", "parent_node_token", "obj_token", "folder_token", "spreadsheetToken",
+		"upload_token", "uploadToken", "UploadToken", "file_upload_token", "document_token", "documentToken", "doc_token", "parent_node_token", "obj_token", "folder_token", "spreadsheetToken", "wiki_node_token", "media_upload_token",
 	} {
 		for _, form := range placements {
 			if finds, _ := dlp.Look(nil, fmt.Appendf(nil, form, name, generated)); len(finds) > 0 {
@@ -42,6 +42,8 @@ func TestCredentialsThatSoundLikeThatAreFound(t *testing.T) {
 		"page_access_token", "pageAccessToken", "facebook_page_token", "PAGERDUTY_TOKEN", "PAGERDUTY_API_TOKEN", "NEXT_PUBLIC_API_TOKEN", "NEXT_PUBLIC_MAPBOX_TOKEN",
 		"next_auth_secret", "page_password", "sync_password", "sync_api_key", "SYNCTHING_API_KEY", "async_token", "GITHUB_SYNC_TOKEN", "nextcloud_app_password", "resume_api_key",
 		"UPLOAD_TOKEN", "CODECOV_UPLOAD_TOKEN", "codecov_upload_token", "upload_api_token", "upload_secret", "document_password", "profile_token", "documentdb_token", "file_access_token", "uploader_token",
+		"node_token", "node-token", "nodeToken", "video_token", "mediaToken", "image_token", "object_token", "file_token",
+		"PAGE_TOKEN", "SYNC_TOKEN", "CURSOR_TOKEN", "gitlab_sync_token", "github_sync_token", "slack_sync_token", "notion_page_token",
 	} {
 		for _, form := range placements {
 			if finds, _ := dlp.Look(nil, fmt.Appendf(nil, form, name, generated)); len(finds) == 0 {
