@@ -106,7 +106,7 @@ func (a *app) offered(ctx context.Context, cfg *config.Config, old *boot.Lock, f
 
 // keeperOf speaks to the gateway that has the upstreams which no file declares.
 func (a *app) keeperOf(ctx context.Context, cfg *config.Config) (*admin.Client, error) {
-	if c := a.elsewhere(); c != nil && cfg.Path == "" {
+	if c := a.elsewhere(); c != nil {
 		return c, nil
 	}
 	return a.reach(ctx, cfg.Data)
@@ -181,8 +181,11 @@ func (a *app) lockSettings() (*config.Config, error) {
 	path := a.config
 	if path == "" {
 		found, err := config.Find()
-		if err != nil {
+		if errors.Is(err, config.ErrNone) {
 			return config.Default(o)
+		}
+		if err != nil {
+			return nil, err
 		}
 		path = found
 	}

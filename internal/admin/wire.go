@@ -115,7 +115,7 @@ func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	e := durward.AsError(err)
 	status := statusOf(e.Code)
 	switch {
-	case status == http.StatusServiceUnavailable: // of an upstream, mostly; whoever asked is told
+	case e.Reason == durward.ReasonUpstreamUnavailable, e.Reason == durward.ReasonUpstreamTimeout: // whoever asked is told
 		a.Log.Info("admin request cannot be answered now", "method", r.Method, "path", r.URL.Path, "err", err)
 	case status >= 500:
 		a.Log.Error("admin request failed", "method", r.Method, "path", r.URL.Path, "err", err)

@@ -138,13 +138,16 @@ func Parse(path string, raw []byte, o Options) (*Config, error) {
 // Default is the configuration of an empty file in the working directory.
 func Default(o Options) (*Config, error) { return Parse("", nil, o) }
 
-// Find returns the path of the file to load when none was named.
+// ErrNone says that no configuration was named and none is where it is looked for.
+var ErrNone = fmt.Errorf("there is no %s in this folder; -c names a configuration file", DefaultFile)
+
+// Find returns the path of the file to load when none was named, or [ErrNone].
 func Find() (string, error) {
 	switch _, err := os.Stat(DefaultFile); {
 	case err == nil:
 		return DefaultFile, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("there is no %s in this folder; -c names a configuration file", DefaultFile)
+		return "", ErrNone
 	default:
 		return "", fmt.Errorf("look for %s: %w", DefaultFile, err)
 	}

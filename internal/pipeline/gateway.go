@@ -163,16 +163,25 @@ func (g *Gateway) recheck() {
 	}
 }
 
-// untilExpiry is how long no key ends by itself, and an hour at most.
+// untilExpiry is how long no key ends by itself, and a minute at most: a timer
+// does not notice that the machine slept, or that its clock was set.
 func (g *Gateway) untilExpiry() time.Duration {
 	now, keys := g.Now(), g.plan.Load().snapshot.Keys
-	next := now.Add(time.Hour)
+	next := now.Add(time.Minute)
 	for i := range keys {
 		if end := keys[i].Expires; end.After(now) && end.Before(next) {
 			next = end
 		}
 	}
 	return next.Sub(now)
+}
+
+// keyEnded tells whether a key has ended by itself since a moment.
+func (g *Gateway) keyEnded(since time.Time) bool {
+	now := g.Now()
+	return slices.ContainsFunc(g.plan.Load().snapshot.Keys, func(k durward.Key) bool {
+		return k.Expires.After(since) && !k.Expires.After(now)
+	})
 }
 
 // OnLoad registers a function that is called after a new snapshot is in force,
@@ -188,6 +197,7 @@ func (g *Gateway) OnLoad(fn func()) {
 func (g *Gateway) Run(ctx context.Context) error {
 	sweep := time.NewTicker(time.Minute)
 	defer sweep.Stop()
+	looked := g.Now()
 	expiry := time.NewTimer(g.untilExpiry())
 	defer expiry.Stop()
 	asked := make(chan struct{}, 1)
@@ -215,7 +225,10 @@ func (g *Gateway) Run(ctx context.Context) error {
 		case <-g.loaded:
 			expiry.Reset(g.untilExpiry())
 		case <-expiry.C:
-			g.recheck()
+			since := looked
+			if looked = g.Now(); g.keyEnded(since) {
+				g.recheck()
+			}
 			expiry.Reset(g.untilExpiry())
 		case <-sweep.C:
 			g.endSessions()
