@@ -28,6 +28,7 @@ type olderSession struct {
 	revision string
 	out      sender         // of one that has a single stream
 	calls    sync.WaitGroup // on it
+	left     bool           // it has ended; guarded by older.mu
 
 	mu      sync.Mutex // guards what follows
 	pending map[string]chan message
@@ -92,15 +93,19 @@ func (o *older) sse(w http.ResponseWriter, r *http.Request) {
 	e.mu.Unlock()
 	<-r.Context().Done()
 	s.end()
+	o.mu.Lock()
+	s.left = true // what comes from now on would be answered on a stream that is no more
+	o.mu.Unlock()
 	s.calls.Wait()
 }
 
 func (o *older) postSSE(w http.ResponseWriter, r *http.Request) {
-	o.mu.Lock()
-	s := o.sessions[strings.TrimPrefix(r.URL.Path, "/sse/")]
-	o.mu.Unlock()
 	var m message
-	if raw, err := io.ReadAll(r.Body); err != nil || json.Unmarshal(raw, &m) != nil || s == nil {
+	raw, err := io.ReadAll(r.Body)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := o.sessions[strings.TrimPrefix(r.URL.Path, "/sse/")]
+	if err != nil || json.Unmarshal(raw, &m) != nil || s == nil || s.left {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}

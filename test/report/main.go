@@ -153,6 +153,12 @@ func (r *report) pkg(e event, output []string) {
 		if _, known := r.broken[e.Package]; !known {
 			r.broken[e.Package] = nil // it failed, and none of its tests
 		}
+		for _, key := range slices.Sorted(maps.Keys(r.output)) { // of tests that did not end: a panic stands there
+			if strings.HasPrefix(key, e.Package+" ") && key != e.Package+" " {
+				fmt.Fprint(r.out, strings.Join(r.output[key], ""))
+				delete(r.output, key)
+			}
+		}
 		fmt.Fprint(r.out, strings.Join(output, ""))
 		fmt.Fprintf(r.out, "FAIL  %-40s %v\n", e.Package, took)
 	} // skip: the package has no tests
