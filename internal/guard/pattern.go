@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dlclark/regexp2/v2"
@@ -29,7 +30,8 @@ const slowWait = time.Second
 // each: a few for each character of a text of 100,000.
 const slowReturns = 1 << 20
 
-func init() { regexp2.SetTimeoutCheckPeriod(slowMost / 20) }
+// slowClock has the engine look at the time often enough, once.
+var slowClock sync.Once
 
 // pattern is a regular expression whose use is paid for.
 type pattern struct {
@@ -56,11 +58,11 @@ func (b *budget) compilePattern(text string) (jsonschema.Regexp, error) {
 	if len(text) > slowLength || depth(text) > slowDepth {
 		return nil, fmt.Errorf("its pattern %.40q is too long or too deep", text)
 	}
-	if p.slow, err = regexp2.Compile(text, regexp2.ECMAScript, regexp2.Unicode, regexp2.OptionMaxBacktrackingStackSize(slowReturns)); err != nil {
-		p.slow = nil
-		return p, nil
+	slowClock.Do(func() { regexp2.SetTimeoutCheckPeriod(slowMost / 20) })
+	if slow, err := regexp2.Compile(text, regexp2.ECMAScript, regexp2.Unicode, regexp2.OptionMaxBacktrackingStackSize(slowReturns)); err == nil {
+		slow.MatchTimeout = slowMost
+		p.slow = slow
 	}
-	p.slow.MatchTimeout = slowMost
 	return p, nil
 }
 
