@@ -58,11 +58,12 @@ func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
 	cancel()
 	k.mu.Lock()
 	e.read = time.Now()
-	e.heard = e.heard || err != nil && e.told // what it shows now is not known
+	if err != nil && (e.told || e.owes) { // what it shows now is not known
+		e.heard, e.told, e.owes = true, true, false
+	}
 	e.told = e.heard && e.told
 	k.mu.Unlock()
 	if err != nil {
-		e.owes = false
 		k.server.log.Info("lists of a process of upstream cannot be read", "err", err)
 		return false
 	}
