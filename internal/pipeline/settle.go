@@ -23,6 +23,9 @@ const (
 	// started the gateway, so that every server is starting, and many such
 	// clients read the lists once and do not hear of changes.
 	grace = 500 * time.Millisecond
+	// booting is the same for a server that we start ourselves: its interpreter
+	// has to start, and packages may have to be fetched.
+	booting = 3 * time.Second
 )
 
 // settle waits while upstreams matter that were not read yet, and leaves the
@@ -73,13 +76,20 @@ func (t *transit) pending(now time.Time, matters func(string) bearing) (until ti
 		}
 		end := at.Add(settling)
 		if others && about != only && t.call.Wire.Transport != "stdio" {
-			end = at.Add(grace)
+			end = at.Add(graceOf(t.plan.upstreams[name]))
 		}
 		if now.Before(end) && end.After(until) {
 			until, ok = end, true
 		}
 	}
 	return until, ok
+}
+
+func graceOf(up *durward.Upstream) time.Duration {
+	if up != nil && len(up.Command) > 0 {
+		return booting
+	}
+	return grace
 }
 
 // othersRead reports whether the caller reaches an upstream through its

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -149,6 +150,39 @@ func TestAnUpstreamThatNeverAnswersDelaysNothing(t *testing.T) {
 					}
 					if !strings.Contains(got, c.want) {
 						t.Errorf("time %d: the answer is %s, want %s in it", i, got, c.want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A server that we start ourselves has some seconds: until an interpreter runs.
+func TestAListWaitsForServersThatWeStart(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		arrives time.Duration // 0: never
+		took    time.Duration
+		want    string
+	}{
+		{"starting", 2 * time.Second, 2 * time.Second, `"crm__get"`},
+		{"hanging", 0, 3 * time.Second, `"durward/unavailable":[{"upstream":"crm"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := unread(t)
+				s := snapshotOf(h)
+				s.Roles[0].Allow = []string{"*"}
+				s.Upstreams[slices.IndexFunc(s.Upstreams, func(u durward.Upstream) bool { return u.Name == "crm" })].Command = "crm-server"
+				if err := h.Load(s); err != nil {
+					t.Fatal(err)
+				}
+				if c.arrives > 0 {
+					h.arrives(c.arrives, listing("crm", "get", "add"))
+				}
+				for i, want := range []time.Duration{c.took, 0} {
+					if got, took := h.asks(t, "tools/list", `{}`); took != want || !strings.Contains(got, c.want) {
+						t.Errorf("list %d took %v: %s, want %v and %s in it", i, took, got, want, c.want)
 					}
 				}
 			})

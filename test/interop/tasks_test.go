@@ -26,6 +26,7 @@ func newTaskHouse(t *testing.T) house {
 	command := h.wire.Stdio(t, "gateway to ts", peers.Node, ts, "stdio")
 	h.Gateway = durwardtest.Serve(t, fmt.Sprintf("tshttp: {url: %q}\nts: {command: %q, args: [%q, %q, %q, stdio]}\n",
 		h.wire.HTTP(t, "gateway to tshttp", url), command[0], command[1], command[2], command[3]), agents())
+	h.Offered(t)
 	return h
 }
 
