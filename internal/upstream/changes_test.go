@@ -429,39 +429,6 @@ func TestAWrongMemoryIsMended(t *testing.T) {
 	}
 }
 
-// A server that is replaced by one of the other era while we run.
-func TestAServerThatChangesItsEra(t *testing.T) {
-	var now atomic.Pointer[http.Handler]
-	swap := func(h http.Handler) { now.Store(&h) }
-	url := serveHTTP(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*now.Load()).ServeHTTP(w, r) }))
-	swap(http.NotFoundHandler())
-	older := kit()
-	defer forget(older)
-	s := newSet(t, nil, durward.Upstream{Name: "up", URL: url})
-	for i, h := range []http.Handler{onlyModern(kit()), streamable(older, false), onlyModern(kit())} {
-		swap(h)
-		until(t, s, "a call gets through", func() bool {
-			reply, err := s.Do(brief(t), modernAgent.request(t, "up", mcpwire.MethodPromptsGet, `{"name":"hello"}`), nil)
-			return err == nil && strings.Contains(string(reply.Result), "hi")
-		})
-		until(t, s, "the era shows", func() bool { return s.Status()[0].Era == []string{"modern", "legacy", "modern"}[i] })
-	}
-}
-
-// onlyModern serves the kit to clients of 2026-07-28 and to no others.
-func onlyModern(s *mcp.Server) http.Handler {
-	h := streamable(s, true)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get(mcpwire.HeaderVersion) != mcpwire.V20260728 {
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = w.Write(mcpwire.AppendError(nil, nil, mcpwire.HeaderMismatch("no version")))
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
-}
-
 // What a server says on a call's own stream about its lists and resources is
 // for the gateway: the caller hears what belongs to its call.
 func TestChangesOnACallsOwnStream(t *testing.T) {

@@ -235,8 +235,9 @@ func (k *keeper) readAll(ctx context.Context) error {
 	k.own.used = time.Now()
 	// One conversation may have broken unnoticed: then a new one is tried once.
 	l, err := k.server.fetch(ctx, k.own.line)
-	if err != nil && ctx.Err() == nil && (k.own.line.dead() || isWrongEra(err)) {
-		if isWrongEra(err) && k.server.pinned(eraUnknown) == eraUnknown {
+	misjudged := isWrongEra(err) || err == nil && isWrongEra(l.trouble)
+	if ctx.Err() == nil && (misjudged || err != nil && k.own.line.dead()) {
+		if misjudged && k.server.pinned(eraUnknown) == eraUnknown {
 			k.server.forget(k.server.eraOf(k.own.line))
 		}
 		k.hangUp()
