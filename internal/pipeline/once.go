@@ -17,6 +17,7 @@ import (
 	"durward/internal/mcpwire"
 	"durward/internal/once"
 	"durward/internal/policy"
+	"durward/internal/upstream"
 )
 
 // metaOnce is the key of _meta by which a caller says that calls are one and
@@ -264,5 +265,5 @@ func neverSent(err error) bool {
 	case durward.ReasonCapabilityMissing, durward.ReasonOverloaded:
 		return true
 	}
-	return errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &start) || errors.Is(err, fs.ErrNotExist)
+	return errors.Is(err, upstream.ErrNotMade) || errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &start) || errors.Is(err, fs.ErrNotExist)
 }

@@ -43,16 +43,22 @@ func (s *Set) Do(ctx context.Context, r *Request, p durward.Peer) (durward.Reply
 // serve makes one attempt, and further ones where that is safe.
 func (s *server) serve(ctx context.Context, r *Request, p *patience) (durward.Reply, error) {
 	s.thrift.earn()
-	for tries := 1; ; tries++ {
+	for tries, made := 1, false; ; tries++ {
 		reply, f, err := s.attempt(ctx, r, p)
-		if f == nil || ctx.Err() != nil || tries == attempts || tries > 1 && !f.cutOff() {
+		if f == nil || ctx.Err() != nil {
 			return reply, err
 		}
-		next := s.mend(ctx, r, f)
+		if made = made || !f.undone(); !made {
+			err = s.notMade(err)
+		}
+		if tries == attempts || tries > 1 && !f.cutOff() {
+			return reply, err
+		}
+		next := s.mend(ctx, r, f, tries)
 		switch {
 		case next == nil && isWrongEra(f.err) && r.Method == mcpwire.MethodToolsCall:
 			return reply, s.unavailable("refused the call without saying what became of it. Whether it had an effect is not known.", err)
-		case next == nil, f.cutOff() && !s.thrift.spend():
+		case next == nil, f.cutOff() && !(f.undone() && tries == 1) && !s.thrift.spend():
 			return reply, err
 		}
 		r = next
@@ -68,6 +74,12 @@ const attempts = 3
 func (f *flaw) cutOff() bool {
 	kind, ok := link.KindOf(f.err)
 	return f.rpc == nil && ok && (kind == link.Lost || kind == link.Broken)
+}
+
+// undone tells that the server did not take the call up at all.
+func (f *flaw) undone() bool {
+	var fault *link.Fault
+	return f.cutOff() && errors.As(f.err, &fault) && fault.Undone
 }
 
 // flaw is what was wrong with an attempt that reached the upstream.
@@ -91,7 +103,7 @@ func (f *flaw) misjudged() bool {
 func (s *server) attempt(ctx context.Context, r *Request, p *patience) (durward.Reply, *flaw, error) {
 	if !s.isStdio() { // a process that cannot be started says nothing of those that run
 		if err := s.gate.admit(); err != nil {
-			return durward.Reply{}, nil, err
+			return durward.Reply{}, nil, unmade(err)
 		}
 	}
 	if l := s.modern.Load(); l != nil {
@@ -99,7 +111,7 @@ func (s *server) attempt(ctx context.Context, r *Request, p *patience) (durward.
 	}
 	sl, release, err := s.lineFor(ctx, r, s.keyOf(r))
 	if err != nil {
-		return durward.Reply{}, nil, err
+		return durward.Reply{}, nil, unmade(err)
 	}
 	defer func() { s.leave(ctx, sl.line, release) }()
 	reply, f, err := s.exchange(ctx, r, sl.line, sl.key.profile, p)
@@ -208,9 +220,10 @@ func (s *server) settle(r *Request, l *line, a link.Answer) (durward.Reply, erro
 
 // mend does what a flaw asks for and returns the request to send again, nil
 // when there is nothing to be done or sending it again is not safe. A server
-// that refused a message for its form did not act on it; otherwise only what
-// reads may be sent twice, and only while the caller has seen nothing.
-func (s *server) mend(ctx context.Context, r *Request, f *flaw) *Request {
+// that refused a message for its form did not act on it, nor did one that no
+// longer knew the session: that call is made on another one, once. Otherwise only
+// what reads may be sent twice, and only while the caller has seen nothing.
+func (s *server) mend(ctx context.Context, r *Request, f *flaw, tries int) *Request {
 	var fault *link.Fault
 	_ = errors.As(f.err, &fault)
 	switch {
@@ -227,6 +240,8 @@ func (s *server) mend(ctx context.Context, r *Request, f *flaw) *Request {
 		return r
 	case f.rpc != nil:
 		return s.reread(ctx, r)
+	case f.undone() && tries == 1:
+		return r
 	case fault == nil || f.streamed || !r.Safe && !onlyReads(r.Method):
 		return nil
 	case fault.Kind == link.Lost, fault.Kind == link.Broken && fault.Status == 0:

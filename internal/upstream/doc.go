@@ -8,7 +8,7 @@
 //
 // It promises that an upstream that is dead, slow or hostile delays and
 // changes nothing but its own calls; that a server is never promised more than
-// the end client of a call can do; that a call with side effects is sent once;
+// the end client of a call can do; that a call with side effects is made once;
 // and that everything a server can make grow has a bound. It opens connections
 // when they are first needed.
 //

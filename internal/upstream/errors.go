@@ -26,6 +26,27 @@ func (s *server) unavailable(what string, cause error) *durward.Error {
 	}
 }
 
+// ErrNotMade says of a call that failed that it is certain that it was not made.
+var ErrNotMade = errors.New("the call was not made")
+
+// unmade marks what went wrong before a call was sent.
+func unmade(err error) error {
+	var e *durward.Error
+	if !errors.As(err, &e) || e.Err == nil { // ours, and told in its message
+		return err
+	}
+	own := *e // which may be that of others as well
+	own.Err = fmt.Errorf("%w: %w", ErrNotMade, e.Err)
+	return &own
+}
+
+// notMade is the answer to a call that no session of the server took up.
+func (s *server) notMade(cause error) *durward.Error {
+	e := s.unavailable("had ended the session and did not take up the call. It was not made and can be made again.", fmt.Errorf("%w: %w", ErrNotMade, cause))
+	e.Retry = retrySoon
+	return e
+}
+
 func (s *server) protocol(what string, cause error) *durward.Error {
 	return &durward.Error{
 		Code: durward.Unavailable, Reason: durward.ReasonUpstreamProtocol,

@@ -66,11 +66,14 @@ func fine(id string) string {
 }
 
 // A status that may mean anything is no leave to send a call again that may
-// have had an effect. What only reads is, and the next call finds its way.
+// have had an effect; 404 for a session means one thing (lost_test.go). What only reads is, and the next call finds its way.
 func TestAPlainStatusDoesNotSendACallTwice(t *testing.T) {
 	for _, status := range []int{400, 404, 405, 409, 422} {
 		for _, safe := range []bool{false, true} {
 			for _, modern := range []bool{true, false} {
+				if status == http.StatusNotFound && !modern {
+					continue
+				}
 				t.Run(fmt.Sprintf("%d safe=%v modern=%v", status, safe, modern), func(t *testing.T) {
 					t.Parallel()
 					var done atomic.Int32

@@ -173,6 +173,9 @@ func (s *server) connectError(ctx context.Context, err error) error {
 	if link.CutOff(err) {
 		return s.unavailable("broke off the connection before a call was made.", err)
 	}
+	if kind, ok := link.KindOf(err); ok && kind == link.Lost {
+		return s.unavailable("ended the session before a call was made.", err)
+	}
 	return s.explain(s.ctx, ctx, err)
 }
 

@@ -141,6 +141,9 @@ type Fault struct {
 	Retry  time.Duration     // when the server asks for it
 	RPC    *durward.RPCError // the error object that came with the status, if any
 	Said   string            // what the server said with the status, if that was no message
+	// Undone tells that the server did not take the call up, in as many words: it
+	// may be made again, whatever it does.
+	Undone bool
 	Err    error
 }
 
@@ -182,6 +185,18 @@ func KindOf(err error) (Kind, bool) {
 		return f.Kind, true
 	}
 	return Broken, false
+}
+
+// Undone returns a copy of an error of which a call that was not taken up dies.
+// The conversation's own error is that of other calls as well, which may have been.
+func Undone(err error) error {
+	var f *Fault
+	if !errors.As(err, &f) {
+		return err
+	}
+	own := *f
+	own.Undone = true
+	return &own
 }
 
 // CutOff reports whether a connection ended in the middle of what the server was

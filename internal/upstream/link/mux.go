@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"durward/internal/mcpwire"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -118,7 +119,7 @@ func (m *Mux) Do(ctx context.Context, c *Call) (Answer, error) {
 
 func (m *Mux) exchange(ctx context.Context, c *Call, f *flight) (Answer, error) {
 	if err := m.o.Send(ctx, c.Message()); err != nil {
-		return Answer{}, sendError(ctx, err)
+		return m.unsent(ctx, f, sendError(ctx, err))
 	}
 	for {
 		select {
@@ -164,6 +165,21 @@ func (m *Mux) lastWords(ctx context.Context, f *flight) (Answer, error) {
 	}
 }
 
+// unsent ends a call that could not be sent. What came for it all the same says
+// that the server has it.
+func (m *Mux) unsent(ctx context.Context, f *flight, err error) (Answer, error) {
+	if len(f.final) > 0 {
+		return m.lastWords(ctx, f)
+	}
+	var fault *Fault
+	if errors.As(err, &fault) && fault.Undone && len(f.inbox) > 0 {
+		own := *fault
+		own.Undone = false
+		return Answer{}, &own
+	}
+	return Answer{}, err
+}
+
 func sendError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -178,7 +194,7 @@ func (m *Mux) enter(id uint64, f *flight) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err != nil {
-		return m.err
+		return Undone(m.err)
 	}
 	m.flights[id] = f
 	return nil

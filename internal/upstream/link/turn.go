@@ -81,6 +81,13 @@ func (t *Turn) Streamed() bool {
 	return t.streamed
 }
 
+// Heard reports whether the server has said anything during the call.
+func (t *Turn) Heard() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.messages > 0
+}
+
 func (t *Turn) spend(n int) error {
 	if t.call.Standing {
 		return nil

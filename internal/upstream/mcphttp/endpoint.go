@@ -143,7 +143,7 @@ func (e *Endpoint) post(ctx context.Context, method string, u *url.URL, h http.H
 // and the last event's id and retry time.
 func (e *Endpoint) hear(ctx context.Context, res *httpwire.Response, c *link.Call, t *link.Turn, s *stream) (link.Answer, error) {
 	if res.Status < 200 || res.Status > 299 {
-		return e.refused(ctx, res, c)
+		return e.refused(ctx, res, c, s)
 	}
 	switch mediaType(res.Header) {
 	case mediaJSON:
@@ -184,8 +184,9 @@ func (e *Endpoint) hearOne(ctx context.Context, res *httpwire.Response, c *link.
 
 // stream is where a stream of events stands.
 type stream struct {
-	lastID string
-	retry  time.Duration
+	lastID  string
+	retry   time.Duration
+	session bool // the call carried the id of a session
 }
 
 var errStreamEnd = &link.Fault{Kind: link.Broken, Err: errors.New("the stream ended before the answer")}
@@ -242,8 +243,10 @@ func (e *Endpoint) garbage(data []byte, err error) {
 }
 
 // refused makes an answer or a fault of an HTTP error. A JSON-RPC error that
-// bears the call's id is the server's answer whatever the status.
-func (e *Endpoint) refused(ctx context.Context, res *httpwire.Response, c *link.Call) (link.Answer, error) {
+// bears the call's id is the server's answer whatever the status, unless it
+// says that there is no such session.
+func (e *Endpoint) refused(ctx context.Context, res *httpwire.Response, c *link.Call, s *stream) (link.Answer, error) {
+	ended := s.session && res.Status == http.StatusNotFound
 	f := &link.Fault{Kind: kindOfStatus(res.Status), Status: res.Status, Retry: retryAfter(res.Header)}
 	if res.Status >= 300 && res.Status < 400 {
 		f.Err = fmt.Errorf("the server redirects to %.200q, which is not followed; declare the final URL", place(res.Header.Get("Location")))
@@ -256,16 +259,23 @@ func (e *Endpoint) refused(ctx context.Context, res *httpwire.Response, c *link.
 		return link.Answer{}, f
 	}
 	m, err := e.Limits.Scan(body)
+	own := err == nil && link.OwnID(m.ID) == c.ID
 	if err != nil || m.Kind != mcpwire.Response || m.Error == nil {
 		f.Said = string(body)
+		f.Undone = ended && !own && mediaType(res.Header) != mediaEvents
 		return link.Answer{}, f
 	}
 	f.RPC = mcpwire.ReadError(m.Error)
-	if f.Kind != link.Refused && (link.OwnID(m.ID) == c.ID || mcpwire.IsModernCode(f.RPC.Code)) {
+	f.Undone = ended
+	if f.Kind != link.Refused && (own || mcpwire.IsModernCode(f.RPC.Code)) && (!ended || f.RPC.Code != codeNoSession) {
 		return link.Answer{Error: f.RPC}, nil
 	}
 	return link.Answer{}, f
 }
+
+// codeNoSession is what SDKs of several languages answer, with 404, for a
+// session that is no more; some under the id of the request.
+const codeNoSession = -32001
 
 // place is where a URL leads, without what may be secret in it.
 func place(location string) string {

@@ -82,6 +82,14 @@ func OpenLegacy(ctx context.Context, e Endpoint, o Options) (*Legacy, error) {
 // errForgotten says that a server that has just opened a session refuses it.
 var errForgotten = errors.New("the server no longer knows the session that it has just opened")
 
+func forgotten(err error) error {
+	said := fmt.Errorf("%w: %w", errForgotten, err)
+	if kind, ok := link.KindOf(err); ok && kind == link.WrongEra { // of a server that has just shown its era
+		return &link.Fault{Kind: link.Lost, Err: said}
+	}
+	return said
+}
+
 func openLegacy(ctx context.Context, e Endpoint, o Options) (*Legacy, error) {
 	l := &Legacy{
 		e: e.prepared(), event: o.Event, orphan: o.Orphan, done: make(chan struct{}),
@@ -93,7 +101,7 @@ func openLegacy(ctx context.Context, e Endpoint, o Options) (*Legacy, error) {
 	if err == nil {
 		l.agree(w)
 		if err = l.Notify(ctx, mcpwire.NotifyInitialized, nil); err != nil && l.session != "" {
-			err = fmt.Errorf("%w: %w", errForgotten, err)
+			err = forgotten(err)
 		}
 	}
 	if err != nil {
@@ -165,7 +173,7 @@ func (l *Legacy) Do(ctx context.Context, c *link.Call) (link.Answer, error) {
 		}
 		return link.Answer{}, ctx.Err()
 	}
-	return link.Answer{Streamed: t.Streamed()}, l.judge(err, c)
+	return link.Answer{Streamed: t.Streamed()}, l.judge(err, c, t)
 }
 
 func (l *Legacy) exchange(ctx context.Context, post http.Header, c *link.Call, t *link.Turn) (link.Answer, error) {
@@ -180,7 +188,7 @@ func (l *Legacy) exchange(ctx context.Context, post http.Header, c *link.Call, t
 	if c.Method == mcpwire.MethodInitialize {
 		l.session = sessionID(res.Header)
 	}
-	var s stream
+	s := stream{session: post[mcpwire.HeaderSession] != nil}
 	a, err := l.e.hear(ctx, res, c, t, &s)
 	for try := 0; errors.Is(err, errStreamEnd) && s.lastID != "" && l.get != nil && try < resumeMost; try++ {
 		before := s.lastID
@@ -214,8 +222,10 @@ func (l *Legacy) resume(ctx context.Context, s *stream) (*httpwire.Response, err
 }
 
 // judge tells a lost session from other refusals: 404 says so; 400 with what
-// is no answer to the call says so in servers that do not know better.
-func (l *Legacy) judge(err error, c *link.Call) error {
+// is no answer to the call says so in servers that do not know better. With 404
+// for a session's id a server says that it did not take the call up (MCP
+// 2025-03-26 to 2025-11-25, session management), if it said nothing else of it.
+func (l *Legacy) judge(err error, c *link.Call, t *link.Turn) error {
 	var f *link.Fault
 	if !errors.As(err, &f) || f.Kind != link.WrongEra || c.Method == mcpwire.MethodInitialize {
 		return err
@@ -223,6 +233,9 @@ func (l *Legacy) judge(err error, c *link.Call) error {
 	if f.Status == http.StatusNotFound || (f.Status == http.StatusBadRequest && l.session != "") {
 		lost := &link.Fault{Kind: link.Lost, Status: f.Status, RPC: f.RPC, Err: errors.New("the server no longer knows the session")}
 		l.fail(lost)
+		if f.Undone && !t.Heard() {
+			return link.Undone(lost)
+		}
 		return lost
 	}
 	return err
@@ -277,7 +290,7 @@ func (l *Legacy) enter(c *link.Call, t *link.Turn) (post http.Header, err error)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
-		return nil, l.err
+		return nil, link.Undone(l.err)
 	}
 	l.turns[c.ID] = t
 	return l.post, nil

@@ -168,7 +168,10 @@ func (s *SSE) deliver(ctx context.Context, h http.Header, message []byte) error 
 	case res.Status == http.StatusNotFound || res.Status == http.StatusBadRequest || res.Status == http.StatusGone:
 		lost := &link.Fault{Kind: link.Lost, Status: res.Status, Err: errors.New("the server no longer knows the session")}
 		s.Fail(lost)
-		return lost
+		if res.Status == http.StatusBadRequest {
+			return lost
+		}
+		return link.Undone(lost) // what was posted to is the session, and it is not there (RFC 9110, section 15.5.5)
 	}
 	return &link.Fault{Kind: kindOfStatus(res.Status), Status: res.Status, Err: errors.New("the server refused a message")}
 }
