@@ -71,8 +71,8 @@ func (g *Gateway) judge(t testing.TB) {
 	select {
 	case <-g.Exited(): // the test ended it
 	default:
-		if !g.Stop(15 * time.Second) {
-			t.Errorf("the gateway did not end within 15 s of SIGTERM:\n%s", g.Stderr)
+		if !g.Stop(time.Minute) {
+			t.Errorf("the gateway did not end within a minute of SIGTERM:\n%s", g.Stderr)
 		}
 	}
 	for _, word := range []string{"WARNING: DATA RACE", "panic:", "fatal error:"} {
@@ -116,8 +116,12 @@ func (g *Gateway) Offered(t testing.TB) {
 	g.WaitFor(t, "offering the tools of every upstream", func() bool {
 		out, _, code := g.Run(t, "upstream", "list", "--data", g.Data, "-o", "json")
 		var all []row
-		return code == 0 && json.Unmarshal([]byte(out), &all) == nil &&
+		ready := code == 0 && json.Unmarshal([]byte(out), &all) == nil &&
 			!slices.ContainsFunc(all, func(r row) bool { return r.Status.Tools == 0 })
+		if !ready {
+			time.Sleep(100 * time.Millisecond) // looking takes time, too, which the servers need
+		}
+		return ready
 	})
 }
 
@@ -143,7 +147,7 @@ func (g *Gateway) Records(t testing.TB) []durward.Record {
 // Records of reads may be written a moment after the reply.
 func (g *Gateway) Record(t testing.TB, what string, want func(durward.Record) bool) durward.Record {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		all := g.Records(t)
 		for _, r := range all {
 			if want(r) {
@@ -154,7 +158,7 @@ func (g *Gateway) Record(t testing.TB, what string, want func(durward.Record) bo
 			t.Errorf("no record of %s; there are: %s", what, summary(all))
 			return durward.Record{}
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -161,15 +162,26 @@ func dials(addr string) error {
 	return c.Close()
 }
 
-// FreeAddr is a loopback address on which nothing listens just now.
+// given is how many addresses this process has given out: a mutable variable,
+// because no two tests may have the same.
+var given atomic.Int64
+
+// FreeAddr is a loopback address on which nothing listens just now. Its port is
+// below those that systems give to connections, or one of these could take it
+// before the server is there; and processes of tests begin at different places.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("find a free port: %v", err)
+	const first, many = 10_000, 20_000
+	for range many {
+		port := first + (int64(os.Getpid())*191+given.Add(1))%many
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			_ = l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // Alive reports whether a process with this id runs; a zombie does not.

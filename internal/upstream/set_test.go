@@ -254,12 +254,7 @@ func TestInputRequiredPassesWithinTheModernEra(t *testing.T) {
 func everything(t testing.TB, flags ...string) durward.Upstream {
 	t.Helper()
 	bin := durwardtest.Build(t, durwardtest.EverythingServer)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	_ = l.Close()
+	addr := durwardtest.FreeAddr(t)
 	c := exec.Command(bin, append([]string{"-http", addr}, flags...)...)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
@@ -268,7 +263,7 @@ func everything(t testing.TB, flags ...string) durward.Upstream {
 		_ = c.Process.Kill()
 		_ = c.Wait()
 	})
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		conn, err := net.Dial("tcp", addr)
 		if err == nil {
 			_ = conn.Close()

@@ -9,7 +9,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -59,7 +58,7 @@ func lasts(t *testing.T) time.Duration {
 
 func TestSoak(t *testing.T) {
 	bin := durwardtest.Build(t, durwardtest.EverythingServer)
-	addresses := [2]string{freeAddress(t), freeAddress(t)}
+	addresses := [2]string{durwardtest.FreeAddr(t), durwardtest.FreeAddr(t)} // over all of their lives
 	before := goleak.IgnoreCurrent()
 	files := openFiles(t)
 	g, stop := gateway(t, fmt.Sprintf(`
@@ -105,17 +104,6 @@ func TestSoak(t *testing.T) {
 	if err := goleak.Find(before); err != nil {
 		t.Error(err)
 	}
-}
-
-// freeAddress is where a server over HTTP can be, over all of its lives.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // box is a gateway in this process.
