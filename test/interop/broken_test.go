@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"durward"
 	"durward/internal/durwardtest"
 )
 
@@ -24,6 +25,7 @@ func TestBrokenStreams(t *testing.T) {
 	durwardtest.NewPeers(t)
 	addr := durwardtest.StartHTTP(t, durwardtest.StartOptions{}, durwardtest.Build(t, durwardtest.EverythingServer), "-http", "{ADDR}", "-stateless=false")
 	g := durwardtest.Serve(t, fmt.Sprintf("old: {url: 'http://%s/', era: legacy, prefix: none}", addr), agents())
+	g.Offered(t)
 	for _, k := range kinds {
 		if k.modern || k.transport != "http" || k.name == "mcp-go" { // which does not come back
 			continue
@@ -33,7 +35,7 @@ func TestBrokenStreams(t *testing.T) {
 			cut := newCutter(t, g.URL)
 			p := k.connect(t, target{url: cut.url + "/mcp/old", key: k.key()}, k)
 			defer func() { _ = p.Close() }()
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), bound)
 			defer cancel()
 			a, err := p.Call(ctx, "test_tool_with_progress", map[string]any{})
 			if err != nil || a.IsError || a.Text == "" {
@@ -42,9 +44,11 @@ func TestBrokenStreams(t *testing.T) {
 			if cut.cuts.Load() == 0 {
 				t.Error("no stream was broken")
 			}
+			mine := func(r durward.Record) bool { return r.Agent == k.agent() && r.Method == "tools/call" }
+			g.Record(t, "the call", mine)
 			calls := 0
 			for _, r := range g.Records(t) {
-				if r.Agent == k.agent() && r.Method == "tools/call" {
+				if mine(r) {
 					calls++
 				}
 			}

@@ -17,7 +17,7 @@ func bare(name string) string { return name }
 // the same era directly, of any through the gateway. modern is the server's era.
 func everything(t *testing.T, p peer, k kind, modern bool, name names) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
 	if p.Version() >= "2026" != k.modern {
 		t.Fatalf("the peers speak %s", p.Version())
@@ -129,7 +129,7 @@ func progresses(ctx context.Context, t *testing.T, p peer, name names) {
 		return
 	}
 	work()
-	eventually(t, "three reports of progress", 5*time.Second, func() bool { return p.Seen()[progress]-before == 3 })
+	eventually(t, "three reports of progress", func() bool { return p.Seen()[progress]-before == 3 })
 }
 
 func logs(ctx context.Context, t *testing.T, p peer, name names) {
@@ -137,7 +137,7 @@ func logs(ctx context.Context, t *testing.T, p peer, name names) {
 	if a, err := p.Call(ctx, name("test_tool_with_logging"), nil); err != nil || a.IsError {
 		t.Errorf("test_tool_with_logging = %+v, %v", a, err)
 	}
-	eventually(t, "three log messages", 5*time.Second, func() bool { return p.Seen()[message]-before == 3 })
+	eventually(t, "three log messages", func() bool { return p.Seen()[message]-before == 3 })
 }
 
 // questions are what a server asks of the client while it serves a call.
@@ -170,15 +170,15 @@ func questions(ctx context.Context, t *testing.T, p peer, modern bool, name name
 // and can call what is new.
 func growth(t *testing.T, p peer, k kind, name names) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
 	before, leaf := p.Seen()[toolsChange], k.agent()+"-leaf"
 	if a, err := p.Call(ctx, name("grow"), map[string]any{"leaf": leaf}); err != nil || a.IsError {
 		t.Fatalf("grow = %+v, %v", a, err)
 	}
-	eventually(t, "a change of the list of tools", 10*time.Second, func() bool { return p.Seen()[toolsChange] > before })
+	eventually(t, "a change of the list of tools", func() bool { return p.Seen()[toolsChange] > before })
 	// The change that was heard of may have been another client's.
-	eventually(t, "the new tool in the list", 10*time.Second, func() bool {
+	eventually(t, "the new tool in the list", func() bool {
 		tools, err := p.Tools(ctx)
 		return err == nil && slices.Contains(tools, name(leaf))
 	})
@@ -192,14 +192,14 @@ func updates(ctx context.Context, t *testing.T, p peer) {
 	if err := p.Subscribe(ctx, "test://watched-resource"); err != nil {
 		t.Fatalf("Subscribe: %v", err)
 	}
-	eventually(t, "an update of the watched resource", 10*time.Second, func() bool { return p.Seen()[updated] > before })
+	eventually(t, "an update of the watched resource", func() bool { return p.Seen()[updated] > before })
 }
 
-func eventually(t *testing.T, what string, within time.Duration, ok func() bool) {
+func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(within); !ok(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Errorf("%s did not happen within %v", what, within)
+			t.Errorf("%s did not happen within a minute", what)
 			return
 		}
 	}

@@ -79,7 +79,9 @@ func newPlugin(t *testing.T) (*plugin, *durwardtest.Gateway) {
 		s.CloseClientConnections()
 		s.Close()
 	})
-	return p, durwardtest.Serve(t, fmt.Sprintf("plug: {url: %q, prefix: none}\nquite: {url: %q}", s.URL, s.URL), "")
+	g := durwardtest.Serve(t, fmt.Sprintf("plug: {url: %q, prefix: none}\nquite: {url: %q}", s.URL, s.URL), "")
+	g.Offered(t)
+	return p, g
 }
 
 // What servers say of their tools and what tools answer passes as it is within

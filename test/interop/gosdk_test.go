@@ -22,6 +22,7 @@ func connectGoSDK(t *testing.T, to target, k kind) peer {
 	t.Helper()
 	p := &goSDK{}
 	c := mcp.NewClient(&mcp.Implementation{Name: "go-sdk", Version: "1.8.0"}, p.options())
+	c.AddReceivingMiddleware(p.watch)
 	c.AddRoots(&mcp.Root{URI: "file:///home/ada", Name: "home"})
 	web := &http.Client{Transport: bearer{to.key}}
 	var transport mcp.Transport
@@ -42,6 +43,9 @@ func connectGoSDK(t *testing.T, to target, k kind) peer {
 		t.Fatalf("Connect: %v", err)
 	}
 	p.s = s
+	if tools := s.InitializeResult().Capabilities.Tools; k.modern && tools != nil && tools.ListChanged { // it does not wait for this itself
+		eventually(t, "that the server listens", func() bool { return p.Seen()[listens] > 0 })
+	}
 	if !k.modern { // the modern era asks with each request
 		if err := s.SetLoggingLevel(t.Context(), &mcp.SetLoggingLevelParams{Level: "info"}); err != nil {
 			t.Errorf("SetLoggingLevel: %v", err)
@@ -75,6 +79,16 @@ func (p *goSDK) options() *mcp.ClientOptions {
 		ResourceUpdatedHandler:      func(context.Context, *mcp.ResourceUpdatedNotificationRequest) { p.add(updated) },
 		LoggingMessageHandler:       func(context.Context, *mcp.LoggingMessageRequest) { p.add(message) },
 		ProgressNotificationHandler: func(context.Context, *mcp.ProgressNotificationClientRequest) { p.add(progress) },
+	}
+}
+
+// watch counts what the SDK keeps to itself.
+func (p *goSDK) watch(next mcp.MethodHandler) mcp.MethodHandler {
+	return func(ctx context.Context, method string, r mcp.Request) (mcp.Result, error) {
+		if method == listens {
+			p.add(listens)
+		}
+		return next(ctx, method, r)
 	}
 }
 

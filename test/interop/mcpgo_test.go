@@ -82,6 +82,7 @@ func (p *mcpGo) listen(t *testing.T, k kind) {
 		return
 	}
 	t.Cleanup(stop)
+	eventually(t, "that the server listens", func() bool { return p.Seen()[listens] > 0 })
 }
 
 // Elicit accepts.

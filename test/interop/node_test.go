@@ -151,7 +151,7 @@ func (p *node) list(ctx context.Context, op string) (names []string, err error) 
 
 func (p *node) Version() string { return p.version }
 func (p *node) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	return p.do(ctx, "close", nil, nil)
 }
@@ -188,7 +188,7 @@ func (p *node) Subscribe(ctx context.Context, uri string) error {
 }
 
 func (p *node) Seen() (seen map[string]int) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_ = p.do(ctx, "seen", nil, &seen)
 	return seen

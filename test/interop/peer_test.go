@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"durward/internal/durwardtest"
 )
@@ -126,6 +127,9 @@ func (c *tally) Seen() map[string]int {
 	return all
 }
 
+// bound is for what somebody does with a peer, in all; what hangs ends then.
+const bound = 5 * time.Minute
+
 const (
 	elicitation = "elicitation/create"
 	sampling    = "sampling/createMessage"
@@ -134,4 +138,5 @@ const (
 	message     = "notifications/message"
 	toolsChange = "notifications/tools/list_changed"
 	updated     = "notifications/resources/updated"
+	listens     = "notifications/subscriptions/acknowledged"
 )

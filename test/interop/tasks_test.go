@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"durward/internal/durwardtest"
 )
@@ -41,7 +40,7 @@ func TestAToolThatRunsOnlyAsATask(t *testing.T) {
 		for _, up := range []string{"ts", "tshttp"} {
 			t.Run(k.String()+" at "+up, func(t *testing.T) {
 				t.Parallel()
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				ctx, cancel := context.WithTimeout(t.Context(), bound)
 				defer cancel()
 				p := k.connect(t, h.at(t, k, up), k)
 				defer func() { _ = p.Close() }()
@@ -64,7 +63,7 @@ func TestTasksOfTheSDK(t *testing.T) {
 	for _, up := range []string{"ts", "tshttp"} {
 		t.Run(up, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), bound)
 			defer cancel()
 			p := k.connect(t, h.at(t, k, up), k).(*node)
 			defer func() { _ = p.Close() }()
