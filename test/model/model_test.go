@@ -135,6 +135,9 @@ func (s speaker) connect(t *testing.T, g *boot.Gateway, at string, start uint64,
 	return c
 }
 
+// patience is how long a conversation waits for what has to happen.
+const patience = time.Minute
+
 // seed is new each time, unless SEED says which.
 func seed(t *testing.T) uint64 {
 	n, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64)
@@ -232,7 +235,7 @@ func TestMute(t *testing.T) {
 					for _, kind := range r.scripts(c, 0).kinds {
 						next++
 						sc := script{ID: next, Number: "1", Steps: []step{{Progress: next}, {Ask: []question{{kind, next*13 + 1}}}}}
-						ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+						ctx, cancel := context.WithTimeout(t.Context(), patience)
 						h, err := c.play(ctx, sc)
 						cancel()
 						if got := saw.until(sc.ID, func(g sighting) bool { return g.Calls > 0 }); err != nil || len(h.Asked) > 0 || len(got.Answers) > 0 || got.Calls != 1 {
@@ -256,7 +259,7 @@ func cancelled(t *testing.T, c *client, saw *stage, s *scripts) {
 		st.Ask = slices.Compact(st.Ask)
 	}
 	sc.Steps = append(slices.DeleteFunc(sc.Steps, func(st step) bool { return len(st.Ask) > 1 }), step{Hang: true})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	c.work.Go(func() {
 		if g := saw.until(sc.ID, func(g sighting) bool { return g.Hangs || ctx.Err() != nil }); g.Hangs {
@@ -289,7 +292,7 @@ func talk(t *testing.T, c *client, saw *stage, r route, next *int) {
 		}
 		group.Go(func() {
 			for _, sc := range mine {
-				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				h, err := c.play(ctx, sc)
 				cancel()
 				if err != nil {

@@ -258,7 +258,7 @@ func (c *olderCaller) ask(ctx context.Context, qs []question) (map[string]string
 				}
 			case <-ctx.Done():
 				err = ctx.Err()
-			case <-time.After(20 * time.Second):
+			case <-time.After(patience):
 				err = fmt.Errorf("%s got no answer", q.key())
 			}
 			mu.Lock()

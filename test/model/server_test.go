@@ -45,7 +45,7 @@ func (s *stage) note(id int, fn func(*sighting)) {
 
 // until waits until what was seen of a script is so, and returns it in any case.
 func (s *stage) until(id int, is func(sighting) bool) sighting {
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		if g := s.of(id); is(g) || time.Now().After(end) {
 			return g
 		}
