@@ -121,10 +121,13 @@ func exitCode(err error) int {
 	return -1
 }
 
+// patience is how long a story waits for what has to happen.
+const patience = time.Minute
+
 // waitServing waits until a gateway answers on a data folder, and sets URL and ADMIN.
 func waitServing(ts *testscript.TestScript, _ bool, args []string) {
 	data := ts.MkAbs(args[0])
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(patience); ; {
 		c, run, err := admin.Connect(context.Background(), data)
 		if err == nil {
 			c.Close()
@@ -141,7 +144,7 @@ func waitServing(ts *testscript.TestScript, _ bool, args []string) {
 
 // waitGone waits until no gateway runs on a data folder.
 func waitGone(ts *testscript.TestScript, _ bool, args []string) {
-	for range 500 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		if _, err := admin.ReadRun(ts.MkAbs(args[0])); errors.Is(err, admin.ErrNotRunning) {
 			return
 		}
@@ -192,7 +195,7 @@ func hasMode(ts *testscript.TestScript, _ bool, args []string) {
 func retry(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	for range 100 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		if exitCode(ts.Exec(args[1], args[2:]...)) == want {
 			return
 		}
@@ -203,7 +206,7 @@ func retry(ts *testscript.TestScript, _ bool, args []string) {
 
 // retryOutput runs a command until it prints a word: retryout reload durward doctor.
 func retryOutput(ts *testscript.TestScript, _ bool, args []string) {
-	for range 100 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		_ = ts.Exec(args[1], args[2:]...) // how it ends is not the point
 		if strings.Contains(ts.ReadFile("stdout"), args[0]) {
 			return
