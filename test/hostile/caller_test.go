@@ -221,7 +221,7 @@ func converse(t *testing.T, host, request string) (status int, rest string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	_, _ = io.WriteString(c, request)
 	_ = c.(*net.TCPConn).CloseWrite()
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)

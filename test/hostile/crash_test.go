@@ -23,7 +23,8 @@ func TestKilledUnderLoad(t *testing.T) {
 		for caller := range 8 {
 			callers.Go(func() { answered.load(t, b, fmt.Sprintf("%d-%d", round, caller), stop) })
 		}
-		time.Sleep(time.Duration(60+37*round) * time.Millisecond) // another moment each time
+		b.WaitFor(t, "answering under load", func() bool { return len(answered.all()) >= (round+1)*answersEach })
+		time.Sleep(time.Duration(37*round) * time.Millisecond) // another moment each time
 		_ = b.Cmd.Process.Kill()
 		<-b.Exited()
 		close(stop)
@@ -32,15 +33,15 @@ func TestKilledUnderLoad(t *testing.T) {
 		b.Restart(t)
 		b.goesOn(t)
 	}
-	if n := len(answered.all()); n < rounds*20 {
-		t.Errorf("only %d calls were answered in %d rounds: that is no load", n, rounds)
-	} else {
-		t.Logf("%d calls were answered, each has its record", n)
-	}
+	t.Logf("%d calls were answered, each has its record", len(answered.all()))
 	if stdout, stderr, code := b.Run(t, "audit", "verify", "--data", b.Data); code != 0 {
 		t.Errorf("durward audit verify = %d: %s%s", code, stdout, stderr)
 	}
 }
+
+// answersEach is how many calls are at least answered before each kill: less
+// would be no load.
+const answersEach = 20
 
 // answers are the marks of the calls that were answered.
 type answers struct {

@@ -23,8 +23,8 @@ func TestAGatewayBehindItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.Record(t, "a refused loop", func(r durward.Record) bool { return r.Reason == durward.ReasonLoopDetected })
-	out, _, _ := g.Run(t, "upstream", "list", "--data", g.Data, "-o", "json")
-	if !strings.Contains(out, "leads back to it") {
-		t.Errorf("upstream list does not tell of the loop: %s", out)
-	}
+	g.WaitFor(t, "telling of the loop in upstream list", func() bool { // which is known a moment after the refusal
+		out, _, _ := g.Run(t, "upstream", "list", "--data", g.Data, "-o", "json")
+		return strings.Contains(out, "leads back to it")
+	})
 }

@@ -1,9 +1,13 @@
 package hostile
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,10 +49,11 @@ func TestUpstreamsThatMisbehave(t *testing.T) {
 	for _, transport := range []string{"stdio", "http"} {
 		for _, era := range []string{"legacy", "modern"} {
 			t.Run(transport+" "+era, func(t *testing.T) {
-				bad := fmt.Sprintf("{command: %s, era: %s, timeout: 2s}", scoundrel, era)
+				t.Parallel() // mostly they wait
+				bad := fmt.Sprintf("{command: %s, era: %s, timeout: 5s}", scoundrel, era)
 				if transport == "http" {
 					addr := durwardtest.StartHTTP(t, durwardtest.StartOptions{}, scoundrel, "-http", "{ADDR}")
-					bad = fmt.Sprintf("{url: http://%s/mcp, era: %s, timeout: 2s}", addr, era)
+					bad = fmt.Sprintf("{url: http://%s/mcp, era: %s, timeout: 5s}", addr, era)
 				}
 				misbehave(t, newBox(t, bad, ""), transport)
 			})
@@ -64,8 +69,8 @@ func misbehave(t *testing.T, b box, transport string) {
 		t.Run(d.tool, func(t *testing.T) {
 			began := time.Now()
 			a := b.Call(t, "bad__"+d.tool, `{"text":"mine"}`)
-			if took := time.Since(began); took > 20*time.Second {
-				t.Errorf("the answer took %v although the timeout is 2 s", took)
+			if took := time.Since(began); took > time.Minute {
+				t.Errorf("the answer took %v although the timeout is 5 s", took)
 			}
 			silent(t, a, "/var/secret", "not for you", "169.254")
 			text, isError := a.Text()
@@ -100,11 +105,11 @@ func (b box) failed(t *testing.T, asked string, reasons []durward.Reason) {
 	t.Errorf("the record of %s says reason %q, want one of %v", asked, r.Reason, reasons)
 }
 
-// recovers shows that the bad upstream itself is back within some seconds.
+// recovers shows that the bad upstream itself comes back.
 func (b box) recovers(t *testing.T) {
 	t.Helper()
 	var a durwardtest.Answer
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		a = b.Call(t, "bad__echo", `{"text":"back"}`)
 		if text, _ := a.Text(); text == "back" {
 			return
@@ -115,23 +120,28 @@ func (b box) recovers(t *testing.T) {
 
 // While one call of an upstream misbehaves, others of the same upstream go on.
 func TestOtherCallsOfTheSameUpstreamGoOn(t *testing.T) {
-	b := newBox(t, "", "")
+	b := newBox(t, "{command: "+durwardtest.Build(t, durwardtest.Scoundrel)+", timeout: 10m}", "")
+	ctx, leave := context.WithCancel(t.Context())
 	var calls sync.WaitGroup
+	var ended atomic.Int32
+	began := filepath.Join(t.TempDir(), "began")
 	for range 4 {
 		calls.Go(func() {
-			body, header := durwardtest.Modern("7", "tools/call", "bad__hang", `{"name":"bad__hang","arguments":{}}`)
-			_, _ = b.Try(t.Context(), body, header)
+			body, header := durwardtest.Modern("7", "tools/call", "bad__slow", fmt.Sprintf(`{"name":"bad__slow","arguments":{"began":%q,"until":"/never/there"}}`, began))
+			_, _ = b.Try(ctx, body, header)
+			ended.Add(1)
 		})
 	}
-	began := time.Now()
+	b.WaitFor(t, "making four calls", func() bool { raw, _ := os.ReadFile(began); return strings.Count(string(raw), "began") == 4 })
 	for range 20 {
 		if text, _ := b.Call(t, "bad__echo", `{"text":"beside"}`).Text(); text != "beside" {
 			t.Fatal("a call beside one that hangs fails")
 		}
 	}
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("20 calls beside ones that hang took %v", took)
+	if n := ended.Load(); n > 0 {
+		t.Errorf("%d of the calls that hang ended before 20 beside them did", n)
 	}
+	leave()
 	calls.Wait()
 }
 
@@ -157,7 +167,7 @@ func TestUpstreamsBadFromTheStart(t *testing.T) {
 				if !strings.Contains(a.Body, "good__echo") {
 					t.Errorf("tools/list = %.500s, want the good upstream's tools", a.String())
 				}
-				if took := time.Since(began); took > 10*time.Second {
+				if took := time.Since(began); took > 30*time.Second { // who waited for it would wait a minute
 					t.Errorf("start, call and list took %v", took)
 				}
 				if a := b.Call(t, "bad__echo", `{}`); a.Error == nil {
@@ -190,7 +200,7 @@ func TestNoOrphans(t *testing.T) {
 	}
 	_ = b.Cmd.Process.Kill() // SIGKILL, and only the gateway itself
 	<-b.Exited()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for _, pid := range pids {
 		for durwardtest.Alive(pid) {
 			if time.Now().After(deadline) {
