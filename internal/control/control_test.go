@@ -182,6 +182,27 @@ func TestKeysComeAndGo(t *testing.T) {
 	}
 }
 
+// Ends are kept in whole seconds, and are never earlier than was asked for.
+func TestAnOverlapLastsAsLongAsAsked(t *testing.T) {
+	h := open(t)
+	first, err := h.CreateAgent(t.Context(), operator, control.NewAgent{Name: "bot", Roles: []string{"support"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.now = h.now.Add(900 * time.Millisecond)
+	if _, err := h.RotateKey(t.Context(), operator, "bot", control.Rotation{Overlap: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	h.now = h.now.Add(999 * time.Millisecond)
+	if got := h.verify(t, first.Secret); got != "" {
+		t.Errorf("the old key within its second: %s", got)
+	}
+	h.now = h.now.Add(time.Second)
+	if got := h.verify(t, first.Secret); got != durward.ReasonKeyExpired {
+		t.Errorf("the old key after two seconds: %q, want %s", got, durward.ReasonKeyExpired)
+	}
+}
+
 func TestRevokedAgentHasNoWayLeft(t *testing.T) {
 	h := open(t)
 	ctx := t.Context()

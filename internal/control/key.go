@@ -87,7 +87,7 @@ func (c *Control) RotateKey(ctx context.Context, by durward.Actor, agent string,
 		}
 		changes := m.endKeys(agent, r.Overlap)
 		if len(changes) > 0 {
-			out.Ends = m.now.Add(r.Overlap)
+			out.Ends = m.after(r.Overlap)
 		}
 		k.Owner = by.Name
 		return append(append(changes, m.forgetKeys(agent)...), durward.Change{PutKey: k}), nil
@@ -116,7 +116,7 @@ func (m *moment) forgetKeys(agent string) (changes []durward.Change) {
 // endKeys lets the live keys of an agent end after the overlap; none lives
 // longer by it.
 func (m *moment) endKeys(agent string, overlap time.Duration) (changes []durward.Change) {
-	end := m.now.Add(overlap)
+	end := m.after(overlap)
 	for _, k := range m.keysOf(agent) {
 		if !live(k, m.now) {
 			continue
@@ -131,6 +131,11 @@ func (m *moment) endKeys(agent string, overlap time.Duration) (changes []durward
 		changes = append(changes, durward.Change{PutKey: &k})
 	}
 	return changes
+}
+
+// after is the end of what lasts at least d from now, in whole seconds.
+func (m *moment) after(d time.Duration) time.Time {
+	return m.exact.Add(d + time.Second - 1).Truncate(time.Second)
 }
 
 // RevokeKey ends one key at once, an agent's or an operator's.
