@@ -51,6 +51,18 @@ func CheckPattern(p string) error {
 	return nil
 }
 
+// PatternReaches reports whether a pattern without a kind can match something
+// of an upstream.
+func PatternReaches(pattern, upstream string) bool {
+	prefix := upstream + "__"
+	literal, _, wild := strings.Cut(pattern, "*")
+	if !wild {
+		return strings.HasPrefix(pattern, prefix)
+	}
+	n := min(len(literal), len(prefix))
+	return literal[:n] == prefix[:n]
+}
+
 // UpstreamNamesClash reports whether tools of two upstreams could not be told
 // apart by their public names: the names are equal but for case, which some
 // hosts fold, or but for an "_" at the end, which "__" swallows.

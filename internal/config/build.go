@@ -127,6 +127,9 @@ func (b *builder) roles() {
 			b.failAt(at, err.Error(), "")
 		}
 		r := b.in.Roles[n]
+		b.knownUpstreams(at+".allow", r.Allow)
+		b.knownUpstreams(at+".deny", r.Deny)
+		b.knownUpstreams(at+".hold", r.Hold)
 		b.out.Roles = append(b.out.Roles, durward.Role{Name: n, Allow: texts(r.Allow), Deny: texts(r.Deny), Hold: texts(r.Hold)})
 	}
 }
@@ -180,6 +183,32 @@ func (b *builder) knownRoles(at string, roles []name) {
 		}
 		p := fmt.Sprintf("%s.roles[%d]", at, i)
 		b.warn(b.places[p].value, p, fmt.Sprintf("role %q is not declared in this file", n), hint)
+	}
+}
+
+// knownUpstreams warns of patterns that fit no upstream of the file: one that
+// denies would quietly deny nothing. A file without upstreams leaves them to
+// the store.
+func (b *builder) knownUpstreams(at string, patterns []pattern) {
+	var known []string
+	for _, u := range b.out.Upstreams {
+		known = append(known, u.Name)
+	}
+	if len(known) == 0 {
+		return
+	}
+	for i, given := range patterns {
+		pattern := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(string(given), "tool:"), "prompt:"), "resource:")
+		if slices.ContainsFunc(known, func(up string) bool { return durward.PatternReaches(pattern, up) }) {
+			continue
+		}
+		hint := "unless the store has it, the pattern never matches; patterns are UPSTREAM__NAME"
+		alias, name, whole := strings.Cut(pattern, "__")
+		if near := durward.Closest(alias, known); whole && near != "" {
+			hint = "did you mean " + near + "__" + name + "?"
+		}
+		p := fmt.Sprintf("%s[%d]", at, i)
+		b.warn(b.places[p].value, p, fmt.Sprintf("%q fits no upstream of this file", string(given)), hint)
 	}
 }
 

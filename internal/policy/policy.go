@@ -120,19 +120,9 @@ func (p *Program) Decide(roles []string, op *durward.Operation) durward.Verdict 
 func (p *Program) Reaches(roles []string, upstream string) bool {
 	return slices.ContainsFunc(roles, func(name string) bool {
 		r := p.roles[name]
-		reaches := func(a rule) bool { return overlaps(a.pattern, upstream+"__") }
+		reaches := func(a rule) bool { return durward.PatternReaches(a.pattern, upstream) }
 		return r != nil && (slices.ContainsFunc(r.allow, reaches) || slices.ContainsFunc(r.hold, reaches))
 	})
-}
-
-// overlaps tells whether the pattern can match some name that starts with prefix.
-func overlaps(pattern, prefix string) bool {
-	literal, _, wild := strings.Cut(pattern, "*")
-	if !wild {
-		return strings.HasPrefix(pattern, prefix)
-	}
-	n := min(len(literal), len(prefix))
-	return literal[:n] == prefix[:n]
 }
 
 func first(rules []rule, op *durward.Operation) *rule {
