@@ -31,22 +31,23 @@ func (v *View) capabilities(enc Encoding) []byte {
 	}
 	// Tools are always offered, be the list empty: an agent whose upstreams are
 	// still starting must not be told that there will never be any. The same
-	// holds for prompts and resources while nobody knows.
+	// holds for the rest while nobody knows.
+	unread := v.unread()
 	add(`"tools":{"listChanged":true}`)
-	if v.any("prompts") || v.unread() {
+	if unread || v.any("prompts") {
 		add(`"prompts":{"listChanged":true}`)
 	}
-	if v.any("resources") || v.unread() {
-		if v.anySubscribes() {
+	if unread || v.any("resources") {
+		if unread || v.anySubscribes() {
 			add(`"resources":{"subscribe":true,"listChanged":true}`)
 		} else {
 			add(`"resources":{"listChanged":true}`)
 		}
 	}
-	if v.any("completions") {
+	if unread || v.any("completions") {
 		add(`"completions":{}`)
 	}
-	if v.any("logging") {
+	if unread || v.any("logging") {
 		add(`"logging":{}`)
 	}
 	if v.HasTasks(enc) && !enc.Modern { // without list: an agent's tasks are known to who started them

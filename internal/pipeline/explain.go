@@ -18,7 +18,7 @@ func (g *Gateway) Explain(ctx context.Context, c *durward.Call, labels ...string
 	t := g.rehearse(c)
 	t.known = labels
 	reply, err := g.run(ctx, t, nil)
-	if g.tooSoon(ctx, t, err) {
+	for g.tooSoon(ctx, t, err) {
 		t = g.rehearse(c)
 		t.known = labels
 		reply, err = g.run(ctx, t, nil)

@@ -30,7 +30,7 @@ func (g *Gateway) List(ctx context.Context, c *durward.Call) (durward.Reply, err
 
 func (g *Gateway) list(ctx context.Context, t *transit) (reply durward.Reply, err error) {
 	defer g.rescue(t, &reply, &err)
-	view, err := g.viewOf(ctx, t)
+	view, err := g.viewOf(ctx, t, all)
 	if err != nil {
 		return durward.Reply{}, err
 	}
@@ -49,8 +49,8 @@ func (g *Gateway) list(ctx context.Context, t *transit) (reply durward.Reply, er
 }
 
 // viewOf admits the caller and finds what it sees through the endpoint, once
-// the upstreams have settled.
-func (g *Gateway) viewOf(ctx context.Context, t *transit) (*catalog.View, error) {
+// the upstreams that matter have settled.
+func (g *Gateway) viewOf(ctx context.Context, t *transit, matters func(upstream string) bearing) (*catalog.View, error) {
 	if err := g.identify(t); err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (g *Gateway) viewOf(ctx context.Context, t *transit) (*catalog.View, error)
 	if err := t.stopped(); err != nil {
 		return nil, err
 	}
-	g.settle(ctx, t, all)
+	g.settle(ctx, t, matters)
 	view := t.plan.view(t.call.Agent, t.call.Endpoint)
 	if view == nil {
 		return nil, &durward.Error{Code: durward.NotFound, Reason: durward.ReasonEndpointUnknown, Message: "There is no endpoint /mcp/" + t.call.Endpoint + "."}
@@ -72,7 +72,7 @@ func (g *Gateway) viewOf(ctx context.Context, t *transit) (*catalog.View, error)
 // server/discover). Refusals are recorded, answers are not: they reach nothing.
 func (g *Gateway) Describe(ctx context.Context, c *durward.Call) (durward.Description, error) {
 	t := g.begin(c)
-	view, err := g.viewOf(ctx, t)
+	view, err := g.viewOf(ctx, t, allowedFor)
 	if err != nil {
 		return durward.Description{}, g.refuse(ctx, t, err)
 	}

@@ -19,7 +19,7 @@ import (
 func (g *Gateway) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (durward.Reply, error) {
 	t := g.begin(c)
 	reply, err := g.run(ctx, t, p)
-	if g.tooSoon(ctx, t, err) {
+	for g.tooSoon(ctx, t, err) {
 		t = g.begin(c)
 		reply, err = g.run(ctx, t, p)
 	}

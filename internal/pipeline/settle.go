@@ -18,29 +18,33 @@ const (
 	// settling is for what is about it alone: a name with its prefix, or anything
 	// where no other upstream stands behind the endpoint, for the caller.
 	settling = 5 * time.Second
-	// grace is for what others can answer without it: merged lists, bare names.
+	// grace is for what others can answer without it: merged lists, bare names,
+	// and introductions, which promise what those that were not read may have.
 	// A client over stdio waits longer, as long as settling: it has mostly just
 	// started the gateway, so that every server is starting, and many such
 	// clients read the lists once and do not hear of changes.
 	grace = 500 * time.Millisecond
-	// booting is the same for a server that we start ourselves: its interpreter
-	// has to start, and packages may have to be fetched.
+	// booting is the same for lists with a server that we start ourselves: its
+	// interpreter has to start, and packages may have to be fetched.
 	booting = 3 * time.Second
 )
 
 // settle waits while upstreams matter that were not read yet, and leaves the
-// plan of that moment in t. It reports whether it is another than before.
-func (g *Gateway) settle(ctx context.Context, t *transit, matters func(upstream string) bearing) (changed bool) {
-	for {
-		until, pending := t.pending(g.Now(), matters)
-		if !pending || !g.await(ctx, t.plan, until) {
-			return changed
-		}
-		t.plan, changed = g.plan.Load(), true
-		if g.identify(t) != nil {
-			return changed // whoever looks next says why
-		}
+// plan of that moment in t.
+func (g *Gateway) settle(ctx context.Context, t *transit, matters func(upstream string) bearing) {
+	for g.awaitNews(ctx, t, matters) && g.identify(t) == nil { // where that fails, whoever looks next says why
 	}
+}
+
+// awaitNews waits for another plan while upstreams matter that were not read
+// yet, leaves it in t, and reports whether there is one.
+func (g *Gateway) awaitNews(ctx context.Context, t *transit, matters func(upstream string) bearing) bool {
+	until, pending := t.pending(g.Now(), matters)
+	if !pending || !g.await(ctx, t.plan, until) {
+		return false
+	}
+	t.plan = g.plan.Load()
+	return true
 }
 
 // await waits until the plan is not the newest any more.
@@ -61,6 +65,7 @@ type bearing uint8
 
 const (
 	none bearing = iota
+	more         // it may add something, which the answer allows for
 	some         // it may have a share in the answer
 	only         // nobody else can answer
 )
@@ -76,7 +81,7 @@ func (t *transit) pending(now time.Time, matters func(string) bearing) (until ti
 		}
 		end := at.Add(settling)
 		if others && about != only && t.call.Wire.Transport != "stdio" {
-			end = at.Add(graceOf(t.plan.upstreams[name]))
+			end = at.Add(graceOf(t.plan.upstreams[name], about))
 		}
 		if now.Before(end) && end.After(until) {
 			until, ok = end, true
@@ -85,8 +90,8 @@ func (t *transit) pending(now time.Time, matters func(string) bearing) (until ti
 	return until, ok
 }
 
-func graceOf(up *durward.Upstream) time.Duration {
-	if up != nil && len(up.Command) > 0 {
+func graceOf(up *durward.Upstream, about bearing) time.Duration {
+	if about == some && up != nil && up.Command != "" {
 		return booting
 	}
 	return grace
@@ -110,6 +115,8 @@ func (t *transit) reaches(upstream string) bool {
 
 func all(string) bearing { return some }
 
+func allowedFor(string) bearing { return more }
+
 // meant tells which upstreams a name that nobody knows may belong to: the one
 // whose prefix it has, else any.
 func (t *transit) meant(upstream string) bearing {
@@ -126,7 +133,8 @@ func (t *transit) meant(upstream string) bearing {
 }
 
 // tooSoon reports whether a call was refused only because what it names was
-// not read yet; it has then waited, and the call may be looked at afresh.
+// not read yet; it has then waited until something was read, and the call may be
+// looked at afresh.
 func (g *Gateway) tooSoon(ctx context.Context, t *transit, err error) bool {
 	var e *durward.Error
 	if !errors.As(err, &e) || len(t.plan.unread) == 0 || t.asked {
@@ -135,7 +143,7 @@ func (g *Gateway) tooSoon(ctx context.Context, t *transit, err error) bool {
 	if e.Reason != durward.ReasonOperationUnknown && e.Reason != durward.ReasonUpstreamUnavailable {
 		return false
 	}
-	return g.settle(ctx, t, t.meant)
+	return g.awaitNews(ctx, t, t.meant)
 }
 
 // put makes a plan the one in force. The caller holds mu, or is alone.

@@ -190,6 +190,42 @@ func TestAListWaitsForServersThatWeStart(t *testing.T) {
 	}
 }
 
+// What needs no more than is there by now does not wait for a server that hangs.
+func TestWhatIsFoundWaitsForNobody(t *testing.T) {
+	for _, c := range []struct {
+		name, method, params string
+		took                 time.Duration
+		want                 string
+	}{
+		{"a bare name", "tools/call", `{"name":"get","arguments":{"text":"x"}}`, 300 * time.Millisecond, ""},
+		{"a full name", "tools/call", `{"name":"files__get","arguments":{"text":"x"}}`, 300 * time.Millisecond, ""},
+		{"an introduction", "server/discover", `{}`, 500 * time.Millisecond, `"completions":{},"logging":{}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHouse(t)
+				s := snapshotOf(h)
+				s.Roles[0].Allow = []string{"*"}
+				for i := range s.Upstreams {
+					s.Upstreams[i].Command = "server"
+				}
+				if err := h.Load(s); err != nil {
+					t.Fatal(err)
+				}
+				h.up.listings = []*upstream.Listing{{Upstream: "crm"}, {Upstream: "files"}}
+				h.up.changed <- struct{}{}
+				go func() { _ = h.Run(t.Context()) }()
+				synctest.Wait()
+				h.arrives(300*time.Millisecond, &upstream.Listing{Upstream: "crm"}) // it hangs; files is read
+				got, took := h.asks(t, c.method, c.params)
+				if took != c.took || !strings.Contains(got, c.want) || strings.Contains(got, "Unknown") {
+					t.Errorf("after %v: %s, want %s after %v", took, got, c.want, c.took)
+				}
+			})
+		})
+	}
+}
+
 // Who asks for one slow upstream alone waits for it: nothing else is delayed.
 func TestWhatIsAboutOneSlowUpstreamWaitsForIt(t *testing.T) {
 	for name, ask := range map[string]func(*durward.Call){

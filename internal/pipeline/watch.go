@@ -21,7 +21,11 @@ const (
 // changes, and resources that it may read.
 func (g *Gateway) Watch(ctx context.Context, c *durward.Call, topics durward.Topics) (durward.Watch, error) {
 	t := g.begin(c)
-	view, err := g.viewOf(ctx, t)
+	matters := allowedFor // lists that change are told of, whenever they do
+	if len(topics.URIs) > 0 {
+		matters = all
+	}
+	view, err := g.viewOf(ctx, t, matters)
 	if err != nil {
 		return nil, g.refuse(ctx, t, err)
 	}
