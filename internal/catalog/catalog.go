@@ -44,6 +44,7 @@ type Catalog struct {
 	sections []*section // by alias
 	byAlias  map[string]*section
 	problems []Problem
+	seal     *[32]byte // of cursors
 }
 
 // Problem is an item that an upstream listed and that cannot be offered.
@@ -71,7 +72,7 @@ func Compile(sources []Source) *Catalog { return NewNames().Compile(sources) }
 // Compile builds the catalogue. Items that cannot be offered are left out and
 // reported by [Catalog.Problems]; nothing fails as a whole.
 func (n *Names) Compile(sources []Source) *Catalog {
-	c := &Catalog{byAlias: make(map[string]*section, len(sources))}
+	c := &Catalog{byAlias: make(map[string]*section, len(sources)), seal: &n.seal}
 	ordered := slices.SortedFunc(slices.Values(sources), func(a, b Source) int { return cmp.Compare(a.Upstream, b.Upstream) })
 	for _, src := range ordered {
 		s := &section{Source: src}

@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -212,7 +213,8 @@ func TestPagesAndCursors(t *testing.T) {
 		names = append(names, fmt.Sprintf("t%04d", i))
 	}
 	src := catalog.Source{Upstream: "up", Tools: tools(names...)}
-	v := catalog.Compile([]catalog.Source{src}).View("", viewer{})
+	memory := catalog.NewNames()
+	v := memory.Compile([]catalog.Source{src}).View("", viewer{})
 	var got int
 	var cursor *string
 	for pages := 1; ; pages++ {
@@ -231,7 +233,12 @@ func TestPagesAndCursors(t *testing.T) {
 		t.Errorf("pages held %d tools, want %d", got, len(names))
 	}
 	src.Tools = append(src.Tools, tools("new")...)
-	changed := catalog.Compile([]catalog.Source{src}).View("", viewer{})
+	changed := memory.Compile([]catalog.Source{src}).View("", viewer{})
+	moved, err := base64.RawURLEncoding.DecodeString(*cursor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved[12] ^= 1 // where the page starts
 	for what, tc := range map[string]struct {
 		view   *catalog.View
 		kind   durward.Kind
@@ -241,6 +248,7 @@ func TestPagesAndCursors(t *testing.T) {
 		"a cursor of another list":  {v, durward.KindPrompt, *cursor},
 		"an empty cursor":           {v, durward.KindTool, ""},
 		"a made-up cursor":          {v, durward.KindTool, "AAAAAAAAAAAAAAAAAAAA"},
+		"a cursor that was moved":   {v, durward.KindTool, base64.RawURLEncoding.EncodeToString(moved)},
 	} {
 		if _, err := tc.view.Page(tc.kind, &tc.cursor, modern); err == nil || durward.AsError(err).Code != durward.BadRequest {
 			t.Errorf("%s: Page = %v, want BadRequest", what, err)

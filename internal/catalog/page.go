@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -180,9 +181,11 @@ func (v *View) TTL() time.Duration {
 }
 
 // cursor encodes where the next page starts, and of which list, so that a
-// cursor of an older list is refused rather than answered wrongly.
+// cursor of an older list is refused rather than answered wrongly. It is sealed:
+// nobody makes one, and it is good only where the same is seen.
 func (v *View) cursor(kind durward.Kind, start int) string {
-	return base64.RawURLEncoding.EncodeToString(binary.AppendUvarint([]byte(v.Version(kind)), uint64(start)))
+	said := binary.AppendUvarint([]byte(v.Version(kind)), uint64(start))
+	return base64.RawURLEncoding.EncodeToString(append(said, v.sealOf(said)...))
 }
 
 func (v *View) start(kind durward.Kind, cursor *string) (int, error) {
@@ -191,17 +194,27 @@ func (v *View) start(kind durward.Kind, cursor *string) (int, error) {
 	}
 	stale := &durward.Error{Code: durward.BadRequest, Reason: durward.ReasonRequestInvalid, Message: "The cursor is not of this list, or the list has changed; start again without a cursor."}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(*cursor)
-	if err != nil || len(b) <= versionBytes {
+	if err != nil || len(b) <= versionBytes+sealBytes {
 		return 0, stale
 	}
-	n, used := binary.Uvarint(b[versionBytes:])
-	if used != len(b)-versionBytes || string(b[:versionBytes]) != v.Version(kind) || n == 0 || n >= uint64(len(v.visible[kind])) {
+	said, seal := b[:len(b)-sealBytes], b[len(b)-sealBytes:]
+	n, used := binary.Uvarint(said[versionBytes:])
+	if used != len(said)-versionBytes || !hmac.Equal(seal, v.sealOf(said)) || string(said[:versionBytes]) != v.Version(kind) || n == 0 || n >= uint64(len(v.visible[kind])) {
 		return 0, stale
 	}
 	return int(n), nil
 }
 
-const versionBytes = 12
+func (v *View) sealOf(said []byte) []byte {
+	h := hmac.New(sha256.New, v.seal[:])
+	h.Write(said)
+	return h.Sum(nil)[:sealBytes]
+}
+
+const (
+	versionBytes = 12
+	sealBytes    = 12
+)
 
 // Version tells two states of a list apart by what is in it, in order.
 func (v *View) Version(kind durward.Kind) string {

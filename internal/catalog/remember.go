@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"slices"
@@ -20,6 +21,8 @@ type Names struct {
 	rolls   map[rollKey]*roll
 	unsaved map[rollKey]bool
 	news    chan struct{}
+
+	seal [32]byte // of cursors
 }
 
 type rollKey struct {
@@ -54,7 +57,9 @@ const (
 
 // NewNames returns a memory that knows no names.
 func NewNames() *Names {
-	return &Names{rolls: map[rollKey]*roll{}, unsaved: map[rollKey]bool{}, news: make(chan struct{}, 1)}
+	n := &Names{rolls: map[rollKey]*roll{}, unsaved: map[rollKey]bool{}, news: make(chan struct{}, 1)}
+	_, _ = rand.Read(n.seal[:]) // never fails
+	return n
 }
 
 // name gives the operations of one upstream their public names. Among those

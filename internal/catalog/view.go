@@ -22,6 +22,7 @@ type View struct {
 	ask      Asker
 	sections []*section // those that the viewer reaches
 	bare     bool       // names are listed without prefix
+	seal     *[32]byte  // of cursors
 
 	names   map[name]entry
 	byURI   map[string]*durward.Operation // visible, first by alias
@@ -53,7 +54,7 @@ type item struct {
 // upstream). It is nil when there is no such endpoint for the asker, which
 // looks the same whether the upstream exists or not.
 func (c *Catalog) View(endpoint string, ask Asker) *View {
-	v := &View{ask: ask, names: make(map[name]entry), byURI: make(map[string]*durward.Operation)}
+	v := &View{ask: ask, seal: c.seal, names: make(map[name]entry), byURI: make(map[string]*durward.Operation)}
 	scope := c.scope(endpoint)
 	for _, s := range scope {
 		if ask.Reaches(s.Upstream) {
