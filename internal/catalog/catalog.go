@@ -54,9 +54,10 @@ type section struct {
 	Source
 	tools, prompts, resources []*durward.Operation
 	templates                 []template
-	apps                      map[string]string // pages under ui://, as they are called here and by the upstream
-	moved                     map[string]string // of them those that are called otherwise here: the upstream's name to ours
-	tasks                     bool              // calls of its tools may become tasks, in the way of its era
+	apps                      map[string]string      // pages under ui://, as they are called here and by the upstream
+	moved                     map[string]string      // of them those that are called otherwise here: the upstream's name to ours
+	had                       [kinds]map[digest]bool // names of before, while it cannot be read
+	tasks                     bool                   // calls of its tools may become tasks, in the way of its era
 }
 
 type template struct {
@@ -88,6 +89,9 @@ func (n *Names) Compile(sources []Source) *Catalog {
 		}
 		n.name(src.Upstream, durward.KindTool, s.tools)
 		n.name(src.Upstream, durward.KindPrompt, s.prompts)
+		if src.Trouble != "" && len(s.tools)+len(s.prompts) == 0 {
+			s.had[durward.KindTool], s.had[durward.KindPrompt] = n.had(src.Upstream, durward.KindTool), n.had(src.Upstream, durward.KindPrompt)
+		}
 		c.sections = append(c.sections, s)
 		c.byAlias[src.Upstream] = s
 	}

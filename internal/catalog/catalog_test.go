@@ -135,6 +135,36 @@ func TestBareNames(t *testing.T) {
 	}
 }
 
+// A bare name is not somebody else's because who shared it is away.
+func TestABareNameStaysAmbiguousWhileAServerIsAway(t *testing.T) {
+	memory := catalog.NewNames()
+	memory.Compile([]catalog.Source{{Upstream: "a", Tools: tools("find")}, {Upstream: "b", Tools: tools("find", "only", "secret")}})
+	c := memory.Compile([]catalog.Source{{Upstream: "a", Tools: tools("find", "own")}, {Upstream: "b", Trouble: "It does not answer."}})
+	v := c.View("", viewer{allow: func(op *durward.Operation) bool { return op.Name != "secret" }})
+	for asked, want := range map[string]durward.Reason{
+		"find":    durward.ReasonOperationAmbiguous,
+		"only":    durward.ReasonUpstreamUnavailable,
+		"secret":  durward.ReasonOperationUnknown,
+		"a__find": "",
+		"own":     "",
+	} {
+		if op, err := v.Named(durward.KindTool, asked); reasonOf(err) != want || (want == "" && op.Upstream != "a") {
+			t.Errorf("%s: %v, %v, want %q", asked, op, err, want)
+		}
+	}
+	onlyA := c.View("", viewer{allow: func(op *durward.Operation) bool { return op.Upstream == "a" }})
+	if op, err := onlyA.Named(durward.KindTool, "find"); err != nil || op.Upstream != "a" {
+		t.Errorf("for who reaches a alone: %v, %v", op, err)
+	}
+}
+
+func reasonOf(err error) durward.Reason {
+	if err == nil {
+		return ""
+	}
+	return durward.AsError(err).Reason
+}
+
 func TestHiddenToolsAreNotListedNorFoundByBareName(t *testing.T) {
 	c := catalog.Compile([]catalog.Source{{Upstream: "crm", Tools: tools("find", "delete")}})
 	v := c.View("", viewer{allow: func(op *durward.Operation) bool { return op.Name != "delete" }})

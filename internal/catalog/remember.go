@@ -161,6 +161,21 @@ func (r *roll) trim(listed map[digest]bool) {
 	}
 }
 
+// had are the exact names of one kind that an upstream is remembered with.
+func (n *Names) had(upstream string, kind durward.Kind) map[digest]bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	r := n.rolls[rollKey{upstream, kind}]
+	if r == nil {
+		return nil
+	}
+	out := make(map[digest]bool, len(r.holder))
+	for _, own := range r.holder {
+		out[own] = true
+	}
+	return out
+}
+
 func (n *Names) wake() {
 	select {
 	case n.news <- struct{}{}:

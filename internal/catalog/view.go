@@ -134,14 +134,35 @@ func (v *View) addResources(s *section) {
 // viewer must not use: decide next. Unknown names give NotFound.
 func (v *View) Named(kind durward.Kind, asked string) (*durward.Operation, error) {
 	e, ok := v.names[name{kind, asked}]
-	switch {
-	case !ok:
+	if !ok {
 		return nil, v.missing(kind, asked)
-	case e.op == nil:
+	}
+	also := e.also
+	if e.op != nil && e.op.Public != asked && !v.bare {
+		if away := v.away(kind, asked); away != nil {
+			also = []string{e.op.Public, publicName(away.Upstream, asked)}
+		}
+	}
+	if also != nil {
 		return nil, &durward.Error{Code: durward.NotFound, Reason: durward.ReasonOperationAmbiguous,
-			Message: "The name " + asked + " means several; use " + strings.Join(e.also, " or ") + "."}
+			Message: "The name " + asked + " means several; use " + strings.Join(also, " or ") + "."}
 	}
 	return e.op, nil
+}
+
+// away finds an upstream that cannot be read at the moment and had something
+// of this name, which the viewer may use: a bare name means nobody else
+// because of that.
+func (v *View) away(kind durward.Kind, own string) *section {
+	for _, s := range v.sections {
+		if s.had[kind] == nil {
+			continue
+		}
+		if s.had[kind][digestOf(own)] && !v.ask.Decide(&durward.Operation{Kind: kind, Upstream: s.Upstream, Name: own, PolicyName: policyName(s.Upstream, own)}).Denies() {
+			return s
+		}
+	}
+	return nil
 }
 
 // missing tells what cannot be known while an upstream cannot be reached from
@@ -149,7 +170,7 @@ func (v *View) Named(kind durward.Kind, asked string) (*durward.Operation, error
 func (v *View) missing(kind durward.Kind, asked string) error {
 	for _, s := range v.sections {
 		own, ok := strings.CutPrefix(asked, s.Upstream+separator)
-		if v.bare {
+		if v.bare || s.had[kind] != nil && s.had[kind][digestOf(asked)] {
 			own, ok = asked, true
 		}
 		if s.Trouble == "" || !ok {
