@@ -9,7 +9,7 @@ import (
 
 // The pages of MCP Apps are resources under ui://, which a host fetches by the
 // URI that a tool names, listed or not. The URIs pass as they are. Where two
-// upstreams have the same, that of the second, by alias, moves to
+// upstreams have the same, that of the one that was declared later moves to
 // ui://<alias>/..., wherever it is named: a host must not show one upstream's
 // page for the tool of another.
 

@@ -42,6 +42,7 @@ type Source struct {
 // Catalog is everything that the upstreams offer.
 type Catalog struct {
 	sections []*section // by alias
+	elders   []*section // the same, by who was declared first
 	byAlias  map[string]*section
 	problems []Problem
 	seal     *[32]byte // of cursors
@@ -95,7 +96,9 @@ func (n *Names) Compile(sources []Source) *Catalog {
 		c.sections = append(c.sections, s)
 		c.byAlias[src.Upstream] = s
 	}
-	settleApps(c.sections)
+	c.elders = n.bySeniority(c.sections)
+	settleApps(c.elders)
+	c.tellShadowed()
 	return c
 }
 
@@ -177,15 +180,34 @@ func itemName(item []byte, key string) string {
 	return s
 }
 
-// scope is the sections that an endpoint reaches; nil when there is no such endpoint.
-func (c *Catalog) scope(endpoint string) []*section {
+// tellShadowed reports resources that another upstream answers for, one of each two.
+func (c *Catalog) tellShadowed() {
+	owner := make(map[string]string)
+	for _, s := range c.elders {
+		told := make(map[string]bool)
+		for _, op := range s.resources {
+			switch first, taken := owner[op.Public]; {
+			case !taken:
+				owner[op.Public] = s.Upstream
+			case !told[first]:
+				told[first] = true
+				c.problems = append(c.problems, Problem{Upstream: s.Upstream, Item: op.Public,
+					Why: "upstream " + first + " has the same URI, perhaps not the only one, and was declared first; who may read both gets that one's (at /mcp/" + s.Upstream + " this one's)"})
+			}
+		}
+	}
+}
+
+// scope is the sections that an endpoint reaches, by alias and by who was
+// declared first; nil when there is no such endpoint.
+func (c *Catalog) scope(endpoint string) (byAlias, elders []*section) {
 	if endpoint == "" {
-		return c.sections
+		return c.sections, c.elders
 	}
 	if s := c.byAlias[endpoint]; s != nil {
-		return []*section{s}
+		return []*section{s}, []*section{s}
 	}
-	return nil
+	return nil, nil
 }
 
 // declares tells whether the upstream declared a capability.

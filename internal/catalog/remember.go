@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"strings"
@@ -12,13 +13,15 @@ import (
 	"durward"
 )
 
-// Names remembers which tool or prompt of an upstream has which public name.
-// Who had a name first keeps it: hosts that fold case could not tell two names
-// apart that differ only in it, so whatever comes later and collides gets a
-// suffix, in whichever order the server lists them. It is safe for concurrent use.
+// Names remembers which tool or prompt of an upstream has which public name,
+// and which upstream was declared first. Who had a name first keeps it: hosts
+// that fold case could not tell two names apart that differ only in it, so
+// whatever comes later and collides gets a suffix, in whichever order the server
+// lists them. A URI of two upstreams is the elder's. It is safe for concurrent use.
 type Names struct {
 	mu      sync.Mutex // guards the rest
 	rolls   map[rollKey]*roll
+	ranks   map[string]uint64 // of upstreams: who was declared first, has the lowest
 	unsaved map[rollKey]bool
 	news    chan struct{}
 
@@ -57,7 +60,7 @@ const (
 
 // NewNames returns a memory that knows no names.
 func NewNames() *Names {
-	n := &Names{rolls: map[rollKey]*roll{}, unsaved: map[rollKey]bool{}, news: make(chan struct{}, 1)}
+	n := &Names{rolls: map[rollKey]*roll{}, ranks: map[string]uint64{}, unsaved: map[rollKey]bool{}, news: make(chan struct{}, 1)}
 	_, _ = rand.Read(n.seal[:]) // never fails
 	return n
 }
@@ -92,8 +95,7 @@ func (n *Names) name(upstream string, kind durward.Kind, ops []*durward.Operatio
 		r.claim(op, taken)
 	}
 	if r.trim(taken); !slices.Equal(before, r.order) {
-		n.unsaved[key] = true
-		n.wake()
+		n.changed(key)
 	}
 }
 
@@ -183,17 +185,55 @@ func (n *Names) wake() {
 	}
 }
 
-// Retain forgets the names of upstreams that are not declared any more.
-func (n *Names) Retain(declared func(upstream string) bool) {
+// Declare tells which upstreams are declared. The names of others are
+// forgotten; who is new comes after all that were there before, and in the
+// order of the aliases among those that are new together.
+func (n *Names) Declare(aliases []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	declared := make(map[string]bool, len(aliases))
+	for _, alias := range aliases {
+		declared[alias] = true
+	}
 	for key := range n.rolls {
-		if !declared(key.upstream) {
+		if !declared[key.upstream] {
 			delete(n.rolls, key)
-			n.unsaved[key] = true
-			n.wake()
+			n.changed(key)
 		}
 	}
+	last := uint64(0)
+	for alias, rank := range n.ranks {
+		if !declared[alias] {
+			delete(n.ranks, alias)
+			n.changed(rankKey(alias))
+		}
+		last = max(last, rank)
+	}
+	for _, alias := range slices.Sorted(slices.Values(aliases)) {
+		if n.ranks[alias] == 0 {
+			last++
+			n.ranks[alias] = last
+			n.changed(rankKey(alias))
+		}
+	}
+}
+
+// bySeniority orders sections by who was declared first.
+func (n *Names) bySeniority(sections []*section) []*section {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.SortedStableFunc(slices.Values(sections), func(a, b *section) int {
+		return cmp.Compare(n.ranks[a.Upstream], n.ranks[b.Upstream])
+	})
+}
+
+// rankKey is what an upstream's rank is kept under: it decides about URIs.
+func rankKey(alias string) rollKey { return rollKey{alias, durward.KindResource} }
+
+// changed marks what is to be kept anew. The caller holds mu.
+func (n *Names) changed(key rollKey) {
+	n.unsaved[key] = true
+	n.wake()
 }
 
 // Changed wakes who keeps the names.
@@ -206,7 +246,11 @@ func (n *Names) Unsaved() map[string][]byte {
 	defer n.mu.Unlock()
 	out := make(map[string][]byte, len(n.unsaved))
 	for key := range n.unsaved {
-		out[key.kind.String()+" "+key.upstream] = n.rolls[key].bytes()
+		raw := n.rolls[key].bytes()
+		if rank := n.ranks[key.upstream]; key.kind == durward.KindResource && rank > 0 {
+			raw = binary.AppendUvarint([]byte{rollFormat}, rank)
+		}
+		out[key.kind.String()+" "+key.upstream] = raw
 	}
 	clear(n.unsaved)
 	return out
@@ -232,6 +276,8 @@ func (n *Names) Recall(key string, raw []byte) error {
 	case durward.KindTool.String():
 	case durward.KindPrompt.String():
 		kind = durward.KindPrompt
+	case durward.KindResource.String():
+		return n.recallRank(upstream, raw)
 	default:
 		return errors.New("names are of tools or prompts, not of " + word)
 	}
@@ -250,5 +296,19 @@ func (n *Names) Recall(key string, raw []byte) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.rolls[rollKey{upstream, kind}] = r
+	return nil
+}
+
+func (n *Names) recallRank(upstream string, raw []byte) error {
+	if len(raw) < 2 || raw[0] != rollFormat {
+		return errors.New("a rank in a form that is not known")
+	}
+	rank, used := binary.Uvarint(raw[1:])
+	if used != len(raw)-1 || rank == 0 || rank > 1<<32 {
+		return errors.New("a rank in a form that is not known")
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ranks[upstream] = rank
 	return nil
 }

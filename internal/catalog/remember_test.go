@@ -81,7 +81,7 @@ func TestAnUpstreamThatIsGoneLeavesNoNames(t *testing.T) {
 	n := catalog.NewNames()
 	publics(t, n, "delete_all")
 	n.Unsaved()
-	n.Retain(func(string) bool { return false })
+	n.Declare(nil)
 	if got := n.Unsaved(); len(got) != 1 || slices.Collect(maps.Values(got))[0] != nil {
 		t.Errorf("what is to be kept is %v, want that nothing is left", got)
 	}
@@ -151,4 +151,52 @@ func FuzzRecall(f *testing.F) {
 			publics(t, n, "a", "A", "b")
 		}
 	})
+}
+
+// A server that is added later does not answer in the place of one that was
+// there before it, whatever it is called, restarts included.
+func TestAURIIsTheElders(t *testing.T) {
+	k1 := catalog.Source{Upstream: "k1", Capabilities: []byte(`{"resources":{}}`), Resources: resources("file:///same", "file:///k1")}
+	aa := catalog.Source{Upstream: "aa", Capabilities: []byte(`{"resources":{}}`), Resources: resources("file:///aa", "file:///same")}
+	owner := func(c *catalog.Catalog, uri string, v viewer) string {
+		ops := c.View("", v).Resource(uri)
+		if len(ops) == 0 {
+			return ""
+		}
+		return ops[0].Upstream
+	}
+	n := catalog.NewNames()
+	n.Declare([]string{"k1"})
+	n.Compile([]catalog.Source{k1})
+	n.Declare([]string{"aa", "k1"})
+	for _, when := range []string{"running", "restarted"} {
+		c := n.Compile([]catalog.Source{aa, k1})
+		if got := owner(c, "file:///same", viewer{}); got != "k1" {
+			t.Errorf("%s: file:///same is read from %s", when, got)
+		}
+		if got := owner(c, "file:///never-listed", viewer{}); got != "k1" {
+			t.Errorf("%s: what nobody listed is asked of %s first", when, got)
+		}
+		if got := listed(t, c.View("", viewer{}), durward.KindResource); !slices.Equal(got, []string{"file:///aa", "file:///same", "file:///k1"}) {
+			t.Errorf("%s: resources = %v", when, got)
+		}
+		if got := owner(c, "file:///same", viewer{allow: func(op *durward.Operation) bool { return op.Upstream == "aa" }}); got != "aa" {
+			t.Errorf("%s: for who may not read k1 it is read from %s", when, got)
+		}
+		if p := c.Problems(); len(p) != 1 || p[0].Upstream != "aa" || p[0].Item != "file:///same" {
+			t.Errorf("%s: told of %v, want what of aa another answers for", when, p)
+		}
+		n = restart(t, n)
+		n.Declare([]string{"k1", "aa"})
+	}
+	n.Declare([]string{"aa"})
+	n.Declare([]string{"aa", "k1"})
+	if got := owner(n.Compile([]catalog.Source{k1, aa}), "file:///same", viewer{}); got != "aa" {
+		t.Errorf("declared anew, k1 comes after aa; it is read from %s", got)
+	}
+	for _, raw := range []string{"", "\x01", "\x01\x00", "\x02\x01", "\x01\xff\xff\xff\xff\xff\xff", "\x01\x01\x01"} {
+		if n.Recall("resource x", []byte(raw)) == nil {
+			t.Errorf("a rank kept as %q was recalled", raw)
+		}
+	}
 }

@@ -20,12 +20,13 @@ type Asker interface {
 // is safe for concurrent use.
 type View struct {
 	ask      Asker
-	sections []*section // those that the viewer reaches
+	sections []*section // those that the viewer reaches, by alias
+	elders   []*section // the same, by who was declared first
 	bare     bool       // names are listed without prefix
 	seal     *[32]byte  // of cursors
 
 	names   map[name]entry
-	byURI   map[string]*durward.Operation // visible, first by alias
+	byURI   map[string]*durward.Operation // visible, of who was declared first
 	visible [kinds][]item                 // by durward.Kind
 
 	versions [kinds]version
@@ -55,23 +56,25 @@ type item struct {
 // looks the same whether the upstream exists or not.
 func (c *Catalog) View(endpoint string, ask Asker) *View {
 	v := &View{ask: ask, seal: c.seal, names: make(map[name]entry), byURI: make(map[string]*durward.Operation)}
-	scope := c.scope(endpoint)
-	for _, s := range scope {
-		if ask.Reaches(s.Upstream) {
-			v.sections = append(v.sections, s)
-		}
-	}
+	scope, elders := c.scope(endpoint)
+	reached := func(s *section) bool { return ask.Reaches(s.Upstream) }
+	v.sections, v.elders = filter(scope, reached), filter(elders, reached)
 	if endpoint != "" && len(v.sections) == 0 {
 		return nil
 	}
 	v.bare = len(scope) == 1 && scope[0].Bare
+	for _, s := range elders {
+		v.addURIs(s)
+	}
 	for _, s := range scope { // hidden ones too: the record tells unknown from denied
 		v.addNamed(durward.KindTool, s, s.tools)
 		v.addNamed(durward.KindPrompt, s, s.prompts)
 		v.addResources(s)
 	}
-	for _, s := range scope {
+	for _, s := range elders {
 		v.addApps(s)
+	}
+	for _, s := range scope {
 		v.addBare(durward.KindTool, s.tools)
 		v.addBare(durward.KindPrompt, s.prompts)
 	}
@@ -86,7 +89,7 @@ func (v *View) addNamed(kind durward.Kind, s *section, ops []*durward.Operation)
 }
 
 func (v *View) show(kind durward.Kind, s *section, op *durward.Operation) {
-	if (op.Standing == nil || !op.Standing.Withheld) && !v.ask.Decide(op).Denies() {
+	if !withheld(op) && !v.ask.Decide(op).Denies() {
 		v.visible[kind] = append(v.visible[kind], item{op: op, modern: s.Modern, at: s})
 	}
 }
@@ -115,18 +118,38 @@ func (v *View) addBare(kind durward.Kind, ops []*durward.Operation) {
 	}
 }
 
-func (v *View) addResources(s *section) {
+// addURIs gives an upstream the URIs that it listed, unless an elder has them:
+// one that comes later must not answer in another's place.
+func (v *View) addURIs(s *section) {
 	for _, op := range s.resources {
-		earlier := v.byURI[op.Public]
-		if v.ask.Decide(op).Denies() || (earlier != nil && (earlier.Standing == nil || !earlier.Standing.Withheld)) {
-			continue // hidden, or the same URI of an earlier alias that may be read
+		elder := v.byURI[op.Public]
+		if elder != nil && !withheld(elder) || v.ask.Decide(op).Denies() {
+			continue
 		}
 		v.byURI[op.Public] = op
-		v.show(durward.KindResource, s, op)
+	}
+}
+
+func (v *View) addResources(s *section) {
+	for _, op := range s.resources {
+		if v.byURI[op.Public] == op {
+			v.show(durward.KindResource, s, op)
+		}
 	}
 	for _, t := range s.templates {
 		v.show(durward.KindTemplate, s, t.op)
 	}
+}
+
+func withheld(op *durward.Operation) bool { return op.Standing != nil && op.Standing.Withheld }
+
+func filter(sections []*section, keep func(*section) bool) (out []*section) {
+	for _, s := range sections {
+		if keep(s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // Named finds the tool or prompt that a name means: a public name, or a bare
@@ -186,7 +209,8 @@ func (v *View) missing(kind durward.Kind, asked string) error {
 }
 
 // Resource finds who serves a URI: who listed it, else whose template covers
-// it, else the upstreams that have resources at all, in order of alias. All
+// it, else the upstreams that have resources at all, those that were declared
+// first before others. All
 // are such that the viewer may use them. A URI that nobody listed and that can
 // be read in two ways is served by nobody: rules match its text.
 func (v *View) Resource(uri string) []*durward.Operation {
@@ -197,7 +221,7 @@ func (v *View) Resource(uri string) []*durward.Operation {
 		return nil
 	}
 	var covered, others []*durward.Operation
-	for _, s := range v.sections {
+	for _, s := range v.elders {
 		op := resourceAt(s, uri)
 		if v.ask.Decide(op).Denies() {
 			continue

@@ -12,6 +12,7 @@ package pipeline
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -290,8 +291,8 @@ func (g *Gateway) compileCatalog(p *Plan, listings []*upstream.Listing) *catalog
 	}
 	g.pins.retain(p.upstreams)
 	p.guard.Know(neighbours(sources))
+	g.names.Declare(slices.Collect(maps.Keys(p.upstreams)))
 	c := g.names.Compile(sources)
-	g.names.Retain(func(name string) bool { return p.upstreams[name] != nil })
 	known := g.plan.Load().catalog.Problems()
 	for _, problem := range c.Problems() {
 		if slices.Contains(known, problem) { // it was told when it came up
