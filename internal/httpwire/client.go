@@ -84,7 +84,13 @@ type Response struct {
 func NewClient(o ClientOptions) *Client {
 	dialer := &net.Dialer{Timeout: or(o.DialTimeout, 10*time.Second), KeepAlive: 30 * time.Second}
 	t := &http.Transport{
-		DialContext:            dialer.DialContext,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return newLastWords(c), nil
+		},
 		TLSHandshakeTimeout:    or(o.DialTimeout, 10*time.Second),
 		TLSClientConfig:        o.TLS.Clone(),
 		ForceAttemptHTTP2:      true, // over TLS only

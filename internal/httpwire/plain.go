@@ -106,14 +106,14 @@ func (p *plain) do(ctx context.Context, r *Request) (*Response, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if !unsent || !conn.reused {
+		if !unsent {
 			return nil, err
 		}
 	}
 }
 
 // exchange runs one request over a connection. unsent tells that an error came
-// before a byte of the request had left.
+// before a byte of the request had left on one that was kept.
 func (p *plain) exchange(ctx context.Context, conn *plainConn, r *Request) (res *Response, unsent bool, err error) {
 	if err := conn.compose(r); err != nil {
 		return nil, false, err
@@ -121,7 +121,7 @@ func (p *plain) exchange(ctx context.Context, conn *plainConn, r *Request) (res 
 	// Cancelling closes the connection, which ends whatever waits on it.
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	sent, err := conn.send(r.Body)
-	if err != nil && sent == 0 {
+	if err != nil && sent == 0 && conn.reused {
 		stop()
 		return nil, true, err
 	}
@@ -132,7 +132,7 @@ func (p *plain) exchange(ctx context.Context, conn *plainConn, r *Request) (res 
 		stop()
 		return nil, false, errors.Join(headErr, err)
 	}
-	body := &plainBody{of: head.body, conn: conn, pool: p, stop: stop, keep: err == nil && !head.close}
+	body := &plainBody{of: head.body, conn: conn, pool: p, stop: stop, keep: err == nil && !head.close, large: size(r.Body) > joinedBody}
 	if head.length == 0 {
 		body.end()
 	}
@@ -318,6 +318,8 @@ type plainBody struct {
 	stop func() bool
 	keep bool
 	done bool
+
+	large bool // the request was
 }
 
 // Read implements io.Reader.
@@ -347,7 +349,9 @@ func (b *plainBody) Close() error {
 
 func (b *plainBody) end() {
 	b.done = true
-	if b.stop() && b.keep { // false: the call was cancelled, which closes the connection
+	// What is not taken of a large request by now would be before the next one.
+	keep := b.keep && !(b.large && stuck(b.conn.Conn))
+	if b.stop() && keep { // false: the call was cancelled, which closes the connection
 		b.pool.put(b.conn)
 		return
 	}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package httpwire
+
+import "net"
+
+// stuck cannot be told here.
+func stuck(net.Conn) bool { return false }
