@@ -57,15 +57,15 @@ check: ## Format, vet, staticcheck
 	@scripts/tool staticcheck $(STATICCHECK) ./...
 
 unit: ## Tests of the packages, and of the house
-	@$(TEST) $$($(GO) list ./... | grep -v -e '^durward/test/')
+	@$(TEST) -timeout 30m $$($(GO) list ./... | grep -v -e '^durward/test/')
 
 race: ## The packages where goroutines meet, under the race detector
-	@$(RACER) || exit 0; CGO_ENABLED=1 $(TEST) -race $$($(GO) list $(RACED))
+	@$(RACER) || exit 0; CGO_ENABLED=1 $(TEST) -race -timeout 30m $$($(GO) list $(RACED))
 
 stories: ## Conformance, interoperation, hostile peers, random conversations and a short soak, through the gateway
-	@$(TEST) -timeout 20m ./test/conformance ./test/hostile
-	@DURWARD_SOAK=$${DURWARD_SOAK:-15s} $(TEST) -count 1 -timeout 20m ./test/model ./test/sessions ./test/soak
-	@$(RACER) && export DURWARD_RACE=1; $(TEST) -timeout 20m -parallel 8 ./test/interop
+	@$(TEST) -timeout 40m ./test/conformance ./test/hostile
+	@DURWARD_SOAK=$${DURWARD_SOAK:-15s} $(TEST) -count 1 -timeout 40m ./test/model ./test/sessions ./test/soak
+	@$(RACER) && export DURWARD_RACE=1; $(TEST) -timeout 40m -parallel 8 ./test/interop
 
 endurance: ## Many random conversations across eras, and half an hour of soak
 	@ROUNDS=$${ROUNDS:-40} $(TEST) -count 1 -timeout 60m ./test/model
