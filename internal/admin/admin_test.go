@@ -12,11 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"durward"
 	"durward/internal/admin"
 	"durward/internal/control"
+	"durward/internal/durwardtest"
 	"durward/internal/store"
 )
 
@@ -433,4 +432,4 @@ func TestAFileLeftBehindIsNotAGateway(t *testing.T) {
 	}
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(durwardtest.LeakFree(m)) }

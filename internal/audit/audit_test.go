@@ -12,17 +12,16 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"durward"
 	"durward/internal/audit"
+	"durward/internal/durwardtest"
 )
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
 		os.Exit(appendUntilKilled(dir))
 	}
-	goleak.VerifyTestMain(m)
+	os.Exit(durwardtest.LeakFree(m))
 }
 
 // typical is a record as most calls leave it.

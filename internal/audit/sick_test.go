@@ -34,7 +34,7 @@ func openOn(t *testing.T, dir string, o audit.Options, d *badDisk) *audit.Log {
 // recovered waits until the log can be written again.
 func recovered(t *testing.T, l *audit.Log) {
 	t.Helper()
-	for range 10_000 {
+	for range 60_000 {
 		if l.Ready() == nil {
 			return
 		}

@@ -203,6 +203,18 @@ func (c *Chameleon) Sessions() int {
 	return len(c.sessions)
 }
 
+// Ears is how many sessions listen that do not declare sampling, which [Chameleon.Turn] tells.
+func (c *Chameleon) Ears() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id := range c.ears {
+		if !c.sessions[id].sampling {
+			n++
+		}
+	}
+	return n
+}
+
 // Turn makes it show others something else, and tells the sessions that listen
 // and do not declare sampling that its tools changed.
 func (c *Chameleon) Turn(by string) {

@@ -3,6 +3,7 @@ package edge_test
 import (
 	"context"
 	"durward"
+	"durward/internal/durwardtest"
 	"durward/internal/edge"
 	"durward/internal/httpwire"
 	"errors"
@@ -10,19 +11,19 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(durwardtest.LeakFree(m)) }
 
 // mirror is a lane that answers with what reached it.
 type mirror struct {
 	refused          chan *durward.Error
 	drained, stopped chan struct{}
+	stalled          chan struct{} // has one when a request stalls
 }
 
 func (m *mirror) Routes() []edge.Route {
@@ -46,6 +47,7 @@ func (m *mirror) serve(r *edge.Request) {
 	case "via":
 		_ = r.Answer(http.StatusOK, "text/plain", []byte(r.Via))
 	case "stall":
+		m.stalled <- struct{}{}
 		<-r.Context().Done()
 	default:
 		_ = r.Answer(http.StatusOK, "text/plain", []byte(r.Credential.Reveal()+"|"+r.Name))
@@ -54,7 +56,7 @@ func (m *mirror) serve(r *edge.Request) {
 
 func serve(t testing.TB, o edge.Options, addr string) (*edge.Server, *mirror, string) {
 	t.Helper()
-	m := &mirror{refused: make(chan *durward.Error, 99), drained: make(chan struct{}), stopped: make(chan struct{}, 9)}
+	m := &mirror{refused: make(chan *durward.Error, 99), drained: make(chan struct{}), stopped: make(chan struct{}, 9), stalled: make(chan struct{}, 9)}
 	s := edge.New(o, m)
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -311,10 +313,7 @@ func TestShutdownStopsLanes(t *testing.T) {
 			resp.Body.Close()
 		}
 	}()
-	for s.Conns() == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	time.Sleep(10 * time.Millisecond)
+	<-m.stalled
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := s.Shutdown(ctx); err == nil {

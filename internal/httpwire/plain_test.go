@@ -180,7 +180,7 @@ func TestPlainEndsWhenItsContextDoes(t *testing.T) {
 		if err == nil {
 			_, err = res.ReadAll(1 << 20)
 		}
-		if err == nil || time.Since(began) > 5*time.Second {
+		if err == nil || time.Since(began) > time.Minute {
 			t.Errorf("%s: err %v after %v", what, err, time.Since(began))
 		}
 		cancel()

@@ -135,7 +135,7 @@ func refuse(t *testing.T, a *oauth.Account, u string) error {
 // page waits until there is a page to open.
 func page(t *testing.T, d *oauth.Desk) string {
 	t.Helper()
-	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); time.Sleep(2 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(2 * time.Millisecond) {
 		s, err := d.SignIn("crm", false)
 		if err != nil || s.Error != "" {
 			t.Fatal(s.Error, err)
@@ -221,7 +221,7 @@ func TestRefreshing(t *testing.T) {
 	if _, err := d.Returned(back.Get("state"), back.Get("code"), "", ""); err != nil {
 		t.Fatal(err)
 	}
-	for until := time.Now().Add(10 * time.Second); a.Credential(t.Context()) == "" && time.Now().Before(until); time.Sleep(2 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); a.Credential(t.Context()) == "" && time.Now().Before(until); time.Sleep(2 * time.Millisecond) {
 		continue
 	}
 	if got := newDesk(v).Account(upstreamAt(o.URL + "/mcp")).Credential(t.Context()); got == "" || got == "Bearer t1" {
@@ -241,7 +241,7 @@ func TestRefusedConsent(t *testing.T) {
 	if _, err := d.Returned(back.Get("state"), "", "", "access_denied"); err == nil || !strings.Contains(err.Error(), "access_denied") {
 		t.Errorf("the browser is told %v", err)
 	}
-	for until := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
 		s, err := d.SignIn("crm", false)
 		if err != nil || time.Now().After(until) {
 			t.Fatal("the sign-in does not end:", err)

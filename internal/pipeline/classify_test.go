@@ -43,7 +43,7 @@ func TestTheClassifierIsAskedInDoubt(t *testing.T) {
 		rec, _ := h.ledger.last(t)
 		return string(reply.Result), rec
 	}
-	all := durward.GuardClassifier{From: 1, To: 100}
+	all := durward.GuardClassifier{From: 1, To: 100, Timeout: time.Minute}
 	if out, rec := serve(all, doubtful); len(asked) != 1 || asked[0]["text"] != doubtful || asked[0]["carrier"] != "results" || !strings.Contains(out, "keeps its reply back") || rec.Findings[len(rec.Findings)-1].Rule != "guard.classifier" {
 		t.Errorf("asked %v, answered %s, record %+v", asked, out, rec)
 	}
@@ -104,13 +104,13 @@ func TestTheClassifierIsAskedAboutNewDefinitions(t *testing.T) {
 			go func() { defer close(done); _ = h.Run(ctx) }()
 			defer func() { cancel(); <-done }()
 			s := snapshotOf(h)
-			s.Guard.Classifier = durward.GuardClassifier{URL: web.URL, Fail: c.fail, Carriers: c.carriers}
+			s.Guard.Classifier = durward.GuardClassifier{URL: web.URL, Fail: c.fail, Carriers: c.carriers, Timeout: time.Minute}
 			h.offers(3, fresh)
 			if err := h.Load(s); err != nil {
 				t.Fatal(err)
 			}
 			var d durward.Definition
-			for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 				defs, _ := h.Definitions("crm")
 				for _, d = range defs {
 					if d.Name == "fresh" {
@@ -124,7 +124,7 @@ func TestTheClassifierIsAskedAboutNewDefinitions(t *testing.T) {
 					t.Fatalf("%s, %s: %s; want %s, %s: %s", d.State, d.Reason, said(d.Findings), c.state, c.reason, c.findings)
 				}
 			}
-			for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) { // what is listed is in force a moment later
+			for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) { // what is listed is in force a moment later
 				_, err := h.Serve(t.Context(), h.call(t, "tools/call", `{"name":"crm__fresh","arguments":{}}`), nil)
 				got := durward.AsError(err)
 				if (err != nil) == (c.reason != "") && (err == nil || got.Reason == c.reason) {
@@ -156,7 +156,7 @@ func said(all []durward.Finding) (out string) {
 // recorded waits for an event of a definition with a finding of a rule.
 func (h *house) recorded(t *testing.T, rule string) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		for _, r := range h.ledger.all() {
 			for _, f := range r.Findings {
 				if r.Method == "guard/definition" && f.Rule == rule {

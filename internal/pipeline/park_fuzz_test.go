@@ -27,7 +27,7 @@ func FuzzRetry(f *testing.F) {
 			return // refused by the scanner
 		}
 		h, up := newAsking(t)
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		_, state, err := h.leg(t, ctx, &listener{}, "")
 		if err != nil {

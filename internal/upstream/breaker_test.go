@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,7 +17,12 @@ import (
 type ailing struct {
 	sick  atomic.Bool
 	calls atomic.Int64
+	end   chan struct{} // of slow calls
 }
+
+// leftAlone is for how long the breakers of an ailing server stay open: a call
+// comes sooner, also where the machine is slow.
+const leftAlone = 3 * time.Second
 
 func (a *ailing) up(t testing.TB) durward.Upstream {
 	up := script{modern: true, caps: `{"tools":{}}`, answer: func(m *mcpwire.Message) string {
@@ -27,7 +33,7 @@ func (a *ailing) up(t testing.TB) durward.Upstream {
 		name, _ := mcpwire.FieldText(m.Params, "name")
 		switch {
 		case name == "slow":
-			time.Sleep(300 * time.Millisecond)
+			<-a.end
 		case name == "bad" && a.sick.Load():
 			return `error {"code":-32603,"message":"broken"}`
 		case name == "wrong":
@@ -35,7 +41,7 @@ func (a *ailing) up(t testing.TB) durward.Upstream {
 		}
 		return done
 	}}.up(t)
-	up.Breaker = durward.Breaker{Calls: 4, Window: 5 * time.Second, Open: 200 * time.Millisecond}
+	up.Breaker = durward.Breaker{Calls: 4, Window: time.Minute, Open: leftAlone}
 	return up
 }
 
@@ -51,7 +57,19 @@ func ask(t testing.TB, s *upstream.Set, name string) (*durward.RPCError, *durwar
 	return reply.Error, e
 }
 
+// retried asks until the breaker lets a call through.
+func retried(t testing.TB, s *upstream.Set, name string) (*durward.RPCError, *durward.Error) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		rpc, err := ask(t, s, name)
+		if err == nil || err.Reason != durward.ReasonBreakerOpen || time.Now().After(deadline) {
+			return rpc, err
+		}
+	}
+}
+
 func TestABreakerLeavesAToolAloneAndTriesAgain(t *testing.T) {
+	t.Parallel()
 	a := &ailing{}
 	a.sick.Store(true)
 	s := newSet(t, nil, a.up(t))
@@ -62,7 +80,7 @@ func TestABreakerLeavesAToolAloneAndTriesAgain(t *testing.T) {
 	}
 	before := a.calls.Load()
 	_, err := ask(t, s, "bad")
-	if err == nil || err.Reason != durward.ReasonBreakerOpen || err.Retry <= 0 || err.Retry > 200*time.Millisecond || a.calls.Load() != before {
+	if err == nil || err.Reason != durward.ReasonBreakerOpen || err.Retry <= 0 || err.Retry > leftAlone || a.calls.Load() != before {
 		t.Fatalf("after four failures: %+v, %d calls sent", err, a.calls.Load()-before)
 	}
 	if rpc, err := ask(t, s, "good"); rpc != nil || err != nil {
@@ -71,15 +89,16 @@ func TestABreakerLeavesAToolAloneAndTriesAgain(t *testing.T) {
 	if st := s.Status()[0]; len(st.Breakers) != 1 || st.Breakers[0].Tool != "bad" || st.Breakers[0].State != durward.BreakerOpen {
 		t.Errorf("Status = %+v", st.Breakers)
 	}
-	time.Sleep(250 * time.Millisecond) // a real server and its clock
-	if rpc, err := ask(t, s, "bad"); err != nil || rpc == nil {
+	if rpc, err := retried(t, s, "bad"); err != nil || rpc == nil {
 		t.Fatalf("the probe: %v, %v", rpc, err)
 	}
-	if _, err = ask(t, s, "bad"); err == nil || err.Retry <= 200*time.Millisecond {
+	if _, err = ask(t, s, "bad"); err == nil || err.Retry <= leftAlone {
 		t.Fatalf("after a probe that failed: %+v, want a longer time", err)
 	}
 	a.sick.Store(false)
-	time.Sleep(450 * time.Millisecond)
+	if rpc, err := retried(t, s, "bad"); rpc != nil || err != nil {
+		t.Fatalf("the probe when it works again: %v, %v", rpc, err)
+	}
 	for range 5 {
 		if rpc, err := ask(t, s, "bad"); rpc != nil || err != nil {
 			t.Fatalf("after it works again: %v, %v", rpc, err)
@@ -101,21 +120,25 @@ func TestAnswersOfToolsOpenNoBreaker(t *testing.T) {
 }
 
 func TestAServerThatSaysNothingIsGivenUpEarly(t *testing.T) {
-	a := &ailing{}
+	t.Parallel()
+	a := &ailing{end: make(chan struct{})}
 	up := a.up(t)
-	up.FirstByte = 50 * time.Millisecond
+	t.Cleanup(func() { close(a.end) }) // before the server is closed, which waits for them
+	up.FirstByte = 2 * time.Second
 	s := newSet(t, nil, up)
 	if rpc, err := ask(t, s, "good"); rpc != nil || err != nil {
 		t.Fatalf("good: %v, %v", rpc, err)
 	}
-	began := time.Now()
-	if _, err := ask(t, s, "slow"); err == nil || err.Reason != durward.ReasonUpstreamTimeout || time.Since(began) > 250*time.Millisecond {
-		t.Errorf("slow = %+v after %v", err, time.Since(began))
+	var calls sync.WaitGroup
+	for range 5 {
+		calls.Go(func() {
+			if _, err := ask(t, s, "slow"); err == nil || err.Reason != durward.ReasonUpstreamTimeout {
+				t.Errorf("slow = %+v, want that it is given up", err)
+			}
+		})
 	}
-	for range 4 {
-		_, _ = ask(t, s, "slow")
-	}
-	if _, err := ask(t, s, "slow"); err == nil || err.Reason != durward.ReasonBreakerOpen || !strings.Contains(err.Message, "try again in 1 s") {
+	calls.Wait()
+	if _, err := ask(t, s, "slow"); err == nil || err.Reason != durward.ReasonBreakerOpen || !strings.Contains(err.Message, "try again in ") {
 		t.Errorf("after five timeouts: %+v", err)
 	}
 }

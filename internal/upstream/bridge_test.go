@@ -111,7 +111,7 @@ const (
 func (a agent) crosses(t testing.TB, r *rounds, p *peer) (durward.Reply, error) {
 	t.Helper()
 	s := newSet(t, nil, script{modern: true, caps: `{"tools":{}}`, answer: r.answer}.up(t))
-	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	return s.Do(ctx, a.request(t, "up", mcpwire.MethodToolsCall, `{"name":"x","arguments":{"n":1.0}}`), p)
 }

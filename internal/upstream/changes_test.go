@@ -24,7 +24,7 @@ import (
 // something changed.
 func until(t testing.TB, s *upstream.Set, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
@@ -32,7 +32,7 @@ func until(t testing.TB, s *upstream.Set, what string, ok func() bool) {
 		case <-s.Changed():
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("%s: not within 10 s", what)
+			t.Fatalf("%s: not within a minute", what)
 		}
 	}
 }
@@ -204,7 +204,7 @@ func TestADeadUpstreamIsAlone(t *testing.T) {
 	missing := durward.Upstream{Name: "missing", Command: "/no/such/program"}
 	began := time.Now()
 	s := newSet(t, nil, dead, missing, kinds["modern"](t, kit()))
-	if took := time.Since(began); took > 100*time.Millisecond {
+	if took := time.Since(began); took > 5*time.Second { // who waited for one would wait a minute
 		t.Errorf("Apply took %v", took)
 	}
 	if text := call(t, s, modernAgent, "echo", `{"text":"fine"}`); !strings.Contains(text, "fine") {

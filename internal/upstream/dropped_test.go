@@ -36,8 +36,8 @@ func TestAServerThatDropsItsStreamIsThereAtOnce(t *testing.T) {
 			if err == nil && reply.Error == nil {
 				break
 			}
-			if time.Since(began) > 10*time.Second {
-				t.Fatalf("not there after 10 s: %v %v", reply.Error, err)
+			if time.Since(began) > time.Minute {
+				t.Fatalf("not there after a minute: %v %v", reply.Error, err)
 			}
 			if strings.Contains(fmt.Sprint(err), "ended soon after") {
 				t.Fatalf("after %v: %v", time.Since(began), err)

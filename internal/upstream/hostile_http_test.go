@@ -44,7 +44,7 @@ func badHTTP(t testing.TB, modern bool, fn func(w http.ResponseWriter, r *http.R
 		}
 		respond(w, 200, string(mcpwire.AppendResult(nil, m.ID, []byte(result))))
 	}))
-	return durward.Upstream{Name: "bad", URL: url, Timeout: 2 * time.Second}
+	return durward.Upstream{Name: "bad", URL: url, Timeout: 5 * time.Second}
 }
 
 func respond(w http.ResponseWriter, status int, body string) {

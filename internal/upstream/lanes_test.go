@@ -38,7 +38,7 @@ func hang(t testing.TB, s *upstream.Set, a agent) (pid string, end func() error)
 		select {
 		case err := <-ended:
 			return err
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			return fmt.Errorf("the call did not end")
 		}
 	}
@@ -101,7 +101,7 @@ func TestLinesOfOneKeyAreBounded(t *testing.T) {
 			if !strings.Contains(text, "pid") {
 				t.Errorf("a waiting call got %s", text)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("nobody was served when a line was free")
 		}
 	}
@@ -129,16 +129,23 @@ func TestParkedCallsDoNotWaitForEachOther(t *testing.T) {
 func TestLanesWaitWhereNoProcessIsLeft(t *testing.T) {
 	s := newSet(t, func(o *upstream.Options) { o.Processes, o.Waiting = 1, 1 }, lanes)
 	_, end := hang(t, s, inSession(1))
-	got := make(chan string, 1)
-	go func() { got <- call(t, s, inSession(2), "x", "{}") }()
-	time.Sleep(300 * time.Millisecond) // for it to queue up
-	_, err := s.Do(brief(t), inSession(3).request(t, "up", mcpwire.MethodToolsCall, `{"name":"x"}`), nil)
-	if e := durward.AsError(err); e.Reason != durward.ReasonOverloaded {
-		t.Errorf("a third session got %v, want overloaded", err)
+	type outcome struct {
+		text string
+		err  error
+	}
+	got := make(chan outcome, 2)
+	for n := range 2 { // one waits, the other finds that one does
+		go func() {
+			reply, err := s.Do(brief(t), inSession(2+n).request(t, "up", mcpwire.MethodToolsCall, `{"name":"x","arguments":{}}`), &peer{})
+			got <- outcome{string(reply.Result), err}
+		}()
+	}
+	if first := <-got; durward.AsError(first.err).Reason != durward.ReasonOverloaded {
+		t.Errorf("one session too many got %s %v, want overloaded", first.text, first.err)
 	}
 	_ = end()
-	if text := <-got; !strings.Contains(text, "pid") {
-		t.Errorf("the call that waited got %s", text)
+	if second := <-got; second.err != nil || !strings.Contains(second.text, "pid") {
+		t.Errorf("the call that waited got %s %v", second.text, second.err)
 	}
 }
 

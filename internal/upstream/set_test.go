@@ -151,8 +151,9 @@ func call(t testing.TB, s *upstream.Set, a agent, tool, args string) string {
 func TestACallEndsWithItsTimeout(t *testing.T) {
 	for kind, up := range kinds {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			declared := up(t, kit())
-			declared.Timeout = 300 * time.Millisecond
+			declared.Timeout = 3 * time.Second
 			declared.Sharing = "shared" // so that the start of a process is not counted
 			s := newSet(t, nil, declared)
 			if _, err := s.Listing(brief(t), "up"); err != nil {

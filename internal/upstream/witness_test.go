@@ -66,7 +66,7 @@ func TestTheSessionsOfAgentsAreCompared(t *testing.T) {
 	s := newSet(t, nil, up)
 	s.Probe(time.Hour)
 	call(t, s, legacyAgent, "add", "{}")
-	time.Sleep(time.Second) // the first looks are over
+	until(t, s, "the first looks are over", func() bool { return s.LookedAround("up") })
 	if got := varies(s); got != "" {
 		t.Fatalf("varies %q of a server that shows everybody the same", got)
 	}
@@ -83,7 +83,7 @@ func TestACallWaitsForTheSessionThatChanged(t *testing.T) {
 	s.Probe(time.Hour)
 	asks := agent{revision: mcpwire.V20251125, name: "a", session: "s1", caps: elicits} // so that it listens
 	call(t, s, asks, "add", "{}")
-	time.Sleep(time.Second) // the first looks are over
+	until(t, s, "the first looks are over, and the agent's session listens", func() bool { return s.LookedAround("up") && c.Ears() > 0 })
 	for range 5 {
 		c.Turn("caller")
 		until(t, s, "word has come", func() bool { return s.Stale("up") || varies(s) != "" })
@@ -163,7 +163,7 @@ func TestADoubledDefinitionEnds(t *testing.T) {
 	s := newSet(t, nil, durward.Upstream{Name: "up", URL: serveHTTP(t, c)})
 	s.Probe(time.Second)
 	until(t, s, "the difference is found", func() bool { return varies(s) != "" })
-	time.Sleep(1500 * time.Millisecond) // another client has seen both
+	until(t, s, "another client has seen both", func() bool { return s.LookedAround("up") })
 	c.Show("", json.RawMessage(innocent), nil)
 	until(t, s, "what is shown now is listed", func() bool {
 		return varies(s) == "" && strings.Contains(string(s.Listings()[0].Tools[0]), `"Adds."`)
@@ -179,6 +179,7 @@ func TestNobodyIsAskedWhenProbingIsOff(t *testing.T) {
 		s := newSet(t, nil, up)
 		s.Probe(every)
 		call(t, s, legacyAgent, "add", "{}")
+		until(t, s, "the lists are read", func() bool { return !s.Listings()[0].Fetched.IsZero() })
 		time.Sleep(1500 * time.Millisecond)
 		if got := varies(s); got != "" || c.Sessions() != 2 {
 			t.Errorf("off %s: varies %q after %d sessions, want 2: ours and the agent's", name, got, c.Sessions())

@@ -101,7 +101,7 @@ func TestSoak(t *testing.T) {
 	if now := openFiles(t); now > files+filesLeft {
 		t.Errorf("%d files are open, %d were before", now, files)
 	}
-	if err := goleak.Find(before); err != nil {
+	if err := durwardtest.Leaks(before); err != nil {
 		t.Error(err)
 	}
 }

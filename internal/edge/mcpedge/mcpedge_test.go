@@ -3,6 +3,7 @@ package mcpedge_test
 import (
 	"bytes"
 	"context"
+	"durward/internal/durwardtest"
 	"durward/internal/edge"
 	"durward/internal/edge/mcpedge"
 	"durward/internal/mcpwire"
@@ -10,14 +11,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(durwardtest.LeakFree(m)) }
 
 // house is a stage behind a listening edge.
 type house struct {

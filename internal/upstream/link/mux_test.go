@@ -2,21 +2,21 @@ package link_test
 
 import (
 	"context"
+	"durward/internal/durwardtest"
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(durwardtest.LeakFree(m)) }
 
 // server is the other end of a mux.
 type server struct {

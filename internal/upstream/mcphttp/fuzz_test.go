@@ -65,13 +65,13 @@ func FuzzAnswers(f *testing.F) {
 		case 2:
 			h = &streamed{raw: raw, out: make(chan []byte, 4)}
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		defer cancel()
-		conn, err := converse(ctx, endpoint(t, h), era)
+		conn, err := converse(brief(t), endpoint(t, h), era)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close(context.Background())
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
 		a, err := conn.Do(ctx, &link.Call{ID: 7, Method: mcpwire.MethodToolsCall, Params: mcpwire.Whole([]byte(`{"name":"x"}`)), Progress: []byte(`"p"`), Peer: easy{t}})
 		switch {
 		case err != nil:

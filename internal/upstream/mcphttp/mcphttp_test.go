@@ -2,6 +2,7 @@ package mcphttp_test
 
 import (
 	"context"
+	"durward/internal/durwardtest"
 	"durward/internal/httpwire"
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
@@ -13,16 +14,15 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(durwardtest.LeakFree(m)) }
 
 func endpoint(t *testing.T, h http.Handler) mcphttp.Endpoint {
 	t.Helper()
@@ -103,7 +103,7 @@ func events(w http.ResponseWriter, raw string) {
 }
 
 func brief(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -239,7 +239,7 @@ func TestTheGetStreamOfASession(t *testing.T) {
 			if !strings.Contains(got, want) {
 				t.Errorf("answered %s, want %s", got, want)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("no answer, want %s", want)
 		}
 	}
@@ -255,7 +255,7 @@ func TestTheGetStreamOfASession(t *testing.T) {
 		_, err := l.Do(brief(t), call)
 		done <- err
 	}()
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(strings.Join(s.log(), " "), "tools/call"); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(strings.Join(s.log(), " "), "tools/call"); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the call did not arrive")
 		}
@@ -265,7 +265,7 @@ func TestTheGetStreamOfASession(t *testing.T) {
 	stream <- fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":%d,"progress":1}}`, call.ID)
 	stream <- `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":99,"progress":1}}`
 	stream <- `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info"}}`
-	for deadline := time.Now().Add(10 * time.Second); heard.count() < 2 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); heard.count() < 2 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	if got := strings.Join(heard.notes, "\n"); !strings.Contains(got, `"progressToken":"theirs"`) || strings.Contains(got, "99") {
@@ -301,7 +301,7 @@ func TestACallerThatLeavesWhileAsked(t *testing.T) {
 		if !strings.Contains(a, `"id":1,"error"`) {
 			t.Errorf("answer %s, want an error", a)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the pending question was not answered")
 	}
 	l.Close(brief(t))

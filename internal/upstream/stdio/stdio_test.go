@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"durward/internal/durwardtest"
 	"durward/internal/upstream/stdio"
 	"errors"
 	"fmt"
@@ -18,8 +19,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 )
 
 // The test binary plays three more parts: the watchdog, and a gateway that is
@@ -33,7 +32,7 @@ func TestMain(m *testing.M) {
 		doomedGateway(os.Args[2:])
 		return
 	}
-	goleak.VerifyTestMain(m)
+	os.Exit(durwardtest.LeakFree(m))
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -53,8 +52,8 @@ func (c *collector) next(t *testing.T) string {
 	select {
 	case l := <-c.lines:
 		return l
-	case <-time.After(10 * time.Second):
-		t.Fatal("no line within 10 s")
+	case <-time.After(time.Minute):
+		t.Fatal("no line within a minute")
 		return ""
 	}
 }
@@ -143,14 +142,14 @@ func TestTheEnvironmentIsSmallAndClean(t *testing.T) {
 func TestStopIsPoliteFirst(t *testing.T) {
 	g := newGuard(t)
 	t.Run("a server that ends with its input", func(t *testing.T) {
-		p, out := launch(t, g, `cat; echo bye`, nil)
+		p, out := launch(t, g, `cat; echo bye`, func(c *stdio.Command) { c.Grace = time.Minute })
 		p.Stop(t.Context())
 		if got := out.next(t); got != "bye" {
 			t.Errorf("line = %q, want bye", got)
 		}
 	})
 	t.Run("a server that ends on the signal", func(t *testing.T) {
-		p, out := launch(t, g, `trap 'echo term; exit 0' TERM; echo up; while :; do sleep 0.05; done`, nil)
+		p, out := launch(t, g, `trap 'echo term; exit 0' TERM; echo up; while :; do sleep 0.05; done`, func(c *stdio.Command) { c.Grace = 4 * time.Second })
 		out.next(t)
 		p.Stop(t.Context())
 		if got := out.next(t); got != "term" {
@@ -335,7 +334,7 @@ func TestTheWatchdogIsWatched(t *testing.T) {
 // waitWatchdog returns the pid of a child of ours that is a watchdog, other than not.
 func waitWatchdog(t *testing.T, not int) int {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		list, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 		for _, f := range list {
 			b, _ := os.ReadFile(f)
@@ -345,7 +344,7 @@ func waitWatchdog(t *testing.T, not int) int {
 			}
 		}
 	}
-	t.Fatal("no watchdog within 10 s")
+	t.Fatal("no watchdog within a minute")
 	return 0
 }
 
@@ -391,7 +390,7 @@ func alive(pid int) bool {
 
 func waitGone(t *testing.T, pid int) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); alive(pid); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); alive(pid); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Errorf("process %d still lives", pid)
 			return
