@@ -1,5 +1,7 @@
 package upstream
 
+import "time"
+
 // IDs mints as a set does.
 func IDs() func() uint64 { return newIDs().next }
 
@@ -19,3 +21,6 @@ func (s *Set) LookedAround(name string) bool {
 	}
 	return true
 }
+
+// Overlay sets how long reading a process of an agent may take.
+func (o *Options) Overlay(d time.Duration) { o.overlay = d }

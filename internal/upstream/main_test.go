@@ -328,5 +328,8 @@ func serveStdio(kind string, args []string) int {
 		}
 		return 0
 	}
+	if kind == "announcer" {
+		return serveAnnouncer(args[0])
+	}
 	return serveHostile(kind, args)
 }

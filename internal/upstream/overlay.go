@@ -53,14 +53,15 @@ func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
 	if !due {
 		return false
 	}
-	soon, cancel := context.WithTimeout(ctx, overlayTime)
+	soon, cancel := context.WithTimeout(ctx, k.server.set.o.overlay)
 	l, err := k.server.fetch(soon, e.line)
 	cancel()
 	k.mu.Lock()
 	e.read = time.Now()
-	if err != nil && (e.told || e.owes) { // what it shows now is not known
-		e.heard, e.told, e.owes = true, true, false
+	if err != nil && e.owes {
+		e.told, e.owes, e.lacks = true, false, nil // what it lacked is news once more
 	}
+	e.heard = e.heard || err != nil && e.told // what it shows now is not known
 	e.told = e.heard && e.told
 	k.mu.Unlock()
 	if err != nil {

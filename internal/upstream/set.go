@@ -46,6 +46,8 @@ type Options struct {
 	Patience  time.Duration // with a stdio server that does not say which era it speaks: 5 s
 	Timeout   time.Duration // for one call, unless the upstream says otherwise: 5 minutes
 	Answers   time.Duration // for the client to answer what a server asks during one call, in all: 30 minutes
+
+	overlay time.Duration // for reading a process of an agent: 30 s; tests have less time
 }
 
 func (o Options) orDefault() Options {
@@ -60,6 +62,7 @@ func (o Options) orDefault() Options {
 	o.Patience = or(o.Patience, 5*time.Second)
 	o.Timeout = or(o.Timeout, 5*time.Minute)
 	o.Answers = or(o.Answers, 30*time.Minute)
+	o.overlay = or(o.overlay, overlayTime)
 	return o
 }
 
