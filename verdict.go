@@ -91,6 +91,7 @@ const (
 	ReasonOverloaded          Reason = "overloaded"
 	ReasonCancelled           Reason = "cancelled"
 	ReasonShutdown            Reason = "shutting_down"
+	ReasonNotBegun            Reason = "not_begun" // it came when the gateway was shutting down; nothing was done
 	ReasonInternal            Reason = "internal"
 	ReasonHeld                Reason = "legal_hold" // of the record
 	ReasonCutOff              Reason = "cut_off"    // the gateway ended while the call was made; how it ended is not known

@@ -27,14 +27,15 @@ func (g *Gateway) listen(ctx context.Context) error {
 		return errors.Join(err, data.Close())
 	}
 	g.dataURL, g.adminURL = urlOf(data), urlOf(adm)
-	if err := g.serveLocal(); err != nil {
+	local, err := listenLocal(SocketPath(g.cfg.Data), g.face, g.opts.Log)
+	if err != nil {
 		return errors.Join(err, data.Close(), adm.Close())
 	}
 	run := admin.Run{
 		URL: g.adminURL, Token: admin.NewToken(), Agents: g.dataURL, PID: os.Getpid(), Instance: g.instance,
 		Data: g.cfg.Data, Version: g.opts.Version, Started: time.Now().UTC(),
 	}
-	g.serveData(data)
+	g.serveData(data, local)
 	g.serveAdmin(adm, run)
 	if err := admin.WriteRun(g.cfg.Data, run); err != nil {
 		return err
@@ -58,16 +59,9 @@ func flagOf(key string) string {
 	return "admin-listen"
 }
 
-func (g *Gateway) serveLocal() error {
-	s, err := listenLocal(SocketPath(g.cfg.Data), g.face, g.opts.Log)
-	if err != nil {
-		return err
-	}
-	g.onStop(s.close)
-	return nil
-}
-
-func (g *Gateway) serveData(l net.Listener) {
+// serveData serves agents over HTTP. They and those on the local socket are
+// drained side by side: both have the same time.
+func (g *Gateway) serveData(l net.Listener, local *localSocket) {
 	lim := g.cfg.Limits
 	s := edge.New(edge.Options{
 		Names: g.cfg.AllowedHosts, Origins: g.cfg.AllowedOrigins, Anonymous: g.pipeline.Anonymous, Instance: g.instance, Log: g.opts.Log,
@@ -75,7 +69,11 @@ func (g *Gateway) serveData(l net.Listener) {
 		HTTP: httpwire.ServerOptions{HeaderTimeout: lim.HeaderTimeout, IdleTimeout: lim.IdleTimeout, HeaderBytes: int(lim.Headers), Log: g.opts.Log},
 	}, g.face)
 	g.jobs.Go(func() error { return unlessClosed(s.Serve(l)) })
-	g.onStop(s.Shutdown)
+	g.onStop(func(ctx context.Context) error {
+		closed := make(chan error, 1)
+		go func() { closed <- local.close(ctx) }()
+		return errors.Join(s.Shutdown(ctx), <-closed)
+	})
 }
 
 func (g *Gateway) serveAdmin(l net.Listener, run admin.Run) {

@@ -35,7 +35,7 @@ const maxHello = 1 << 10
 type localSocket struct {
 	face *mcpedge.Face
 	log  *slog.Logger
-	ln   net.Listener
+	ln   *net.UnixListener
 	ctx  context.Context
 	end  context.CancelFunc
 	wg   sync.WaitGroup
@@ -54,7 +54,7 @@ func listenLocal(path string, face *mcpedge.Face, log *slog.Logger) (*localSocke
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove the old socket: %w", err) // we hold the database, so nobody uses it
 	}
-	ln, err := net.Listen("unix", path)
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
@@ -70,7 +70,7 @@ func listenLocal(path string, face *mcpedge.Face, log *slog.Logger) (*localSocke
 func (s *localSocket) accept() {
 	slots := make(chan struct{}, maxLocal)
 	for {
-		conn, err := s.ln.Accept()
+		conn, err := s.ln.AcceptUnix()
 		if err != nil {
 			return // closed
 		}
@@ -84,7 +84,7 @@ func (s *localSocket) accept() {
 	}
 }
 
-func (s *localSocket) serve(conn net.Conn) {
+func (s *localSocket) serve(conn *net.UnixConn) {
 	defer conn.Close()
 	defer s.survive()
 	stop := context.AfterFunc(s.ctx, func() { _ = conn.SetReadDeadline(time.Now()) })
@@ -95,7 +95,8 @@ func (s *localSocket) serve(conn net.Conn) {
 		s.log.Warn("local connection refused", "err", err)
 		return
 	}
-	if err := s.face.ServeStdio(s.ctx, in, conn, mcpedge.Local{Agent: h.Agent, Endpoint: h.Endpoint, Remote: "local", Via: h.Via}); err != nil && s.ctx.Err() == nil {
+	who := mcpedge.Local{Agent: h.Agent, Endpoint: h.Endpoint, Remote: "local", Via: h.Via, Shut: conn.CloseRead}
+	if err := s.face.ServeStdio(s.ctx, in, conn, who); err != nil && s.ctx.Err() == nil {
 		s.log.Info("local connection ended", "agent", h.Agent, "err", err)
 	}
 }
@@ -128,11 +129,17 @@ func errTooLong(n int) error {
 	return errors.New("it is too long")
 }
 
-// close stops taking connections and ends those that are open.
-func (s *localSocket) close(context.Context) error {
+// close stops taking connections and lets the calls under way end. When ctx
+// ends first, it cuts off what is still open.
+func (s *localSocket) close(ctx context.Context) error {
 	err := s.ln.Close()
-	s.end()
+	if s.face != nil {
+		s.face.Drain()
+	}
+	stop := context.AfterFunc(ctx, s.end)
 	s.wg.Wait()
+	stop()
+	s.end()
 	return err
 }
 

@@ -97,6 +97,8 @@ func (l *link) take(raw []byte, like *durward.Call, keep func() (release func())
 		l.face.answered(&l.conv, &m)
 	case m.Kind == mcpwire.Notification:
 		l.notified(&m)
+	case l.late():
+		l.give(t, rejected(notBegun()))
 	case bad != nil:
 		l.give(t, l.refuse(t, bad.Err))
 	case m.Method == mcpwire.MethodInitialize && !d.Modern:
@@ -150,8 +152,25 @@ func (l *link) start(t *turn, serve func(context.Context)) {
 	}
 }
 
+// late tells whether requests come too late: over HTTP the listener is closed
+// by then, but a connection of stdio stays until its last answer is written.
+func (l *link) late() bool {
+	return l.like.Wire.Transport == transportStdio && l.face.isDraining()
+}
+
+func notBegun() error {
+	return &durward.Error{
+		Code: durward.Overloaded, Reason: durward.ReasonNotBegun, Retry: 2 * time.Second,
+		Message: "The gateway is shutting down and has not begun this; try again in a moment.",
+	}
+}
+
 // turnAway tells that there is no room, and records for whom.
 func (l *link) turnAway(t *turn, err error) {
+	if l.late() { // it is the lingering that took the room
+		l.give(t, rejected(notBegun()))
+		return
+	}
 	if err := l.admit(t); err != nil {
 		l.give(t, rejected(err))
 		return

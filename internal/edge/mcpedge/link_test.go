@@ -215,6 +215,29 @@ func TestStdioDrains(t *testing.T) {
 	})
 }
 
+// What is under way when the gateway drains goes on to its end; what comes
+// later is told that nothing was begun.
+func TestStdioDrainsCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := connect(t, t.Context(), mcpedge.Options{Linger: time.Second})
+		p.send(t, initializeLine)
+		p.wants(t, greeting)
+		p.send(t, call("1", "wait"))
+		<-p.begun
+		p.face.Drain()
+		synctest.Wait()
+		p.send(t, call("2", "echo"))
+		p.wants(t, `{"jsonrpc":"2.0","id":2,"error":{"code":503,"message":"The gateway is shutting down and has not begun this; try again in a moment.","data":{"reason":"not_begun","retryAfterMs":2000}}}`)
+		time.Sleep(time.Minute)
+		close(p.release)
+		p.wants(t, `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"released"}]}}`)
+		p.end(t)
+		if n := len(p.served); n != 1 {
+			t.Errorf("%d calls were served, want 1", n)
+		}
+	})
+}
+
 func TestStdioQueuesRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := connect(t, t.Context(), mcpedge.Options{SessionCalls: 2})

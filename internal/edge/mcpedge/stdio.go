@@ -16,16 +16,22 @@ type Local struct {
 	Endpoint string // upstream that is asked for, "" for all
 	Remote   string // for the record, such as "stdio" or "pid 4711"
 	Via      string // the gateways before the caller, as in Durward-Via
+	// Shut makes the reader end behind what was sent so far, and fail what is
+	// sent after it, so that the caller knows what was never read; may be nil.
+	Shut func() error
 }
+
+const transportStdio = "stdio"
 
 // ServeStdio speaks MCP of both eras with one agent: a message a line, requests
 // side by side, answers as they come. It returns nil when r ends, after the
-// calls under way had a moment to end, and ctx's cause when ctx ends first. It
-// closes neither r nor w; a read or write that is stuck when it returns ends
-// when the caller closes them.
+// calls under way had a moment to end, and ctx's cause when ctx ends first. When
+// the face drains, calls under way go on until they end or ctx does, and what
+// comes meanwhile is refused as not begun. It closes neither r nor w; a read or
+// write that is stuck when it returns ends when the caller closes them.
 func (f *Face) ServeStdio(ctx context.Context, r io.Reader, w io.Writer, who Local) error {
 	like := durward.Call{Local: who.Agent, Endpoint: who.Endpoint, Via: who.Via}
-	like.Wire = durward.Wire{Lane: durward.LaneMCP, Transport: "stdio", Remote: who.Remote}
+	like.Wire = durward.Wire{Lane: durward.LaneMCP, Transport: transportStdio, Remote: who.Remote}
 	l := f.newLink(ctx, who.Agent, like)
 	written := make(chan error, 1)
 	go func() {
@@ -41,7 +47,7 @@ func (f *Face) ServeStdio(ctx context.Context, r io.Reader, w io.Writer, who Loc
 	case err = <-read:
 		l.linger(f.opts.Linger)
 	case <-f.draining:
-		l.linger(f.opts.Linger)
+		err = l.leave(ctx, who.Shut, read)
 	case <-l.ctx.Done():
 		err = context.Cause(ctx)
 	}
@@ -52,6 +58,25 @@ func (f *Face) ServeStdio(ctx context.Context, r io.Reader, w io.Writer, who Loc
 	case <-time.After(time.Second): // stuck: see above
 		return err
 	}
+}
+
+// leave lets the calls under way end, then tells the agent of each request that
+// was sent too late, so that nobody has to guess what was made.
+func (l *link) leave(ctx context.Context, shut func() error, read <-chan error) error {
+	l.linger(l.face.opts.CallTime)
+	if l.ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if shut == nil || shut() != nil {
+		return nil
+	}
+	select {
+	case err := <-read:
+		return err
+	case <-time.After(time.Second): // more than a socket holds, or nobody reads the answers
+	case <-l.ctx.Done():
+	}
+	return nil
 }
 
 // writeLines sends what comes, until the agent does not take it any more or
