@@ -49,6 +49,7 @@ func TestMatrix(t *testing.T) {
 					slots <- struct{}{}
 					defer func() { <-slots }()
 					g := durwardtest.Serve(t, b.upstreams(t, s), open)
+					g.Offered(t)
 					found, known := s.expect(t, peers, server(g.Endpoint(b.endpoint...)), s.baselines(t, b)...)
 					m.put(s.revision+b.name, s.score(found, known))
 				})
@@ -58,6 +59,7 @@ func TestMatrix(t *testing.T) {
 	t.Run("tasks", func(t *testing.T) {
 		addr := durwardtest.StartHTTP(t, durwardtest.StartOptions{}, durwardtest.Build(t, durwardtest.Tasker), "-http", "{ADDR}")
 		g := durwardtest.Serve(t, fmt.Sprintf("tasker: {url: http://%s/, prefix: none}", addr), open)
+		g.Offered(t)
 		found, known := tasks.expect(t, peers, server(g.Endpoint("tasker")))
 		m.put("tasks", tasks.score(found, known))
 	})
