@@ -171,17 +171,23 @@ var given atomic.Int64
 // before the server is there; and processes of tests begin at different places.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
+	l, err := listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+func listen() (l net.Listener, err error) {
 	const first, many = 10_000, 20_000
 	for range many {
 		port := first + (int64(os.Getpid())*191+given.Add(1))%many
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			_ = l.Close()
-			return l.Addr().String()
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return l, nil
 		}
 	}
-	t.Fatal("no port is free")
-	return ""
+	return nil, fmt.Errorf("find a free port: %w", err)
 }
 
 // Alive reports whether a process with this id runs; a zombie does not.

@@ -25,13 +25,8 @@ import (
 func serveAt(addrFile, key string, h http.Handler) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	addr, scheme := "127.0.0.1:0", "http"
-	if raw, err := os.ReadFile(addrFile); err == nil {
-		if u, err := url.Parse(string(raw)); err == nil {
-			addr = u.Host
-		}
-	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	scheme := "http"
+	l, err := listenAgain(addrFile)
 	if err != nil {
 		return err
 	}
@@ -51,6 +46,19 @@ func serveAt(addrFile, key string, h http.Handler) error {
 		return err
 	}
 	return nil
+}
+
+// listenAgain listens where a file says that somebody did before, or anywhere.
+func listenAgain(addrFile string) (net.Listener, error) {
+	raw, err := os.ReadFile(addrFile)
+	if err != nil {
+		return listen()
+	}
+	u, err := url.Parse(string(raw))
+	if err != nil {
+		return nil, err
+	}
+	return net.Listen("tcp", u.Host)
 }
 
 // keyPair reads a certificate with its key, or makes them.
