@@ -26,12 +26,15 @@ type runner struct {
 	lingers time.Time     // until when the writer waits for them; zero when it does not
 }
 
-// A group waits for those who are likely to come while the group before it was
-// synced: one sync for all of them costs each of them less. It waits no longer
-// than a sync takes, and only where there are many.
+// A group waits for those who are likely to come: as many as came with the group
+// before it and while that was synced. One sync for all of them costs each of
+// them less, and calls that go on together wake fewer threads. It waits no longer
+// than a few syncs take, and only where there are many.
 const (
 	crowd     = 8                    // records in flight from which on waiting pays
-	lingerMax = 2 * time.Millisecond // longer than the sync of any disk that is worth it
+	company   = 64                   // records of a group from which on it does not pay any more
+	patience  = 4                    // syncs that it may last
+	lingerMax = 2 * time.Millisecond // longer than a sync of any disk that is worth it
 )
 
 // partings is how often a log that shall close tries to recover before it
@@ -96,12 +99,12 @@ func (r *runner) linger(now time.Time) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	enough := r.expect - r.expect/4
+	enough := min(r.expect, company)
 	if len(r.queue.ends) >= enough {
 		return false
 	}
 	if r.lingers.IsZero() {
-		r.lingers, r.queue.rouseAt = now.Add(min(r.took, lingerMax)), enough
+		r.lingers, r.queue.rouseAt = now.Add(min(patience*r.took, lingerMax)), enough
 	}
 	return now.Before(r.lingers)
 }
