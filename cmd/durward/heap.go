@@ -41,15 +41,48 @@ func tendHeap() {
 	t := &heapTender{percent: percentLeast, floor: uint64(min(heapFloor, limit/floorPart))}
 	t.sample[0].Name = "/gc/heap/live:bytes"
 	t.look()
-	// What was needed to start is garbage now, and the floor would keep it.
-	time.AfterFunc(startTime, func() {
-		debug.FreeOSMemory()
-		dropProgram()
-	})
 }
 
-// startTime is when a gateway has started, for sure.
-const startTime = 3 * time.Second
+const (
+	startTime = 3 * time.Second  // after it a gateway has started, for sure
+	restTime  = 10 * time.Second // without work: a gateway rests
+
+	restNoise = 1 << 20 // bytes allocated in restTime by who rests
+	restWorth = 4 << 20 // and since memory was given back, for it to be worth it again
+)
+
+// tendRest gives back what the start has left behind, and then, whenever there
+// is nothing to do, what work has: the floor would keep it.
+func tendRest() { time.AfterFunc(startTime, (&rest{last: allocated()}).begin) }
+
+// rest is one view of how much was allocated. It is used by one goroutine at a
+// time.
+type rest struct{ last, released uint64 }
+
+func (r *rest) begin() {
+	debug.FreeOSMemory()
+	dropProgram()
+	r.last = allocated()
+	r.released = r.last
+	time.AfterFunc(restTime, r.look)
+}
+
+func (r *rest) look() {
+	now := allocated()
+	if now-r.last < restNoise && now-r.released > restWorth {
+		r.begin()
+		return
+	}
+	r.last = now
+	time.AfterFunc(restTime, r.look)
+}
+
+// allocated is how many bytes were ever allocated.
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
 
 // heapTender looks at the heap after each collection. It is used by one
 // goroutine at a time: a look arranges the next.

@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"testing"
+	"testing/synctest"
+)
 
 // A small heap may grow to the floor; a large one is collected as the runtime
 // would; in between, what is allocated fills up to the floor.
@@ -22,4 +25,37 @@ func TestGCPercent(t *testing.T) {
 			t.Errorf("gcPercent(%d MiB, %d MiB) = %d, want %d", c.live/mib, c.floor/mib, got, c.want)
 		}
 	}
+}
+
+// garbage keeps the compiler from leaving allocations out.
+var garbage []byte
+
+// Memory is given back once after work, when that is over.
+func TestRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &rest{}
+		r.begin()
+		given := func() uint64 { return r.released }
+		work := func(n int) {
+			for range n >> 20 {
+				garbage = make([]byte, 1<<20)
+			}
+		}
+		begun := given()
+		work(restWorth + restNoise)
+		if r.look(); given() != begun {
+			t.Error("memory was given back amid work")
+		}
+		r.look()
+		rested := given()
+		if rested == begun {
+			t.Error("memory was not given back after work")
+		}
+		work(restNoise)
+		r.look()
+		r.look()
+		if given() != rested {
+			t.Error("memory was given back for next to no work")
+		}
+	})
 }

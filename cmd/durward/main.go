@@ -23,6 +23,7 @@ import (
 var version = "dev"
 
 func main() {
+	tendRest()
 	if boot.Watchdog(os.Args) {
 		return
 	}
