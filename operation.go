@@ -37,6 +37,8 @@ type Operation struct {
 	// Public is the name that agents see. For resources and templates it is the URI itself.
 	Public string
 	// PolicyName is what rules match: <upstream>__<Name>, whatever the prefix mode.
+	// Where agents see a tool or prompt under another name, they match that, too
+	// (see Shown).
 	PolicyName string
 	// Definition is the JSON object as received, byte for byte.
 	Definition []byte
@@ -56,6 +58,15 @@ type Operation struct {
 	ParamHeaders []ParamHeader
 	// Standing is nil for a definition that is in use as it was approved.
 	Standing *Standing
+}
+
+// Shown is the public name of a tool or prompt where it is another than
+// PolicyName, because that had to be cleaned, shortened or told apart; else "".
+func (op *Operation) Shown() string {
+	if op.Public == op.PolicyName || op.Kind != KindTool && op.Kind != KindPrompt {
+		return ""
+	}
+	return op.Public
 }
 
 // Hint is what a definition says of something.

@@ -123,7 +123,7 @@ func (p *Policy) parts(agent string, op *durward.Operation) []part {
 	var out []part
 	if op != nil {
 		for _, pattern := range p.tools {
-			if Match(pattern, op.PolicyName) {
+			if shown := op.Shown(); Match(pattern, op.PolicyName) || shown != "" && Match(pattern, shown) {
 				out = append(out, part{"tool " + pattern, p.settings.Tools[pattern]})
 				break
 			}

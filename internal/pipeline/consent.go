@@ -268,7 +268,7 @@ func (p *Plan) terms(op *durward.Operation) durward.ApprovalTerms {
 	rules := p.approvals()
 	for _, r := range rules.Rules {
 		for _, pattern := range r.Tools {
-			if policy.Match(pattern, op.PolicyName) {
+			if policy.Matches(pattern, op) {
 				return r.ApprovalTerms
 			}
 		}

@@ -155,7 +155,7 @@ func (p *Plan) once() durward.Once {
 func (p *Plan) onceCovers(rules durward.Once, op *durward.Operation) bool {
 	matches := func(patterns []string) bool {
 		for _, pattern := range patterns {
-			if policy.Match(pattern, op.PolicyName) {
+			if policy.Matches(pattern, op) {
 				return true
 			}
 		}

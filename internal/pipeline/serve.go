@@ -281,12 +281,20 @@ func textField(obj []byte, key string) (string, bool) {
 	return mcpwire.Text(v)
 }
 
+// names are those that rules match.
+func names(op *durward.Operation) string {
+	if shown := op.Shown(); shown != "" {
+		return op.PolicyName + " and as " + shown
+	}
+	return op.PolicyName
+}
+
 // permit asks the policy. What the agent must not know of answers like what
 // does not exist; the record tells the difference.
 func (t *transit) permit() error {
 	t.verdict = t.view.Decide(t.call.Target)
 	if t.dry() {
-		t.tell("roles %s; rules see %s as %s", orNone(t.call.Agent.Roles), t.call.Target.Kind, t.call.Target.PolicyName)
+		t.tell("roles %s; rules see %s as %s", orNone(t.call.Agent.Roles), t.call.Target.Kind, names(t.call.Target))
 		t.tell("%s", map[bool]string{true: "hidden from its lists", false: "shown in its lists"}[t.verdict.Denies()])
 	}
 	if t.verdict.Denies() {

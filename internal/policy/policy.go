@@ -1,8 +1,8 @@
 // Package policy answers one question: may this agent use this operation?
 //
 // Rules are globs in roles. A role allows, holds for an approval, or denies
-// patterns over policy names (<upstream>__<name>, for resources
-// <upstream>__<uri>); nothing is allowed unless a rule says so, and of the rules
+// patterns over names (<upstream>__<name>, as the upstream has it or as agents
+// see it; for resources <upstream>__<uri>); nothing is allowed unless a rule says so, and of the rules
 // in all of the agent's roles the strictest wins: deny, then hold, then allow. Decide
 // is a pure function of a compiled [Program]. The package neither looks names
 // up nor hides them: that is the catalog's and the pipeline's.
@@ -127,7 +127,7 @@ func (p *Program) Reaches(roles []string, upstream string) bool {
 
 func first(rules []rule, op *durward.Operation) *rule {
 	for i := range rules {
-		if rules[i].covers(op.Kind) && Match(rules[i].pattern, op.PolicyName) {
+		if rules[i].covers(op.Kind) && Matches(rules[i].pattern, op) {
 			return &rules[i]
 		}
 	}
@@ -149,7 +149,19 @@ func Matcher(pattern string) (func(*durward.Operation) bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(op *durward.Operation) bool { return r.covers(op.Kind) && Match(r.pattern, op.PolicyName) }, nil
+	return func(op *durward.Operation) bool { return r.covers(op.Kind) && Matches(r.pattern, op) }, nil
+}
+
+// Matches tells whether a pattern without a kind means an operation: by its
+// upstream's own name for it or by the name that agents see. Who writes a rule
+// has seen one of the two, and a deny that does not mean what it says is worse
+// than none.
+func Matches(pattern string, op *durward.Operation) bool {
+	if Match(pattern, op.PolicyName) {
+		return true
+	}
+	shown := op.Shown()
+	return shown != "" && Match(pattern, shown)
 }
 
 // Match tells whether name matches the glob: '*' stands for any run of

@@ -51,6 +51,40 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// Who writes a rule has seen the upstream's own name or the one in the lists:
+// both are meant.
+func TestRulesMatchEitherName(t *testing.T) {
+	dotted := &durward.Operation{Kind: durward.KindTool, Upstream: "gh", Name: "repo.delete", PolicyName: "gh__repo.delete", Public: "gh__repo_delete_1bc3267a60"}
+	page := &durward.Operation{Kind: durward.KindResource, Upstream: "gh", Name: "ui://x", PolicyName: "gh__ui://x", Public: "ui://gh/x"}
+	for _, tc := range []struct {
+		role durward.Role
+		op   *durward.Operation
+		want durward.Effect
+	}{
+		{durward.Role{Allow: []string{"*"}, Deny: []string{"gh__repo_delete*"}}, dotted, durward.Deny},
+		{durward.Role{Allow: []string{"*"}, Deny: []string{"gh__repo_delete_1bc3267a60"}}, dotted, durward.Deny},
+		{durward.Role{Allow: []string{"*"}, Deny: []string{"tool:gh__repo.*"}}, dotted, durward.Deny},
+		{durward.Role{Allow: []string{"*"}, Hold: []string{"gh__repo_delete*"}}, dotted, durward.Hold},
+		{durward.Role{Allow: []string{"gh__repo_delete_1bc3267a60"}}, dotted, durward.Allow},
+		{durward.Role{Allow: []string{"gh__repo.delete"}}, dotted, durward.Allow},
+		{durward.Role{Allow: []string{"gh__repo_delete"}}, dotted, durward.Deny},
+		{durward.Role{Allow: []string{"*"}, Deny: []string{"prompt:gh__repo_delete*"}}, dotted, durward.Allow},
+		{durward.Role{Allow: []string{"resource:ui://gh/*"}}, page, durward.Deny},
+	} {
+		tc.role.Name = "r"
+		p, err := policy.Compile([]durward.Role{tc.role})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := p.Decide([]string{"r"}, tc.op); v.Effect != tc.want {
+			t.Errorf("allow %q, deny %q, hold %q: %s is %v, want %v", tc.role.Allow, tc.role.Deny, tc.role.Hold, tc.op.PolicyName, v.Effect, tc.want)
+		}
+		if m, err := policy.Matcher("gh__repo_delete*"); err != nil || m(dotted) != true || m(page) != false {
+			t.Errorf("Matcher: %v", err)
+		}
+	}
+}
+
 func TestReaches(t *testing.T) {
 	p, err := policy.Compile([]durward.Role{{Name: "r", Allow: []string{"crm__find", "files*", "*__x"}}, {Name: "s", Allow: []string{"crm__find", "files*"}}})
 	if err != nil {
