@@ -56,7 +56,7 @@ func (f *Face) runBatch(ctx context.Context, ms []mcpwire.Message, like *durward
 		m := &ms[i]
 		switch {
 		case m.Fault != nil:
-			answers[i] = f.faulty(ctx, m, like)
+			answers[i] = f.faulty(ctx, m, like, conv)
 		case m.Kind == mcpwire.Response:
 			f.answered(conv, m)
 		case m.Kind == mcpwire.Notification:
@@ -85,7 +85,8 @@ func (f *Face) runBatch(ctx context.Context, ms []mcpwire.Message, like *durward
 }
 
 // faulty answers a message of a batch that is none.
-func (f *Face) faulty(ctx context.Context, m *mcpwire.Message, like *durward.Call) []byte {
+func (f *Face) faulty(ctx context.Context, m *mcpwire.Message, like *durward.Call, conv *conversation) []byte {
+	conv.spoil(m.Fault)
 	t := &turn{call: *like}
 	t.call.ID = newID(like.Received)
 	return f.refused(ctx, t, m.Fault.RPC()).message(m.ID)

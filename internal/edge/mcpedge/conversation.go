@@ -1,6 +1,7 @@
 package mcpedge
 
 import (
+	"bytes"
 	"context"
 	"durward"
 	"durward/internal/mcpwire"
@@ -98,7 +99,7 @@ func (c *conversation) ask(most int) (id string, answer <-chan mcpwire.Message, 
 		c.asked = make(map[string]chan mcpwire.Message)
 	}
 	c.count++
-	id = "durward-" + strconv.FormatUint(c.count, 10)
+	id = questionPrefix + strconv.FormatUint(c.count, 10)
 	heard := make(chan mcpwire.Message, 1)
 	c.asked[mcpwire.IDKey(mcpwire.Quote(id))] = heard
 	return id, heard, nil
@@ -118,6 +119,15 @@ func (c *conversation) answered(m mcpwire.Message) bool {
 	heard <- m // has room for the one answer
 	return true
 }
+
+// spoil ends the question, if it is one, that what cannot be read answers: no
+// other answer will come, and its server need not wait for that.
+func (c *conversation) spoil(e *mcpwire.ScanError) { c.answered(mcpwire.Message{ID: e.ID, Fault: e}) }
+
+// isQuestion reports whether an id is like those of questions.
+func isQuestion(id []byte) bool { return bytes.HasPrefix(id, []byte(`"`+questionPrefix)) }
+
+const questionPrefix = "durward-"
 
 // unask withdraws a question.
 func (c *conversation) unask(id string) {

@@ -223,7 +223,9 @@ func (l *link) unreadable(t *turn, err error) {
 	switch {
 	case errors.As(err, &scan):
 		t.id, e = scan.ID, scan.RPC()
+		l.conv.spoil(scan)
 	case errors.As(err, &long):
+		l.conv.spoil(&mcpwire.ScanError{ID: long.ID})
 		t.id, e = long.ID, mcpwire.InvalidRequest(fmt.Sprintf("The message could not be read: it is longer than %d bytes", long.Most))
 	}
 	l.give(t, l.refuse(t, e))

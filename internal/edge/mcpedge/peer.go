@@ -97,6 +97,9 @@ func unanswered(cause error) error {
 }
 
 func answerIn(m mcpwire.Message) ([]byte, error) {
+	if m.Fault != nil {
+		return nil, mcpwire.InternalError("the client's answer cannot be read")
+	}
 	if m.Error != nil {
 		return nil, mcpwire.ReadError(m.Error)
 	}

@@ -137,6 +137,12 @@ func (p *post) unreadable(err error) {
 		p.r.Set("Connection", "close")
 	}
 	p.id = scan.ID
+	if isQuestion(p.id) && !mcpwire.Modern(p.r.Get(mcpwire.HeaderVersion)) {
+		if !p.attachSession() {
+			return
+		}
+		p.conv.spoil(scan)
+	}
 	p.refuse(http.StatusBadRequest, scan.RPC())
 }
 

@@ -80,6 +80,48 @@ func TestQuestionsSideBySide(t *testing.T) {
 	}
 }
 
+// An answer that cannot be read is the answer all the same: no other will come.
+func TestAnAnswerThatCannotBeRead(t *testing.T) {
+	const ended = `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"no answer: the client's answer cannot be read (-32603)"}]}}`
+	for name, bad := range map[string]string{
+		"result and error": `{"jsonrpc":"2.0","id":ID,"result":{},"error":{"code":1,"message":"x"}}`,
+		"no object":        `{"jsonrpc":"2.0","id":ID,"result":7}`,
+		"two results":      `{"jsonrpc":"2.0","id":ID,"result":{},"result":{}}`,
+		"in a batch":       `[{"jsonrpc":"2.0","method":"notifications/roots/list_changed"},{"jsonrpc":"2.0","id":ID,"result":7}]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, mcpedge.Options{})
+			s := h.session(t, "2025-03-26")
+			w := h.stream(t, "POST", "/mcp", call("1", "ask:ping"), s)
+			id, _ := mcpwire.Field([]byte(w.next(t)), "id")
+			if r := h.post(t, strings.ReplaceAll(bad, "ID", string(id)), s); !strings.Contains(r.body, `"error"`) {
+				t.Errorf("answered with %d %s, want an error", r.StatusCode, r.body)
+			}
+			w.wants(t, ended)
+		})
+		t.Run(name+", over stdio", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := connect(t, t.Context(), mcpedge.Options{})
+				p.send(t, strings.Replace(initializeLine, "2025-06-18", "2025-03-26", 1))
+				p.send(t, call("1", "ask:ping"))
+				p.lines.Scan() // the greeting
+				p.lines.Scan()
+				id, _ := mcpwire.Field(p.lines.Bytes(), "id")
+				p.send(t, strings.ReplaceAll(bad, "ID", string(id)))
+				var lines []string
+				for range 2 { // of which the refusal of the line is one
+					p.lines.Scan()
+					lines = append(lines, p.lines.Text())
+				}
+				if !slices.Contains(lines, ended) {
+					t.Errorf("the call ended with %q, want %s", lines, ended)
+				}
+				p.end(t)
+			})
+		})
+	}
+}
+
 // Questions are bounded, and what cannot be asked is told.
 func TestTooManyQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
