@@ -226,6 +226,8 @@ func misbehave(kind string, args []string, m *mcpwire.Message) {
 		put(`{"jsonrpc":"2.0","id":999999,"result":{"content":[]}}`)
 	case "garbles":
 		put(`{"jsonrpc":"2.0","id":` + string(m.ID) + `,"result":{"content":[],"content":[]}}`)
+	case "garbles in a batch":
+		put(`[{"jsonrpc":"2.0","method":"notifications/message","params":{}},{"jsonrpc":"2.0","id":` + string(m.ID) + `,"result":7}]`)
 	case "both":
 		put(`{"jsonrpc":"2.0","id":` + string(m.ID) + `,"result":{},"error":{"code":1,"message":"x"}}`)
 	case "long line":
@@ -265,16 +267,17 @@ func hostile(kind string) durward.Upstream {
 // What a process may do wrong ends its own call with a reason, and no other.
 func TestAProcessThatMisbehaves(t *testing.T) {
 	for kind, want := range map[string]durward.Reason{
-		"prints":            durward.ReasonNone,
-		"wrong id":          durward.ReasonNone,
-		"pings":             durward.ReasonNone,
-		"floods its caller": durward.ReasonNone, // what is too much is dropped
-		"only wrong id":     durward.ReasonUpstreamTimeout,
-		"hangs":             durward.ReasonUpstreamTimeout,
-		"garbles":           durward.ReasonUpstreamProtocol,
-		"both":              durward.ReasonUpstreamProtocol,
-		"long line":         durward.ReasonUpstreamProtocol,
-		"floods":            durward.ReasonUpstreamProtocol,
+		"prints":             durward.ReasonNone,
+		"wrong id":           durward.ReasonNone,
+		"pings":              durward.ReasonNone,
+		"floods its caller":  durward.ReasonNone, // what is too much is dropped
+		"only wrong id":      durward.ReasonUpstreamTimeout,
+		"hangs":              durward.ReasonUpstreamTimeout,
+		"garbles in a batch": durward.ReasonUpstreamProtocol,
+		"garbles":            durward.ReasonUpstreamProtocol,
+		"both":               durward.ReasonUpstreamProtocol,
+		"long line":          durward.ReasonUpstreamProtocol,
+		"floods":             durward.ReasonUpstreamProtocol,
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()

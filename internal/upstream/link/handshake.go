@@ -112,7 +112,9 @@ func orEmpty(raw []byte) []byte {
 	return raw
 }
 
-func scanID(err error) uint64 {
+// FaultyID returns the id of ours that a message repeats which cannot be read;
+// 0 where that is not known.
+func FaultyID(err error) uint64 {
 	var s *mcpwire.ScanError
 	if errors.As(err, &s) {
 		return OwnID(s.ID)

@@ -110,6 +110,14 @@ func (l Limits) Scan(raw []byte) (mcpwire.Message, error) {
 	return mcpwire.Scan(raw, mcpwire.Limits{Bytes: l.Message, Depth: scanDepth})
 }
 
+// batchMost is how many messages one batch of a server may have.
+const batchMost = 1000
+
+// ScanBatch reads several messages of a server that came as one.
+func (l Limits) ScanBatch(raw []byte) ([]mcpwire.Message, error) {
+	return mcpwire.ScanBatch(raw, mcpwire.Limits{Bytes: l.Message, Depth: scanDepth}, batchMost)
+}
+
 // Counters count what was dropped on the links of one upstream.
 type Counters struct {
 	Foreign      atomic.Int64 // responses to no call in flight: late, duplicate, made up

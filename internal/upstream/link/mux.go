@@ -279,7 +279,7 @@ func (m *Mux) Receive(raw []byte) {
 }
 
 func (m *Mux) receiveBatch(raw []byte) {
-	msgs, err := mcpwire.ScanBatch(raw, mcpwire.Limits{Bytes: m.o.Limits.Message, Depth: scanDepth}, 1000)
+	msgs, err := m.o.Limits.ScanBatch(raw)
 	if err != nil {
 		m.garbage(raw, err)
 		return
@@ -415,7 +415,7 @@ func (m *Mux) garbage(raw []byte, err error) {
 	if m.junk <= 10 || m.junk%10_000 == 0 {
 		m.o.Log.Warn("upstream wrote what is no message", "err", err, "start", excerpt(raw))
 	}
-	if f := m.flight(scanID(err)); f != nil {
+	if f := m.flight(FaultyID(err)); f != nil {
 		select {
 		case f.fail <- Faultf(Garbled, "the server's answer cannot be read: %w", err):
 		default:

@@ -187,6 +187,7 @@ type stream struct {
 	lastID  string
 	retry   time.Duration
 	session bool // the call carried the id of a session
+	batches bool // the server may send several messages in one event
 }
 
 var errStreamEnd = &link.Fault{Kind: link.Broken, Err: errors.New("the stream ended before the answer")}
@@ -210,15 +211,43 @@ func (e *Endpoint) hearStream(ctx context.Context, body io.ReadCloser, c *link.C
 		if !speaks(&ev) {
 			continue
 		}
-		m, err := e.Limits.Scan(ev.Data)
-		if err != nil {
-			e.garbage(ev.Data, err)
-			continue
-		}
-		if a, done, err := t.Hear(ctx, &m); done || err != nil {
+		if a, done, err := e.hearEvent(ctx, ev.Data, c, t, s); done || err != nil {
 			return a, err
 		}
 	}
+}
+
+// hearEvent hears what one event of a call's stream carries.
+func (e *Endpoint) hearEvent(ctx context.Context, data []byte, c *link.Call, t *link.Turn, s *stream) (a link.Answer, done bool, err error) {
+	if !s.batches || !mcpwire.IsBatch(data) {
+		m, fault := e.Limits.Scan(data)
+		return e.hearMessage(ctx, &m, data, fault, c, t)
+	}
+	all, fault := e.Limits.ScanBatch(data)
+	if fault != nil {
+		e.garbage(data, fault)
+	}
+	for i := 0; i < len(all) && !done && err == nil; i++ {
+		fault = nil
+		if all[i].Fault != nil {
+			fault = all[i].Fault
+		}
+		a, done, err = e.hearMessage(ctx, &all[i], all[i].Raw, fault, c, t)
+	}
+	return a, done, err
+}
+
+// hearMessage hears one message. What is none and yet bears the call's id was
+// its answer: no other will come.
+func (e *Endpoint) hearMessage(ctx context.Context, m *mcpwire.Message, raw []byte, fault error, c *link.Call, t *link.Turn) (link.Answer, bool, error) {
+	if fault == nil {
+		return t.Hear(ctx, m)
+	}
+	e.garbage(raw, fault)
+	if link.FaultyID(fault) == c.ID {
+		return link.Answer{}, false, link.Faultf(link.Garbled, "the server's answer cannot be read: %w", fault)
+	}
+	return link.Answer{}, false, nil
 }
 
 func (s *stream) note(ev *mcpwire.Event) {

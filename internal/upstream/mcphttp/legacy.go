@@ -188,7 +188,7 @@ func (l *Legacy) exchange(ctx context.Context, post http.Header, c *link.Call, t
 	if c.Method == mcpwire.MethodInitialize {
 		l.session = sessionID(res.Header)
 	}
-	s := stream{session: post[mcpwire.HeaderSession] != nil}
+	s := stream{session: post[mcpwire.HeaderSession] != nil, batches: l.batches()}
 	a, err := l.e.hear(ctx, res, c, t, &s)
 	for try := 0; errors.Is(err, errStreamEnd) && s.lastID != "" && l.get != nil && try < resumeMost; try++ {
 		before := s.lastID
@@ -201,6 +201,9 @@ func (l *Legacy) exchange(ctx context.Context, post http.Header, c *link.Call, t
 	}
 	return a, err
 }
+
+// batches reports whether the session's revision has them.
+func (l *Legacy) batches() bool { return mcpwire.Revision(l.welcome.Revision).Batches() }
 
 // resume takes up a stream that the server closed early, after the time that
 // the server asked for (MCP 2025-11-25).

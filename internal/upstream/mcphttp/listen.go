@@ -75,12 +75,30 @@ func (l *Legacy) readStream(res *httpwire.Response, s *stream) {
 		if !speaks(&ev) {
 			continue
 		}
-		m, err := l.e.Limits.Scan(ev.Data)
+		l.overhearEvent(ev.Data)
+	}
+}
+
+func (l *Legacy) overhearEvent(data []byte) {
+	if !l.batches() || !mcpwire.IsBatch(data) {
+		m, err := l.e.Limits.Scan(data)
 		if err != nil {
-			l.e.garbage(ev.Data, err)
-			continue
+			l.e.garbage(data, err)
+			return
 		}
 		l.overhear(&m)
+		return
+	}
+	all, err := l.e.Limits.ScanBatch(data)
+	if err != nil {
+		l.e.garbage(data, err)
+	}
+	for i := range all {
+		if all[i].Fault != nil {
+			l.e.garbage(all[i].Raw, all[i].Fault)
+			continue
+		}
+		l.overhear(&all[i])
 	}
 }
 
