@@ -18,15 +18,15 @@ const (
 	// settling is for what is about it alone: a name with its prefix, or anything
 	// where no other upstream stands behind the endpoint, for the caller.
 	settling = 5 * time.Second
-	// grace is for what others can answer without it: merged lists, bare names,
-	// and introductions, which promise what those that were not read may have.
-	// A client over stdio waits longer, as long as settling: it has mostly just
-	// started the gateway, so that every server is starting, and many such
-	// clients read the lists once and do not hear of changes.
-	grace = 500 * time.Millisecond
-	// booting is the same for lists with a server that we start ourselves: its
-	// interpreter has to start, and packages may have to be fetched.
-	booting = 3 * time.Second
+	// grace is for what others can answer without it: merged lists, bare names.
+	// Interpreters have to start, packages may have to be fetched, and a busy
+	// machine is slow. A client over stdio waits as long as settling: it has
+	// mostly just started the gateway, so that every server is starting, and
+	// many such clients read the lists once and do not hear of changes.
+	grace = 3 * time.Second
+	// glance is for introductions, which promise what those that were not read
+	// may have, and for streams of changes, which will tell.
+	glance = 500 * time.Millisecond
 )
 
 // settle waits while upstreams matter that were not read yet, and leaves the
@@ -80,21 +80,18 @@ func (t *transit) pending(now time.Time, matters func(string) bearing) (until ti
 			continue
 		}
 		end := at.Add(settling)
-		if others && about != only && t.call.Wire.Transport != "stdio" {
-			end = at.Add(graceOf(t.plan.upstreams[name], about))
+		switch {
+		case !others || about == only || t.call.Wire.Transport == "stdio":
+		case about == more:
+			end = at.Add(glance)
+		default:
+			end = at.Add(grace)
 		}
 		if now.Before(end) && end.After(until) {
 			until, ok = end, true
 		}
 	}
 	return until, ok
-}
-
-func graceOf(up *durward.Upstream, about bearing) time.Duration {
-	if about == some && up != nil && up.Command != "" {
-		return booting
-	}
-	return grace
 }
 
 // othersRead reports whether the caller reaches an upstream through its
