@@ -99,9 +99,18 @@ func (a *app) call(ctx context.Context, f agentFlags, s callSpec) error {
 	}
 	result, err := a.converse(ctx, c, r)
 	if err != nil {
-		return a.callFailed(ctx, f, meantTool(err, near), s.tool, began)
+		return errors.Join(a.printError(err), a.callFailed(ctx, f, meantTool(err, near), s.tool, began))
 	}
 	return a.printResult(result)
+}
+
+// printError gives scripts the JSON-RPC error that a call ended with.
+func (a *app) printError(err error) error {
+	var rpc *rpcError
+	if !a.json() || !errors.As(err, &rpc) {
+		return nil
+	}
+	return printJSON(a.out, map[string]any{"error": rpc})
 }
 
 // definition finds the tool among those that the agent sees. What is not there

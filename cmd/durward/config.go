@@ -32,6 +32,9 @@ func configShowCommand(a *app) *cobra.Command {
 				return err
 			}
 			text, err := cfg.Print()
+			if a.json() && err == nil {
+				text, err = cfg.PrintJSON()
+			}
 			if err != nil {
 				return err
 			}

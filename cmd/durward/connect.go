@@ -37,6 +37,11 @@ func connectCommand(a *app) *cobra.Command {
 }
 
 func (a *app) connect(ctx context.Context, f agentFlags, name string, clients []string) error {
+	for _, client := range clients {
+		if _, err := boot.ConnectClient(client, boot.Connection{}); err != nil {
+			return usagef("%v", err)
+		}
+	}
 	with, err := a.connection(ctx, f, name)
 	if err != nil {
 		return err
@@ -73,6 +78,9 @@ func (a *app) connection(ctx context.Context, f agentFlags, name string) (boot.C
 	c, err := a.agentClient(ctx, f)
 	if err != nil {
 		return boot.Connection{}, err
+	}
+	if c.key == "" && f.url != "" {
+		return boot.Connection{}, usagef("whose key are the lines to hold? --agent names an agent whose key is saved, --key gives one")
 	}
 	with := boot.Connection{Name: name, URL: c.url, Key: c.key}
 	if f.url == "" {

@@ -69,7 +69,8 @@ func (a *app) gateway(ctx context.Context) (*admin.Client, admin.Run, error) {
 // say, else to the gateway that runs here with the key that was saved.
 func (a *app) agentClient(ctx context.Context, f agentFlags) (*client, error) {
 	if f.url != "" {
-		return newClient(f.url, a.givenKey(f)), nil
+		key, err := a.keyFor(f)
+		return newClient(f.url, key), err
 	}
 	adm, r, err := a.gateway(ctx)
 	if err != nil {
@@ -96,6 +97,19 @@ func endpoint(r admin.Run) string {
 		u.Host = net.JoinHostPort("127.0.0.1", u.Port())
 	}
 	return u.String() + "/mcp"
+}
+
+// keyFor is the key for an endpoint that was named: given, or the saved one of
+// an agent that was named, too. Nobody else's key goes to an address.
+func (a *app) keyFor(f agentFlags) (string, error) {
+	if key := a.givenKey(f); key != "" || f.agent == "" {
+		return key, nil
+	}
+	data, err := a.dataDir()
+	if err != nil {
+		return "", err
+	}
+	return savedKey(data, f.agent)
 }
 
 func (a *app) givenKey(f agentFlags) string {

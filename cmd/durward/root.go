@@ -70,7 +70,7 @@ func newRoot(a *app) *cobra.Command {
 		}
 		return nil
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef("%v%s", err, meantFlag(c, err)) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef("%s%s", plainFlag(err), meantFlag(c, err)) })
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetIn(a.in)
@@ -135,4 +135,13 @@ func args(least, most int) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// plainFlag says what a flag's value is not, without words of the library's.
+func plainFlag(err error) string {
+	text, _, number := strings.Cut(err.Error(), ": strconv.Parse")
+	if !number {
+		return text
+	}
+	return text + ": it is no number"
 }

@@ -27,6 +27,9 @@ func (a *app) toImport(lines *bufio.Scanner, f upFlags, cfg *config.Config, fres
 		}
 		return found, nil
 	}
+	if f.yes && !a.canAsk() && fresh {
+		a.err.line("Nothing of your clients is imported: without a terminal --yes agrees to nothing. --import FILE names what to import.")
+	}
 	if !a.canAsk() || !fresh || len(cfg.Upstreams) > 0 {
 		return boot.Found{}, nil
 	}

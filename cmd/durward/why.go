@@ -11,7 +11,10 @@ import (
 // decision is what the record says about a call.
 type decision struct{ durward.Record }
 
-func (d decision) isRefusal() bool { return d.Verdict == durward.Deny.String() }
+// isRefusal tells that somebody decided so, and not that something was down.
+func (d decision) isRefusal() bool {
+	return d.Verdict == durward.Deny.String() && d.Reason != durward.ReasonUpstreamUnavailable
+}
 
 // text is the reason with the rule that decided.
 func (d decision) text() string {

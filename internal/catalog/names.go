@@ -15,10 +15,11 @@ const MaxName = 64
 // back is a table.
 const separator = "__"
 
-// publicName is the name under which agents see an upstream's tool or prompt.
+// PublicName is the name under which agents see an upstream's tool or prompt,
+// unless another one had it first.
 // It depends on nothing but the two: what has to be shortened or cleaned gets a
 // suffix from the exact name.
-func publicName(alias, name string) string {
+func PublicName(alias, name string) string {
 	public := alias + separator + name
 	if clean := sanitize(public); clean == public && len(public) <= MaxName {
 		return public

@@ -136,7 +136,7 @@ func (r *roll) claim(op *durward.Operation, taken map[digest]bool) {
 // then those with suffixes.
 func candidate(op *durward.Operation, i int) string {
 	if i == 0 {
-		return publicName(op.Upstream, op.Name)
+		return PublicName(op.Upstream, op.Name)
 	}
 	return suffixed(op.Upstream, op.Name, i-1)
 }

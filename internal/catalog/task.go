@@ -42,7 +42,7 @@ func (v *View) Tool(upstream, own string) *durward.Operation {
 			}
 		}
 		return &durward.Operation{
-			Kind: durward.KindTool, Upstream: upstream, Name: own, Public: publicName(upstream, own), PolicyName: policyName(upstream, own),
+			Kind: durward.KindTool, Upstream: upstream, Name: own, Public: PublicName(upstream, own), PolicyName: policyName(upstream, own),
 		}
 	}
 	return nil

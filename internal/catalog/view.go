@@ -163,7 +163,7 @@ func (v *View) Named(kind durward.Kind, asked string) (*durward.Operation, error
 	also := e.also
 	if e.op != nil && e.op.Public != asked && !v.bare {
 		if away := v.away(kind, asked); away != nil {
-			also = []string{e.op.Public, publicName(away.Upstream, asked)}
+			also = []string{e.op.Public, PublicName(away.Upstream, asked)}
 		}
 	}
 	if also != nil {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -31,6 +32,20 @@ func (c *Config) Print() ([]byte, error) {
 		return nil, fmt.Errorf("print the configuration: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// PrintJSON is the same as JSON.
+func (c *Config) PrintJSON() ([]byte, error) {
+	text, err := c.Print()
+	if err != nil {
+		return nil, err
+	}
+	var all map[string]any
+	if err := yaml.Unmarshal(text, &all); err != nil {
+		return nil, fmt.Errorf("print the configuration: %w", err)
+	}
+	out, err := json.MarshalIndent(all, "", "  ")
+	return append(out, '\n'), err
 }
 
 // tree is a value as YAML nodes, without what is not set.
