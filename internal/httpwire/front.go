@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -204,10 +205,21 @@ func (c *frontConn) await() bool {
 			return false
 		}
 		if _, err := c.in.Peek(len(got) + 1); err != nil {
-			return false // too slow, or gone
+			c.tooSlow(err)
+			return false
 		}
 	}
 }
+
+// tooSlow tells a client that began a request and did not end its head in time,
+// unless it is gone. One that sent nothing is told nothing: it asked nothing.
+func (c *frontConn) tooSlow(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) && c.SetWriteDeadline(time.Now().Add(time.Second)) == nil {
+		_, _ = io.WriteString(c.Conn, late) // a courtesy; the close says the same
+	}
+}
+
+const late = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 // isOdd tells early what net/http shall judge: the beginning of something that
 // is no simple request, and would perhaps never end as one.

@@ -187,13 +187,19 @@ func TestKeptBodiesStayCounted(t *testing.T) {
 
 func TestSlowHeadersAndIdleConnectionsEnd(t *testing.T) {
 	_, addr := served(t, httpwire.BodyOptions{}, httpwire.ServerOptions{HeaderTimeout: 30 * time.Millisecond, IdleTimeout: 30 * time.Millisecond}, echo)
-	for name, raw := range map[string]string{
-		"nothing":       "",
-		"half a header": "POST / HT",
-		"a kept one":    post + "Content-Length: 0\r\n\r\n",
+	for name, c := range map[string]struct{ raw, end string }{
+		"nothing":                        {"", ""},
+		"half a line":                    {"POST / HT", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"},
+		"half a header":                  {"POST / HTTP/1.1\r\nHost: a\r\n", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"},
+		"a kept one":                     {post + "Content-Length: 0\r\n\r\n", "\r\n\r\ngot "},
+		"half a header behind a request": {post + "Content-Length: 0\r\n\r\nPOST", "Connection: close\r\n\r\n"},
 	} {
-		if _, closed := talk(t, addr, raw, time.Minute); !closed {
+		said, closed := talk(t, addr, c.raw, time.Minute)
+		if !closed {
 			t.Errorf("%s: the connection stays open", name)
+		}
+		if !strings.HasSuffix(said, c.end) || c.end == "" && said != "" || strings.Contains(said, " 408 ") != strings.HasSuffix(c.end, "close\r\n\r\n") {
+			t.Errorf("%s: ended with %q, want %q", name, said, c.end)
 		}
 	}
 }
