@@ -84,6 +84,9 @@ func TestPatternsBeyondRE2AreChecked(t *testing.T) {
 			`{"p":"` + long + `"}`: false, `{"p":"x` + long + `"}`: true,
 		},
 		// As ECMA-262 has it, not RE2.
+		`{"type":"object","properties":{"p":{"pattern":"[^].$"}}}`:                                 {`{"p":"A"}`: true, `{"p":"AB"}`: false, `{"p":"\nB"}`: false},
+		`{"type":"object","properties":{"p":{"pattern":"^(?=a)[^]+[\\]\\[]*$"}}}`:                  {`{"p":"b"}`: true, `{"p":"a]["}`: false},
+		`{"type":"object","properties":{"p":{"pattern":"^a[]*b$|[]"}}}`:                            {`{"p":"ab"}`: false, `{"p":"acb"}`: true},
 		`{"type":"object","properties":{"p":{"pattern":"^a\\sb[\\s]c$"}}}`:                         {"{\"p\":\"a\u00a0b\u2003c\"}": false, `{"p":"a b c"}`: false, `{"p":"a-b c"}`: true},
 		`{"type":"object","properties":{"p":{"pattern":"^\\S+$"}}}`:                                {"{\"p\":\"a\ufeffb\"}": true, `{"p":"a.b"}`: false},
 		`{"type":"object","properties":{"p":{"pattern":"^[^\\S]$"}}}`:                              {"{\"p\":\"\u00a0\"}": false, `{"p":"a"}`: true},

@@ -21,7 +21,7 @@ const (
 
 // slowMost is how long one validation may spend with patterns that RE2 cannot
 // express. Those go back and try again, which can take for ever.
-const slowMost = 200 * time.Millisecond
+const slowMost = 500 * time.Millisecond
 
 // slowWait is how long a match waits for its turn.
 const slowWait = time.Second
@@ -50,7 +50,7 @@ var slowPlaces = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 func (b *budget) compilePattern(text string) (jsonschema.Regexp, error) {
 	p := &pattern{text: text, budget: b}
 	var err error
-	if same, ok := forRE2(text); ok {
+	if same, ok := forRE2(classless(text, `[\x{0}-\x{10FFFF}]`, `[^\x{0}-\x{10FFFF}]`)); ok {
 		if p.quick, err = regexp.Compile(same); err == nil {
 			return p, nil
 		}
@@ -59,7 +59,7 @@ func (b *budget) compilePattern(text string) (jsonschema.Regexp, error) {
 		return nil, fmt.Errorf("its pattern %.40q is too long or too deep", text)
 	}
 	slowClock.Do(func() { regexp2.SetTimeoutCheckPeriod(slowMost / 20) })
-	if slow, err := regexp2.Compile(text, regexp2.ECMAScript, regexp2.Unicode, regexp2.OptionMaxBacktrackingStackSize(slowReturns)); err == nil {
+	if slow, err := regexp2.Compile(classless(text, `[\s\S]`, `[^\s\S]`), regexp2.ECMAScript, regexp2.Unicode, regexp2.OptionMaxBacktrackingStackSize(slowReturns)); err == nil {
 		slow.MatchTimeout = slowMost
 		p.slow = slow
 	}
@@ -80,6 +80,37 @@ func depth(text string) int {
 		}
 	}
 	return most
+}
+
+// classless writes the classes of ECMA-262 that no other dialect has: [^],
+// which is any character, and [], which is none.
+func classless(text, anything, nothing string) string {
+	if !strings.Contains(text, "[]") && !strings.Contains(text, "[^]") {
+		return text
+	}
+	var b strings.Builder
+	class := false
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '\\' && i+1 < len(text):
+			b.WriteByte(text[i])
+			i++
+		case class:
+			class = text[i] != ']'
+		case strings.HasPrefix(text[i:], "[^]"):
+			b.WriteString(anything)
+			i += len("[^]") - 1
+			continue
+		case strings.HasPrefix(text[i:], "[]"):
+			b.WriteString(nothing)
+			i += len("[]") - 1
+			continue
+		default:
+			class = text[i] == '['
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String()
 }
 
 var dotsAll = regexp.MustCompile(`\(\?[imsU-]*s[imsU-]*[:)]`)
