@@ -178,8 +178,11 @@ func TestOddRequests(t *testing.T) {
 	}
 	k := dial(t, addr)
 	k.say("POST /a HTTP/1.1\r\nHost: h\r\nContent-Le") // and no more
+	if res, err := http.ReadResponse(k.in, nil); err != nil || res.StatusCode != http.StatusRequestTimeout || !res.Close {
+		t.Errorf("a head that does not come ends with %v, %v; want 408 and the connection closed", res, err)
+	}
 	if _, err := k.in.ReadByte(); err != io.EOF {
-		t.Errorf("a head that does not come ends with %v, want the connection closed", err)
+		t.Errorf("then comes %v, want the connection closed", err)
 	}
 	waitFor(t, "connections to be counted out", func() bool { return s.Conns() < 12 })
 }
