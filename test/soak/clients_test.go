@@ -172,7 +172,7 @@ var arguments = map[string]map[string]any{
 // the connection is no longer of use.
 func (c *client) act(ctx context.Context, all *tally) bool {
 	s, r := c.session, c.rand
-	call, cancel := context.WithTimeout(ctx, 20*time.Second)
+	call, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	impatient := r.IntN(5) == 0
 	if impatient {

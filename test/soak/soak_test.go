@@ -95,15 +95,27 @@ func TestSoak(t *testing.T) {
 		t.Errorf("%d sessions are open; only %d can be", sessions, bound)
 	}
 	stop()
-	if left := durwardtest.Children(t, os.Getpid()); len(left) > 0 {
+	var left []int
+	if !soon(func() bool { left = durwardtest.Children(t, os.Getpid()); return len(left) == 0 }) {
 		t.Errorf("processes are left: %v", left)
 	}
-	if now := openFiles(t); now > files+filesLeft {
-		t.Errorf("%d files are open, %d were before", now, files)
+	open := 0
+	if !soon(func() bool { open = openFiles(t); return open <= files+filesLeft }) {
+		t.Errorf("%d files are open, %d were before", open, files)
 	}
 	if err := durwardtest.Leaks(before); err != nil {
 		t.Error(err)
 	}
+}
+
+// soon reports whether something is so within a minute.
+func soon(ok func() bool) bool {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
 }
 
 // box is a gateway in this process.
@@ -124,7 +136,7 @@ func gateway(t *testing.T, upstreams string) (g *box, stop func()) {
 		t.Fatal(err)
 	}
 	return g, sync.OnceFunc(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := g.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)
