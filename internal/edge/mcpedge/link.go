@@ -340,6 +340,9 @@ func (l *link) pump() {
 	}
 	t.attach(&l.conv)
 	own, _, err := l.conv.interest.listen(l.ctx, l.face.gw, &t.call)
+	if err != nil && l.ctx.Err() != nil {
+		return
+	}
 	if err != nil {
 		l.face.opts.Log.Warn("agent hears no changes", "agent", t.call.Agent.Name, "err", err)
 		return
