@@ -5,11 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -24,8 +22,10 @@ func stdioCommand(a *app) *cobra.Command {
 		Example: "  durward stdio --agent support-bot",
 		Short:   "Speak MCP on standard input and output, for clients that start a process",
 		Long: "Speaks MCP on standard input and output as an agent: through the gateway that runs on the data folder,\n" +
-			"else through one that it starts and that ends with it. No key is needed: whoever may open the data\n" +
-			"folder could read everything in it.",
+			"else through one that it starts, which also serves other clients and ends with this one. When its gateway\n" +
+			"ends it goes on with the next, waiting up to a minute, and starts one itself when none comes back. Calls\n" +
+			"that were under way in a crash get an error and are not made again. No key is needed: whoever may open\n" +
+			"the data folder could read everything in it.",
 		GroupID: groupUse,
 		Args:    args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -49,34 +49,33 @@ func (a *app) stdio(ctx context.Context, agent, endpoint string) error {
 		}
 	}
 	via, _ := a.env("DURWARD_VIA") // whoever started us is a gateway
-	client := boot.StdioClient{Agent: agent, Endpoint: endpoint, Via: via, In: a.in, Out: a.out}
-	err = boot.JoinLocal(ctx, data, client)
-	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
-		return err
-	}
-	return a.ownStdio(ctx, client)
-}
-
-// ownStdio starts a gateway for this one client. Its listeners take any free
-// port: the client does not need them, and another gateway may have the usual ones.
-func (a *app) ownStdio(ctx context.Context, client boot.StdioClient) error {
+	// The listeners of our own gateway take any free port: the client does not
+	// need them, and another gateway may have the usual ones.
 	f := listenFlags{listen: "127.0.0.1:0", admin: "127.0.0.1:0"}
-	cfg, err := a.settings(f)
-	if err != nil {
-		return err
-	}
 	log := a.logger(config.Log{Level: "warn"}).Logger
-	g, err := boot.Start(ctx, cfg, boot.Options{Version: version, Log: log, Config: a.configOptions(f)})
-	if err != nil {
-		return startFailed(err)
+	seat := &boot.Seat{
+		Data: data, Client: boot.StdioClient{Agent: agent, Endpoint: endpoint, Via: via, In: a.in, Out: a.out}, Log: log,
 	}
-	served := g.ServeStdio(ctx, client)
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Limits.DrainTimeout)
-	defer cancel()
-	if err := errors.Join(served, g.Shutdown(drain)); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("serve standard input and output: %w", err)
+	seat.Start = func(ctx context.Context) (*boot.Gateway, error) {
+		cfg, err := a.settings(f)
+		if err != nil {
+			return nil, err
+		}
+		seat.Drain = cfg.Limits.DrainTimeout
+		return boot.Start(ctx, cfg, boot.Options{Version: version, Log: log, Config: a.configOptions(f), Passing: true})
+	}
+	if err := seat.Serve(ctx); err != nil {
+		return stdioFailed(err)
 	}
 	return nil
+}
+
+// stdioFailed adds what to do: who started us does not do so again by itself.
+func stdioFailed(err error) error {
+	if errors.Is(err, boot.ErrNoGateway) {
+		return hint(err, "`durward up` or `durward serve` starts one; then have the client start this server again.")
+	}
+	return startFailed(err)
 }
 
 // stdioCommand is the command line that a client starts to reach this data folder.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -204,5 +205,171 @@ func TestAGatewayDrainsStdio(t *testing.T) {
 	}
 	if code := g.ends(t); code != 0 {
 		t.Errorf("the gateway ended with %d: %s", code, g.errs)
+	}
+}
+
+// TestStdioAtTheSameMoment: a client starts all of its servers at once. One of
+// them gets the folder, the others join it.
+func TestStdioAtTheSameMoment(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	for range 3 {
+		var hosts []*host
+		for range 4 {
+			hosts = append(hosts, hosted(t, dir))
+		}
+		for _, h := range hosts {
+			h.introduce(t)
+		}
+		for _, h := range hosts {
+			if line := h.now(t, "c"); !isResult(line) {
+				t.Errorf("a call: %s", line)
+			}
+		}
+		for _, h := range hosts {
+			h.in.Close()
+		}
+		for _, h := range hosts {
+			if code := h.ends(t); code != 0 {
+				t.Errorf("the end of a client: %d %s", code, h.errs)
+			}
+		}
+	}
+}
+
+// owner is the host whose process has the gateway of a folder.
+func owner(t *testing.T, dir string, hosts []*host) (i int) {
+	t.Helper()
+	for late := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		run, err := admin.ReadRun(filepath.Join(dir, "d"))
+		if i := slices.IndexFunc(hosts, func(h *host) bool { return h.Process.Pid == run.PID }); err == nil && i >= 0 {
+			return i
+		}
+		if time.Now().After(late) {
+			t.Fatalf("none of the hosts has a gateway: %v %v", run, err)
+		}
+	}
+}
+
+// TestStdioOutlivesTheOneThatBegan: when the process that has the gateway ends,
+// whether its client leaves or it is killed, another takes the folder over and
+// the rest join that one. No client notices but by news.
+func TestStdioOutlivesTheOneThatBegan(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	var hosts []*host
+	for range 4 {
+		hosts = append(hosts, hosted(t, dir))
+	}
+	for _, h := range hosts {
+		h.introduce(t)
+	}
+	for round := 0; len(hosts) > 1; round++ {
+		i := owner(t, dir, hosts)
+		last := hosts[i]
+		hosts = slices.Delete(hosts, i, i+1)
+		if round == 1 {
+			_ = last.Process.Kill()
+			last.ends(t) // what is sent before has an end that nobody knows
+		} else {
+			last.in.Close()
+		}
+		for i, h := range hosts {
+			if line := h.now(t, fmt.Sprintf("r%d.%d", round, i)); !isResult(line) {
+				t.Errorf("a call after round %d: %s", round, line)
+			}
+			h.hears(t, "notifications/tools/list_changed")
+		}
+		last.ends(t)
+	}
+	hosts[0].in.Close()
+	if code := hosts[0].ends(t); code != 0 {
+		t.Errorf("the last one ended with %d", code)
+	}
+}
+
+// TestStdioOutlivesAnUpgrade: the gateway is stopped under a call and started
+// again. The call ends, requests that come meanwhile wait, and the client,
+// introduced once, goes on.
+func TestStdioOutlivesAnUpgrade(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	g := serves(t, dir)
+	h := hosted(t, dir)
+	h.introduce(t)
+	modern := hosted(t, dir)
+	meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
+	modern.send(t, `{"jsonrpc":"2.0","id":"L","method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true},%s}}`, meta)
+	modern.hears(t, "subscriptions/acknowledged")
+	h.report(t, "slow", 300)
+	if err := g.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for late := time.Now().Add(patience); ; { // until it takes no more
+		if _, err := admin.ReadRun(filepath.Join(dir, "d")); err != nil || time.Now().After(late) {
+			break
+		}
+	}
+	h.send(t, `{"jsonrpc":"2.0","id":"meanwhile","method":"tools/call","params":{"name":"example__clock_now"}}`)
+	h.send(t, `{"jsonrpc":"2.0","id":"unwanted","method":"tools/call","params":{"name":"example__clock_now"}}`)
+	if line := h.hears(t, `"id":"slow"`); !isResult(line) {
+		t.Errorf("the call was not drained: %s", line)
+	}
+	g.ends(t)
+	h.send(t, `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"unwanted"}}`)
+	serves(t, dir)
+	if line := h.hears(t, `"id":"meanwhile"`); !isResult(line) {
+		t.Errorf("the call that came meanwhile: %s", line)
+	}
+	h.hears(t, "notifications/tools/list_changed")
+	if line := h.now(t, "after"); !isResult(line) {
+		t.Errorf("a call after it: %s", line)
+	}
+	modern.hears(t, "notifications/tools/list_changed", `"io.modelcontextprotocol/subscriptionId":"L"`)
+	for _, line := range append(h.seen, modern.seen...) {
+		if !strings.Contains(line, `"method"`) || strings.Contains(line, "acknowledged") {
+			t.Errorf("the client heard what it should not: %s", line)
+		}
+	}
+}
+
+// TestStdioOutlivesACrash: what was under way is answered truthfully, and not
+// made again; then a gateway is started here when none comes back.
+func TestStdioOutlivesACrash(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	g := serves(t, dir)
+	h := hosted(t, dir)
+	h.introduce(t)
+	h.report(t, "slow", 1000)
+	_ = g.Process.Kill()
+	if line := h.hears(t, `"id":"slow"`); !strings.Contains(line, `"reason":"cut_off"`) || !strings.Contains(line, "Whether it had an effect is not known") {
+		t.Errorf("the call under way: %s", line)
+	}
+	if line := h.now(t, "after"); !isResult(line) {
+		t.Errorf("a call after it: %s", line)
+	}
+	owner(t, dir, []*host{h})
+	h.in.Close()
+	if code := h.ends(t); code != 0 {
+		t.Errorf("the end: %d", code)
+	}
+}
+
+// TestStdioOfAnAgentThatIsGone: a client that the gateway does not take again
+// is told why on standard error.
+func TestStdioOfAnAgentThatIsGone(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	serves(t, dir)
+	h := hosted(t, dir)
+	h.introduce(t)
+	c := exec.CommandContext(t.Context(), "durward", "agent", "disable", "my-agent", "--data", "d")
+	c.Dir = dir
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("agent disable: %v\n%s", err, out)
+	}
+	if code := h.ends(t); code != 1 || !strings.Contains(h.errs.String(), "does not take the client again") {
+		t.Errorf("ended with %d: %s", code, h.errs)
 	}
 }

@@ -34,6 +34,8 @@ type Run struct {
 	Data     string    `json:"data"`
 	Version  string    `json:"version"`
 	Started  time.Time `json:"started"`
+	// Passing says that it serves a `durward stdio` and ends with it.
+	Passing bool `json:"passing,omitempty"`
 }
 
 // String hides the token from logs and errors.

@@ -42,6 +42,10 @@ type Options struct {
 	Config config.Options
 	// Reload asks for the file to be read again at once (SIGHUP); may be nil.
 	Reload <-chan os.Signal
+	// Passing says that the gateway serves a `durward stdio` and ends with it.
+	// Somebody else may be about to start one as well: it does not wait for the
+	// data folder.
+	Passing bool
 }
 
 // Gateway is a running gateway. Stop it with [Gateway.Shutdown].
@@ -113,7 +117,11 @@ func (g *Gateway) openState(context.Context) error {
 	if err := checkFolder(g.cfg.Data); err != nil {
 		return err
 	}
-	db, err := store.Open(g.cfg.Data, store.Options{Seal: sealKey(g.cfg)})
+	o := store.Options{Seal: sealKey(g.cfg)}
+	if g.opts.Passing {
+		o.Wait = time.Millisecond
+	}
+	db, err := store.Open(g.cfg.Data, o)
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("the data folder %s belongs to a gateway that is running; stop it, or choose another folder with --data: %w", g.cfg.Data, err)
 	}

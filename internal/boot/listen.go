@@ -33,7 +33,7 @@ func (g *Gateway) listen(ctx context.Context) error {
 	}
 	run := admin.Run{
 		URL: g.adminURL, Token: admin.NewToken(), Agents: g.dataURL, PID: os.Getpid(), Instance: g.instance,
-		Data: g.cfg.Data, Version: g.opts.Version, Started: time.Now().UTC(),
+		Data: g.cfg.Data, Version: g.opts.Version, Started: time.Now().UTC(), Passing: g.opts.Passing,
 	}
 	g.serveData(data, local)
 	g.serveAdmin(adm, run)

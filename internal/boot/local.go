@@ -6,17 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
-	"durward/internal/admin"
 	"durward/internal/edge/mcpedge"
 )
 
@@ -141,55 +138,4 @@ func (s *localSocket) close(ctx context.Context) error {
 	stop()
 	s.end()
 	return err
-}
-
-// StdioClient is a client on standard input and output.
-type StdioClient struct {
-	Agent    string // to speak as
-	Endpoint string // upstream that is asked for, "" for all
-	Via      string // the gateways before it, from DURWARD_VIA
-	In       io.Reader
-	Out      io.Writer
-}
-
-// JoinLocal connects a client with the running gateway of a data folder, until
-// either side ends. It returns os.ErrNotExist or a refused connection when no
-// gateway is running there. A process that the gateway itself started as an
-// upstream is refused: its tools would be added to themselves.
-func JoinLocal(ctx context.Context, data string, c StdioClient) error {
-	if run, err := admin.ReadRun(data); err == nil && run.Instance != "" && strings.Contains(c.Via, run.Instance) {
-		return errors.New("the gateway that should serve this client started it as an upstream; remove that upstream")
-	}
-	path := SocketPath(data)
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
-	if err != nil {
-		return fmt.Errorf("join the gateway of %s: %w", data, err)
-	}
-	if err := onlyOurs(filepath.Dir(path)); err != nil { // else anybody may be listening there
-		return errors.Join(fmt.Errorf("join the gateway of %s: %w", data, err), conn.Close())
-	}
-	defer conn.Close()
-	greeting, err := json.Marshal(hello{Agent: c.Agent, Endpoint: c.Endpoint, Via: c.Via})
-	if err != nil {
-		return err
-	}
-	if _, err := conn.Write(append(greeting, '\n')); err != nil {
-		return fmt.Errorf("greet the gateway: %w", err)
-	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	go func() { // ends with In, which the caller owns, or with conn
-		_, _ = io.Copy(conn, c.In)
-		_ = conn.(*net.UnixConn).CloseWrite()
-	}()
-	_, err = io.Copy(c.Out, conn)
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-// ServeStdio speaks with one client in this very process.
-func (g *Gateway) ServeStdio(ctx context.Context, c StdioClient) error {
-	return g.face.ServeStdio(ctx, c.In, c.Out, mcpedge.Local{Agent: c.Agent, Endpoint: c.Endpoint, Remote: "stdio", Via: c.Via})
 }
