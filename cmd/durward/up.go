@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -78,6 +79,9 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 	if err == nil {
 		s.joined = true
 		defer c.Close()
+		if !strings.HasSuffix(run.Agents, f.listen) || !strings.HasSuffix(run.URL, f.admin) {
+			a.err.line("A gateway runs on %s already, at %s: the addresses of this command are not used.", run.Data, run.Agents)
+		}
 		return s.tour(ctx, c, run)
 	}
 	if !errors.Is(err, admin.ErrNotRunning) {
