@@ -81,7 +81,7 @@ func TestALostSessionIsOpenedAgain(t *testing.T) {
 // What a server may answer a call with whose session it has ended, and what
 // that says of a call that has effects.
 func TestACallInALostSession(t *testing.T) {
-	const unknown, notMade = "had an effect is not known", "It was not made"
+	const unknown, notMade, answered = "had an effect is not known", "It was not made", "no such customer"
 	plain := func(status int) func(http.ResponseWriter, string) {
 		return func(w http.ResponseWriter, _ string) { http.Error(w, "no such session", status) }
 	}
@@ -101,6 +101,15 @@ func TestACallInALostSession(t *testing.T) {
 		"404 and an error of the call's id": {first, func(w http.ResponseWriter, id string) {
 			respond(w, 404, `{"jsonrpc":"2.0","id":`+id+`,"error":{"code":-32001,"message":"Session not found"}}`)
 		}, 2, ""},
+		"404 and such an error of a gateway": {first, func(w http.ResponseWriter, id string) {
+			respond(w, 404, `{"jsonrpc":"2.0","id":`+id+`,"error":{"code":404,"message":"This session does not exist or has ended; initialize again."}}`)
+		}, 2, ""},
+		"404 and such an error in words": {first, func(w http.ResponseWriter, id string) {
+			respond(w, 404, `{"jsonrpc":"2.0","id":`+id+`,"error":{"code":-32600,"message":"Session not found"}}`)
+		}, 2, ""},
+		"404 and another error of the call": {first, func(w http.ResponseWriter, id string) {
+			respond(w, 404, `{"jsonrpc":"2.0","id":`+id+`,"error":{"code":-32002,"message":"no such customer"}}`)
+		}, 1, answered},
 		"404 and a result after all": {first, func(w http.ResponseWriter, id string) { respond(w, 404, fine(id)) }, 1, unknown},
 		"404 and events": {first, func(w http.ResponseWriter, id string) {
 			w.Header().Set("Content-Type", "text/event-stream")
@@ -125,6 +134,9 @@ func TestACallInALostSession(t *testing.T) {
 			switch {
 			case posts.Load() != c.posts:
 				t.Errorf("posted %d times, want %d", posts.Load(), c.posts)
+			case c.err == answered && (err != nil || reply.Error == nil || reply.Error.Message != answered):
+				t.Errorf("= %s %v, want the server's error", reply.Result, err)
+			case c.err == answered:
 			case c.err == "" && (err != nil || !strings.Contains(string(reply.Result), "fine")):
 				t.Errorf("= %s %v, want the answer of the second", reply.Result, err)
 			case c.err != "" && (err == nil || !strings.Contains(durward.AsError(err).Message, c.err)):

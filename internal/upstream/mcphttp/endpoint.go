@@ -2,6 +2,7 @@ package mcphttp
 
 import (
 	"context"
+	"durward"
 	"durward/internal/httpwire"
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
@@ -296,15 +297,24 @@ func (e *Endpoint) refused(ctx context.Context, res *httpwire.Response, c *link.
 	}
 	f.RPC = mcpwire.ReadError(m.Error)
 	f.Undone = ended
-	if f.Kind != link.Refused && (own || mcpwire.IsModernCode(f.RPC.Code)) && (!ended || f.RPC.Code != codeNoSession) {
+	if f.Kind != link.Refused && (own || mcpwire.IsModernCode(f.RPC.Code)) && (!ended || !endsSession(f.RPC)) {
 		return link.Answer{Error: f.RPC}, nil
 	}
 	return link.Answer{}, f
 }
 
-// codeNoSession is what SDKs of several languages answer, with 404, for a
-// session that is no more; some under the id of the request.
-const codeNoSession = -32001
+// endsSession tells that an error that came with 404 is about the session and
+// not about what was asked in it: by the codes that SDKs and gateways like this
+// one use, or in words.
+func endsSession(e *durward.RPCError) bool {
+	switch e.Code {
+	case -32001, http.StatusNotFound:
+		return true
+	case mcpwire.CodeInvalidRequest, -32000:
+		return strings.Contains(strings.ToLower(e.Message), "session")
+	}
+	return false
+}
 
 // place is where a URL leads, without what may be secret in it.
 func place(location string) string {
