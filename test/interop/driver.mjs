@@ -104,6 +104,7 @@ const ops = {
     let text = '';
     for await (const m of client.experimental.tasks.callToolStream({ name, arguments: args }, undefined, { task: { ttl: 60000 }, timeout: 60000 })) {
       steps.push(m.type === 'taskStatus' ? m.task.status : m.type);
+      if (m.type === 'taskCreated') steps.push(m.task.status); // who asks late does not meet it again
       if (m.type === 'error') throw m.error;
       if (m.type === 'result') text = m.result.content[0].text;
       if (m.type === 'taskStatus' && until) {
