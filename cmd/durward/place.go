@@ -88,15 +88,18 @@ func (a *app) agentClient(ctx context.Context, f agentFlags) (*client, error) {
 
 // endpoint is the address of a gateway for callers on this machine: one that
 // listens on every address is reached at the loopback one.
-func endpoint(r admin.Run) string {
-	u, err := url.Parse(r.Agents)
+func endpoint(r admin.Run) string { return fromHere(r.Agents) + "/mcp" }
+
+// fromHere is an address at which this machine reaches a listener.
+func fromHere(listener string) string {
+	u, err := url.Parse(listener)
 	if err != nil {
-		return r.Agents + "/mcp"
+		return listener
 	}
 	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.IsUnspecified() {
 		u.Host = net.JoinHostPort("127.0.0.1", u.Port())
 	}
-	return u.String() + "/mcp"
+	return u.String()
 }
 
 // keyFor is the key for an endpoint that was named: given, or the saved one of

@@ -72,7 +72,7 @@ type upCall struct {
 // settle makes what is missing: upstreams, the role, the agent, the keys.
 func (s *upState) settle(ctx context.Context, op *admin.Client, run admin.Run) error {
 	s.report.Data, s.report.Fresh = run.Data, s.fresh
-	s.report.URL, s.report.Admin = endpoint(run), run.URL
+	s.report.URL, s.report.Admin = endpoint(run), fromHere(run.URL)
 	s.report.Record = boot.RecordDir(run.Data)
 	if err := s.upstreams(ctx, op); err != nil {
 		return err

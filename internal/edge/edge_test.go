@@ -273,12 +273,12 @@ func TestCredentials(t *testing.T) {
 
 func TestRoutes(t *testing.T) {
 	_, _, url := serve(t, edge.Options{}, "127.0.0.1:0")
-	for path, want := range map[string]string{"/mcp": "|", "/mcp/files": "|files", "/mcp/a%20b": "|a b"} {
+	for path, want := range map[string]string{"/mcp": "|", "/mcp/": "|", "/mcp/files": "|files", "/mcp/files/": "|files", "/mcp/a%20b": "|a b"} {
 		if r := get(t, "GET", url+path); r.body != want {
 			t.Errorf("%s = %d %s, want %s", path, r.StatusCode, r.body, want)
 		}
 	}
-	for _, path := range []string{"/", "/mcp/", "/mcp/a/b", "/MCP", "//mcp", "/.well-known/oauth-protected-resource/mcp", "/register"} {
+	for _, path := range []string{"/", "/mcp//", "/mcp/a/b", "/mcp/a//", "/MCP", "//mcp", "/.well-known/oauth-protected-resource/mcp", "/register"} {
 		r := get(t, "POST", url+path, "Authorization: Basic x")
 		if r.StatusCode != 404 || !strings.Contains(r.body, `"status":404`) || !strings.Contains(r.body, `"reason":"endpoint_unknown"`) {
 			t.Errorf("%s = %d %s, want a problem of status 404", path, r.StatusCode, r.body)

@@ -167,7 +167,10 @@ func refuse(x *httpwire.Exchange, route *served, presented durward.Credential, e
 	Refuse(x, presented, err)
 }
 
+// route finds who serves a path. A slash at its end, which many write, says
+// nothing.
 func (s *Server) route(path string) (route *served, name string) {
+	path = strings.TrimSuffix(path, "/")
 	if r := s.routes[path]; r != nil {
 		return r, ""
 	}

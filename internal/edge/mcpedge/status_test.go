@@ -177,7 +177,7 @@ func TestMethodsAndPaths(t *testing.T) {
 		{"GET", "/.well-known/oauth-protected-resource", header{"Authorization:"}, 404},
 		{"GET", "/.well-known/oauth-authorization-server/mcp", header{"Authorization:"}, 404},
 		{"GET", "/", nil, 404},
-		{"POST", "/mcp/", nil, 404},
+		{"POST", "/mcp//", nil, 404},
 		{"POST", "/mcp/a/b", nil, 404},
 		{"POST", "/sse", nil, 405},
 		{"GET", "/messages", nil, 405},
