@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"durward/internal/admin"
+	"durward/internal/boot"
 )
 
 // folder is a data folder with the example and an agent, as `durward up` leaves it.
@@ -305,8 +306,8 @@ func TestStdioOutlivesAnUpgrade(t *testing.T) {
 	if err := g.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	for late := time.Now().Add(patience); ; { // until it takes no more
-		if _, err := admin.ReadRun(filepath.Join(dir, "d")); err != nil || time.Now().After(late) {
+	for late := time.Now().Add(patience); time.Now().Before(late); time.Sleep(time.Millisecond) { // until it begins nothing more
+		if _, err := os.Stat(boot.SocketPath(filepath.Join(dir, "d"))); err != nil {
 			break
 		}
 	}
@@ -330,6 +331,38 @@ func TestStdioOutlivesAnUpgrade(t *testing.T) {
 		if !strings.Contains(line, `"method"`) || strings.Contains(line, "acknowledged") {
 			t.Errorf("the client heard what it should not: %s", line)
 		}
+	}
+}
+
+// TestAPassingGatewayMakesRoom: a gateway that is started on purpose gets the
+// folder from the one that a client's process had started meanwhile, and all
+// clients go on with it, calls under way included.
+func TestAPassingGatewayMakesRoom(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	hosts := []*host{hosted(t, dir), hosted(t, dir), hosted(t, dir)}
+	for _, h := range hosts {
+		h.introduce(t)
+	}
+	mine := hosts[owner(t, dir, hosts)]
+	mine.report(t, "slow", 300)
+	serves(t, dir)
+	if line := mine.hears(t, `"id":"slow"`); !isResult(line) {
+		t.Errorf("the call was not drained: %s", line)
+	}
+	for _, h := range hosts {
+		if line := h.now(t, "after"); !isResult(line) {
+			t.Errorf("a call after it: %s", line)
+		}
+	}
+	for _, h := range hosts {
+		h.in.Close()
+		if code := h.ends(t); code != 0 {
+			t.Errorf("the end: %d", code)
+		}
+	}
+	if run, err := admin.ReadRun(filepath.Join(dir, "d")); err != nil || run.Passing {
+		t.Errorf("the gateway on purpose is gone: %v %v", run, err)
 	}
 }
 

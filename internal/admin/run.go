@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -106,6 +108,37 @@ func RemoveRun(dir, token string) error {
 		return fmt.Errorf("remove %s: %w", RunFile, err)
 	}
 	return nil
+}
+
+// claimFile is left by a gateway that waits for the data directory.
+const claimFile = "run.claim"
+
+// claimTime is how long a claim holds at most.
+const claimTime = 2 * time.Minute
+
+// Claim announces that this process waits for a data directory, so that none
+// that is about to start a passing gateway there takes it first.
+func Claim(dir string) (release func(), err error) {
+	path := filepath.Join(dir, claimFile)
+	if err := os.WriteFile(path, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600); err != nil {
+		return nil, fmt.Errorf("claim the data folder: %w", err)
+	}
+	return func() { _ = os.Remove(path) }, nil
+}
+
+// Claimed tells whether somebody waits for a data directory.
+func Claimed(dir string) bool {
+	path := filepath.Join(dir, claimFile)
+	info, err := os.Stat(path)
+	if err != nil || time.Since(info.ModTime()) > claimTime {
+		return false
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	return err == nil && pid != os.Getpid() && alive(pid)
 }
 
 // Connect finds the gateway that uses a data directory and makes sure that it

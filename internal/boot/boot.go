@@ -42,9 +42,8 @@ type Options struct {
 	Config config.Options
 	// Reload asks for the file to be read again at once (SIGHUP); may be nil.
 	Reload <-chan os.Signal
-	// Passing says that the gateway serves a `durward stdio` and ends with it.
-	// Somebody else may be about to start one as well: it does not wait for the
-	// data folder.
+	// Passing says that the gateway serves a `durward stdio` and ends with it,
+	// or sooner when another one asks for the data folder ([Gateway.Wanted]).
 	Passing bool
 }
 
@@ -69,6 +68,7 @@ type Gateway struct {
 	control   *control.Control
 	face      *mcpedge.Face
 	instance  string // of this process, in Durward-Via
+	wanted    wanted
 	dataURL   string
 	adminURL  string
 
@@ -86,6 +86,7 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{cfg: cfg, opts: o, memory: newMemory(cfg.Limits.Memory), instance: rand.Text()}
+	g.wanted.asked = make(chan struct{})
 	g.applied.Store(cfg)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	g.jobs, run = errgroup.WithContext(run)
@@ -113,15 +114,11 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 }
 
 // openState opens the database; only one process at a time can.
-func (g *Gateway) openState(context.Context) error {
+func (g *Gateway) openState(ctx context.Context) error {
 	if err := checkFolder(g.cfg.Data); err != nil {
 		return err
 	}
-	o := store.Options{Seal: sealKey(g.cfg)}
-	if g.opts.Passing {
-		o.Wait = time.Millisecond
-	}
-	db, err := store.Open(g.cfg.Data, o)
+	db, err := g.openStore(ctx)
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("the data folder %s belongs to a gateway that is running; stop it, or choose another folder with --data: %w", g.cfg.Data, err)
 	}

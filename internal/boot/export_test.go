@@ -9,7 +9,7 @@ import (
 
 // ListenLocal opens a local socket before any face, for tests.
 func ListenLocal(path string, face *mcpedge.Face, log *slog.Logger) (end func(context.Context) error, err error) {
-	s, err := listenLocal(path, face, log)
+	s, err := listenLocal(path, face, nil, log)
 	if err != nil {
 		return nil, err
 	}

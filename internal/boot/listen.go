@@ -27,7 +27,7 @@ func (g *Gateway) listen(ctx context.Context) error {
 		return errors.Join(err, data.Close())
 	}
 	g.dataURL, g.adminURL = urlOf(data), urlOf(adm)
-	local, err := listenLocal(SocketPath(g.cfg.Data), g.face, g.opts.Log)
+	local, err := listenLocal(SocketPath(g.cfg.Data), g.face, g.gives(), g.opts.Log)
 	if err != nil {
 		return errors.Join(err, data.Close(), adm.Close())
 	}

@@ -22,6 +22,8 @@ type hello struct {
 	Agent    string `json:"agent"`
 	Endpoint string `json:"endpoint,omitempty"`
 	Via      string `json:"via,omitempty"` // the gateways before the client
+	// Yield is said instead by a gateway that wants the data folder.
+	Yield bool `json:"yield,omitempty"`
 }
 
 const maxHello = 1 << 10
@@ -33,6 +35,7 @@ type localSocket struct {
 	face *mcpedge.Face
 	log  *slog.Logger
 	ln   *net.UnixListener
+	give func() // is called when another gateway wants the data folder; may be nil
 	ctx  context.Context
 	end  context.CancelFunc
 	wg   sync.WaitGroup
@@ -41,7 +44,7 @@ type localSocket struct {
 // maxLocal bounds the connections over the socket.
 const maxLocal = 256
 
-func listenLocal(path string, face *mcpedge.Face, log *slog.Logger) (*localSocket, error) {
+func listenLocal(path string, face *mcpedge.Face, give func(), log *slog.Logger) (*localSocket, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the local socket: %w", err)
 	}
@@ -58,7 +61,7 @@ func listenLocal(path string, face *mcpedge.Face, log *slog.Logger) (*localSocke
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
-	s := &localSocket{face: face, log: log, ln: ln}
+	s := &localSocket{face: face, give: give, log: log, ln: ln}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.wg.Go(s.accept)
 	return s, nil
@@ -92,6 +95,10 @@ func (s *localSocket) serve(conn *net.UnixConn) {
 		s.log.Warn("local connection refused", "err", err)
 		return
 	}
+	if h.Yield {
+		s.yield(conn)
+		return
+	}
 	who := mcpedge.Local{Agent: h.Agent, Endpoint: h.Endpoint, Remote: "local", Via: h.Via, Shut: conn.CloseRead}
 	if err := s.face.ServeStdio(s.ctx, in, conn, who); err != nil && s.ctx.Err() == nil {
 		s.log.Info("local connection ended", "agent", h.Agent, "err", err)
@@ -113,7 +120,7 @@ func readHello(conn net.Conn, in *bufio.Reader) (h hello, err error) {
 	if err != nil || len(line) > maxHello {
 		return h, fmt.Errorf("read the greeting: %w", errors.Join(err, errTooLong(len(line))))
 	}
-	if err := json.Unmarshal(line, &h); err != nil || h.Agent == "" {
+	if err := json.Unmarshal(line, &h); err != nil || (h.Agent == "" && !h.Yield) {
 		return h, fmt.Errorf("understand the greeting: %w", errors.Join(err, errors.New("it names no agent")))
 	}
 	return h, conn.SetReadDeadline(time.Time{})
@@ -129,10 +136,10 @@ func errTooLong(n int) error {
 // close stops taking connections and lets the calls under way end. When ctx
 // ends first, it cuts off what is still open.
 func (s *localSocket) close(ctx context.Context) error {
-	err := s.ln.Close()
 	if s.face != nil {
 		s.face.Drain()
 	}
+	err := s.ln.Close()
 	stop := context.AfterFunc(ctx, s.end)
 	s.wg.Wait()
 	stop()

@@ -11,6 +11,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -50,9 +51,11 @@ type Seat struct {
 	Back  time.Duration // as of its Return
 	Log   *slog.Logger
 
-	own   *Gateway
-	sat   bool          // the client was served once
-	grace time.Duration // for the last gateway to come back, before we start one
+	mu     sync.Mutex // guards own
+	own    *Gateway
+	ending sync.WaitGroup // of own gateways that another one asked to leave
+	sat    bool           // the client was served once
+	grace  time.Duration  // for the last gateway to come back, before we start one
 }
 
 // graceTime is how long a gateway that somebody started on purpose is given to
@@ -62,6 +65,9 @@ const graceTime = 10 * time.Second
 // Serve serves the client until it leaves or ctx ends. The gateway that it
 // started, if any, ends with it.
 func (s *Seat) Serve(ctx context.Context) error {
+	if s.Log == nil {
+		s.Log = slog.New(slog.DiscardHandler)
+	}
 	err := relay.Run(ctx, s.Client.In, s.Client.Out, relay.Options{Connect: s.connect, First: s.First, Return: s.Back, Log: s.Log})
 	return errors.Join(err, s.leave(context.WithoutCancel(ctx)))
 }
@@ -77,7 +83,7 @@ func (s *Seat) connect(ctx context.Context) (relay.Conn, error) {
 		if !isNobody(err) {
 			return nil, err
 		}
-		if time.Since(begun) >= s.grace {
+		if time.Since(begun) >= s.grace && !admin.Claimed(s.Data) {
 			if err = s.start(ctx); err == nil {
 				return s.join(ctx)
 			}
@@ -110,19 +116,44 @@ func (s *Seat) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.mu.Lock()
 	s.own = g
+	s.mu.Unlock()
+	s.ending.Go(func() {
+		select {
+		case <-g.Wanted():
+			if err := s.end(context.WithoutCancel(ctx), g); err != nil {
+				s.Log.Warn("the gateway that was started here did not end well", "err", err)
+			}
+		case <-g.Failed(): // or told to end
+		}
+	})
 	return nil
 }
 
 // leave ends our own gateway.
 func (s *Seat) leave(ctx context.Context) error {
-	if s.own == nil {
+	s.mu.Lock()
+	g := s.own
+	s.mu.Unlock()
+	err := s.end(ctx, g)
+	s.ending.Wait()
+	return err
+}
+
+// end ends a gateway of ours, once.
+func (s *Seat) end(ctx context.Context, g *Gateway) error {
+	s.mu.Lock()
+	mine := g != nil && s.own == g
+	if mine {
+		s.own = nil
+	}
+	s.mu.Unlock()
+	if !mine {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Drain)
 	defer cancel()
-	g := s.own
-	s.own = nil
 	return g.Shutdown(ctx)
 }
 
