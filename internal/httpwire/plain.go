@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -178,8 +179,21 @@ func (c *plainConn) send(body [][]byte) (sent int64, err error) {
 		n, err := c.Write(c.out)
 		return int64(n), err
 	}
-	pieces := append(net.Buffers{c.out}, body...)
-	return pieces.WriteTo(c.Conn)
+	return c.sendLarge(append(net.Buffers{c.out}, body...))
+}
+
+// sendLarge gives up on a server that does not read on, once it has answered.
+func (c *plainConn) sendLarge(pieces net.Buffers) (sent int64, err error) {
+	for {
+		if err := c.SetWriteDeadline(time.Now().Add(lastWordsTime)); err != nil {
+			return sent, err
+		}
+		n, err := pieces.WriteTo(c.Conn) // what was written is no longer in it
+		if sent += n; errors.Is(err, os.ErrDeadlineExceeded) && !spoke(c.Conn) {
+			continue
+		}
+		return sent, errors.Join(err, c.SetWriteDeadline(time.Time{}))
+	}
 }
 
 // head is what comes before the body of a response.

@@ -24,3 +24,6 @@ func stuck(c net.Conn) bool {
 	})
 	return err == nil && left > 0
 }
+
+// spoke tells that the other side has said something, or that it is gone.
+func spoke(c net.Conn) bool { return !quiet(c) }
