@@ -27,21 +27,31 @@ func (g *Gateway) listen(ctx context.Context) error {
 		return errors.Join(err, data.Close())
 	}
 	g.dataURL, g.adminURL = urlOf(data), urlOf(adm)
-	local, err := listenLocal(SocketPath(g.cfg.Data), g.face, g.gives(), g.opts.Log)
-	if err != nil {
-		return errors.Join(err, data.Close(), adm.Close())
-	}
 	run := admin.Run{
 		URL: g.adminURL, Token: admin.NewToken(), Agents: g.dataURL, PID: os.Getpid(), Instance: g.instance,
 		Data: g.cfg.Data, Version: g.opts.Version, Started: time.Now().UTC(), Passing: g.opts.Passing,
 	}
+	local, err := g.announce(run)
+	if err != nil {
+		return errors.Join(err, data.Close(), adm.Close())
+	}
 	g.serveData(data, local)
 	g.serveAdmin(adm, run)
-	if err := admin.WriteRun(g.cfg.Data, run); err != nil {
-		return err
-	}
 	g.onStop(func(context.Context) error { return admin.RemoveRun(g.cfg.Data, run.Token) })
 	return nil
+}
+
+// announce leaves word, and then opens the socket: who finds that reads there
+// whom it reached.
+func (g *Gateway) announce(run admin.Run) (*localSocket, error) {
+	if err := admin.WriteRun(g.cfg.Data, run); err != nil {
+		return nil, err
+	}
+	local, err := listenLocal(SocketPath(g.cfg.Data), g.face, g.gives(), g.opts.Log)
+	if err != nil {
+		return nil, errors.Join(err, admin.RemoveRun(g.cfg.Data, run.Token))
+	}
+	return local, nil
 }
 
 func bind(ctx context.Context, key, address string) (net.Listener, error) {

@@ -62,6 +62,9 @@ type Seat struct {
 // be there again: who took its folder meanwhile would keep it from starting.
 const graceTime = 10 * time.Second
 
+// quietTime is how long a client waits before the log says for what.
+const quietTime = 3 * time.Second
+
 // Serve serves the client until it leaves or ctx ends. The gateway that it
 // started, if any, ends with it.
 func (s *Seat) Serve(ctx context.Context) error {
@@ -74,7 +77,7 @@ func (s *Seat) Serve(ctx context.Context) error {
 
 // connect finds a gateway, or makes one.
 func (s *Seat) connect(ctx context.Context) (relay.Conn, error) {
-	begun, wait := time.Now(), 10*time.Millisecond
+	begun, wait, told := time.Now(), 10*time.Millisecond, false
 	for {
 		conn, err := s.join(ctx)
 		if err == nil {
@@ -91,6 +94,10 @@ func (s *Seat) connect(ctx context.Context) (relay.Conn, error) {
 				return nil, err
 			}
 		}
+		if !told && time.Since(begun) > s.grace+quietTime {
+			told = true
+			s.Log.Warn("no gateway takes clients yet; waiting", "data", s.Data, "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil, err
@@ -103,8 +110,9 @@ func (s *Seat) connect(ctx context.Context) (relay.Conn, error) {
 // ErrNoGateway says that a client has lost its gateway for good.
 var ErrNoGateway = relay.ErrNoGateway
 
+// isNobody tells whether nobody takes connections; EAGAIN is a queue that is full.
 func isNobody(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EAGAIN)
 }
 
 // start starts a gateway in this process.
@@ -162,10 +170,6 @@ func (s *Seat) end(ctx context.Context, g *Gateway) error {
 // gateway itself started as an upstream is refused: its tools would be added to
 // themselves.
 func (s *Seat) join(ctx context.Context) (*net.UnixConn, error) {
-	run, err := admin.ReadRun(s.Data)
-	if err == nil && run.Instance != "" && strings.Contains(s.Client.Via, run.Instance) {
-		return nil, errors.New("the gateway that should serve this client started it as an upstream; remove that upstream")
-	}
 	path := SocketPath(s.Data)
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
 	if err != nil {
@@ -173,6 +177,10 @@ func (s *Seat) join(ctx context.Context) (*net.UnixConn, error) {
 	}
 	if err := onlyOurs(filepath.Dir(path)); err != nil { // else anybody may be listening there
 		return nil, errors.Join(fmt.Errorf("join the gateway of %s: %w", s.Data, err), conn.Close())
+	}
+	run, err := admin.ReadRun(s.Data)
+	if err == nil && run.Instance != "" && strings.Contains(s.Client.Via, run.Instance) {
+		return nil, errors.Join(errors.New("the gateway that should serve this client started it as an upstream; remove that upstream"), conn.Close())
 	}
 	greeting, err := json.Marshal(hello{Agent: s.Client.Agent, Endpoint: s.Client.Endpoint, Via: s.Client.Via})
 	if err != nil {

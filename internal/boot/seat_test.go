@@ -1,0 +1,46 @@
+package boot_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"durward/internal/boot"
+	"durward/internal/config"
+	"durward/internal/store"
+)
+
+// TestASeatInAFolderThatIsTaken: whoever has the database and takes no clients
+// is waited for, and then told of.
+func TestASeatInAFolderThatIsTaken(t *testing.T) {
+	dir := t.TempDir()
+	cfg, err := config.Parse(filepath.Join(dir, "durward.yaml"), nil, config.Options{Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", Data: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := store.Open(dir, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	in, agentIn := io.Pipe()
+	defer agentIn.Close()
+	tries := 0
+	seat := boot.Seat{
+		Data: dir, Client: boot.StdioClient{Agent: "bot", In: in, Out: io.Discard}, First: time.Second,
+		Start: func(ctx context.Context) (*boot.Gateway, error) {
+			tries++
+			return boot.Start(ctx, cfg, boot.Options{Passing: true})
+		},
+	}
+	if err := seat.Serve(t.Context()); !errors.Is(err, store.ErrLocked) || !strings.Contains(err.Error(), "belongs to a gateway that is running") {
+		t.Errorf("Serve = %v", err)
+	}
+	if tries < 2 {
+		t.Errorf("it was tried %d times", tries)
+	}
+}
