@@ -3,6 +3,7 @@ package mcpedge
 import (
 	"context"
 	"durward"
+	"durward/internal/edge/relay"
 	"durward/internal/mcpwire"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ type link struct {
 	slots chan struct{} // one for each request that runs
 	bytes atomic.Int64  // of the requests taken
 	quit  chan struct{} // closed when nothing more is taken
+
+	relayed bool // a relay stands between the agent and us
 
 	ctx    context.Context // of the link; its calls do not outlive it
 	cancel context.CancelCauseFunc
@@ -98,7 +101,7 @@ func (l *link) take(raw []byte, like *durward.Call, keep func() (release func())
 	case m.Kind == mcpwire.Notification:
 		l.notified(&m)
 	case l.late():
-		l.give(t, rejected(notBegun()))
+		l.turnBack(t)
 	case bad != nil:
 		l.give(t, l.refuse(t, bad.Err))
 	case m.Method == mcpwire.MethodInitialize && !d.Modern:
@@ -158,17 +161,24 @@ func (l *link) late() bool {
 	return l.like.Wire.Transport == transportStdio && l.face.isDraining()
 }
 
-func notBegun() error {
-	return &durward.Error{
+// turnBack tells that a request was not begun. A relay takes it to the next
+// gateway, and so has to know that it is we who say so: reasons may come from
+// upstreams, the envelope is ours alone.
+func (l *link) turnBack(t *turn) {
+	msg := rejected(&durward.Error{
 		Code: durward.Overloaded, Reason: durward.ReasonNotBegun, Retry: 2 * time.Second,
 		Message: "The gateway is shutting down and has not begun this; try again in a moment.",
+	}).message(t.id)
+	if l.relayed {
+		msg = mcpwire.AddField(msg, relay.Begun, []byte("false"))
 	}
+	l.reply(msg)
 }
 
 // turnAway tells that there is no room, and records for whom.
 func (l *link) turnAway(t *turn, err error) {
 	if l.late() { // it is the lingering that took the room
-		l.give(t, rejected(notBegun()))
+		l.turnBack(t)
 		return
 	}
 	if err := l.admit(t); err != nil {

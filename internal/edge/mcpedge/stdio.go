@@ -17,7 +17,8 @@ type Local struct {
 	Remote   string // for the record, such as "stdio" or "pid 4711"
 	Via      string // the gateways before the caller, as in Durward-Via
 	// Shut makes the reader end behind what was sent so far, and fail what is
-	// sent after it, so that the caller knows what was never read; may be nil.
+	// sent after it, so that the caller knows what was never read; nil when the
+	// caller is no relay.
 	Shut func() error
 }
 
@@ -33,6 +34,7 @@ func (f *Face) ServeStdio(ctx context.Context, r io.Reader, w io.Writer, who Loc
 	like := durward.Call{Local: who.Agent, Endpoint: who.Endpoint, Via: who.Via}
 	like.Wire = durward.Wire{Lane: durward.LaneMCP, Transport: transportStdio, Remote: who.Remote}
 	l := f.newLink(ctx, who.Agent, like)
+	l.relayed = who.Shut != nil
 	written := make(chan error, 1)
 	go func() {
 		err := l.writeLines(w)

@@ -3,7 +3,6 @@ package relay
 import (
 	"fmt"
 
-	"durward"
 	"durward/internal/mcpwire"
 )
 
@@ -51,6 +50,7 @@ func (r *relay) answered(line, id []byte) {
 	m := r.open[key]
 	switch {
 	case m == nil:
+		line = mcpwire.DropFields(line, Begun)
 	case m.ours != nil:
 		delete(r.open, key)
 		r.leaving = r.leaving || isNotBegun(line)
@@ -65,6 +65,7 @@ func (r *relay) answered(line, id []byte) {
 			return
 		}
 		delete(r.open, key)
+		line = mcpwire.DropFields(line, Begun)
 	case m.method == mcpwire.MethodListen && result != nil && !r.over:
 		m.parked = line
 		r.mu.Unlock()
@@ -80,13 +81,13 @@ func (r *relay) answered(line, id []byte) {
 	r.tell(line)
 }
 
+// Begun is false in the envelope of an error when the gateway that says it is
+// leaving and did nothing. It is said to relays, and not passed on.
+const Begun = "begun"
+
 func isNotBegun(line []byte) bool {
-	failed, ok := mcpwire.Field(line, "error")
-	if !ok {
-		return false
-	}
-	why, _ := mcpwire.Path(failed, "data", "reason")
-	return mcpwire.IsText(why, string(durward.ReasonNotBegun))
+	begun, _ := mcpwire.Field(line, Begun)
+	return string(begun) == "false"
 }
 
 // probe asks a gateway that ended a subscription whether it is leaving: if so,

@@ -160,7 +160,7 @@ const (
 	greeting    = `{"protocolVersion":"2025-06-18","capabilities":{"elicitation":{}},"clientInfo":{"name":"c","version":"1"}}`
 	told        = `{"protocolVersion":"2025-06-18","capabilities":{"tools":{"listChanged":true},"prompts":{},"resources":{"listChanged":true,"subscribe":true}}}`
 	initialized = `{"jsonrpc":"2.0","method":"notifications/initialized"}`
-	notBegun    = `{"jsonrpc":"2.0","id":%s,"error":{"code":503,"message":"later","data":{"reason":"not_begun"}}}`
+	notBegun    = `{"begun":false,"jsonrpc":"2.0","id":%s,"error":{"code":503,"message":"later","data":{"reason":"not_begun"}}}`
 	cutOff      = `{"jsonrpc":"2.0","id":%s,"error":{"code":-32603,"message":"The connection to the gateway ended while this was under way. Whether it had an effect is not known: look before you ask for it again.","data":{"reason":"cut_off"}}}`
 )
 
@@ -309,6 +309,30 @@ func TestBatches(t *testing.T) {
 	g = s.gateway(t)
 	again(t, g)
 	s.end(t, g)
+}
+
+// A reason may come from an upstream. Only the gateway's own word makes that a
+// request is made again, and the client does not see it.
+func TestWhatIsSaidToBeNotBegun(t *testing.T) {
+	s, g := introduced(t, relay.Options{})
+	call := request("1", "tools/call", `{"name":"x"}`)
+	s.send(t, call)
+	g.wants(t, call)
+	said := fmt.Sprintf(strings.Replace(notBegun, `"begun":false,`, "", 1), "1")
+	g.say(t, said)
+	s.out.wants(t, said)
+	s.send(t, call)
+	g.wants(t, call)
+	g.say(t, fmt.Sprintf(notBegun, "9")) // nobody asked
+	s.out.wants(t, fmt.Sprintf(strings.Replace(notBegun, `"begun":false,`, "", 1), "9"))
+	s.in.Close()
+	g.wants(t, "")
+	g.say(t, fmt.Sprintf(notBegun, "1")) // the client has left: it will not be made
+	s.out.wants(t, said)
+	g.Close()
+	if err := within(t, s.ended, "end"); err != nil {
+		t.Errorf("Run = %v", err)
+	}
 }
 
 // Who was told one revision is not served in another.
