@@ -5,7 +5,7 @@ import (
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
 	"durward/internal/upstream/stdio"
-	"errors"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -48,8 +48,11 @@ func isBroken(err error) bool {
 func (s *server) again(ctx context.Context, w *wish, e era, before error) (*line, error) {
 	s.log.Info("upstream did not survive the question for its era; starting it again", "err", before)
 	l, err := s.dialStdio(ctx, w, e)
+	if err != nil && err.Error() != before.Error() {
+		return nil, fmt.Errorf("%w (and when asked for its era: %w)", err, before)
+	}
 	if err != nil {
-		return nil, errors.Join(err, before)
+		return nil, err
 	}
 	return l, nil
 }

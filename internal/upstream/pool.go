@@ -2,8 +2,10 @@ package upstream
 
 import (
 	"context"
+	"durward"
 	"durward/internal/mcpwire"
 	"durward/internal/upstream/link"
+	"errors"
 	"sync"
 	"time"
 )
@@ -167,6 +169,9 @@ func (p *pool) open(sl *slot) {
 
 // connectError explains what went wrong before there was a call.
 func (s *server) connectError(ctx context.Context, err error) error {
+	if ready := (*durward.Error)(nil); errors.As(err, &ready) { // it was explained where it happened
+		return ready
+	}
 	if ctx.Err() != nil && s.ctx.Err() == nil {
 		return s.timedOut(err)
 	}

@@ -148,7 +148,7 @@ type Fault struct {
 	Status int               // HTTP status, 0 for none
 	Retry  time.Duration     // when the server asks for it
 	RPC    *durward.RPCError // the error object that came with the status, if any
-	Said   string            // what the server said with the status, if that was no message
+	Said   string            // what the server said with the status, if that was no message; or before it ended
 	// Undone tells that the server did not take the call up, in as many words: it
 	// may be made again, whatever it does.
 	Undone bool
@@ -160,6 +160,8 @@ func (f *Fault) Error() string {
 	switch {
 	case f.Said != "" && f.Err == nil:
 		return fmt.Sprintf("HTTP %d: the server says %.200q", f.Status, f.Said)
+	case f.Said != "" && f.Status == 0:
+		return fmt.Sprintf("%v; its last words: %.200q", f.Err, f.Said)
 	case f.Err != nil && f.Status != 0:
 		return fmt.Sprintf("HTTP %d: %v", f.Status, f.Err)
 	case f.Err != nil:
@@ -172,8 +174,11 @@ func (f *Fault) Error() string {
 
 // Brief is Error without the server's own words, which may repeat what it was sent.
 func (f *Fault) Brief() string {
-	if f.Err == nil {
+	switch {
+	case f.Err == nil:
 		return fmt.Sprintf("HTTP %d", f.Status)
+	case f.Status == 0:
+		return f.Err.Error()
 	}
 	return f.Error()
 }

@@ -79,14 +79,15 @@ const (
 	errPerSecond = 50  // and then this many a second
 )
 
-// readErr copies standard error to the log, a line at a time. It never stops
+// readErr copies standard error to the log, a line at a time, and to hear. It never stops
 // reading: a server that cannot write its complaints hangs.
-func readErr(f *os.File, log *slog.Logger) {
+func readErr(f *os.File, log *slog.Logger, hear func(line string)) {
 	r := bufio.NewReaderSize(f, errLineBytes)
 	tokens, last, muted := float64(errBurst), time.Now(), 0
 	for {
 		line, err := r.ReadSlice('\n')
 		if text := strings.TrimSpace(strings.ToValidUTF8(string(line), "\uFFFD")); text != "" {
+			hear(text)
 			now := time.Now()
 			tokens, last = min(errBurst, tokens+now.Sub(last).Seconds()*errPerSecond), now
 			if tokens < 1 {

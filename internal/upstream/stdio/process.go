@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -50,8 +51,9 @@ type Process struct {
 	gone   chan struct{} // and all that it left behind too
 	stop   sync.Once
 
-	mu  sync.Mutex // guards why
-	why error
+	mu   sync.Mutex // guards what follows
+	why  error
+	said string // its last line of standard error
 }
 
 // ErrExited says that the server's process has ended.
@@ -100,7 +102,7 @@ func (p *Process) launch(path string) error {
 	p.guard.adopt(p)
 	var readers sync.WaitGroup
 	readers.Go(func() { p.readOut(pipes.ours[1]) })
-	readers.Go(func() { readErr(pipes.ours[2], p.cmd.Log) })
+	readers.Go(func() { readErr(pipes.ours[2], p.cmd.Log, p.hear) })
 	go p.reap(&readers, pipes.ours[1], pipes.ours[2])
 	return nil
 }
@@ -151,14 +153,38 @@ func (p *Process) Send(ctx context.Context, message []byte) error {
 	// One write keeps line and end together; the copy costs less than a second write.
 	line := append(append(make([]byte, 0, len(message)+1), mcpwire.OneLine(message)...), '\n')
 	if _, err := p.in.Write(line); err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
 			err = errors.New("the server does not read its input")
+		case errors.Is(err, syscall.EPIPE): // it ends, most likely, and how says more
+			p.within(ctx, lastTime)
 		}
 		p.fail(err)
 		p.kill()
-		return err
+		return p.Err()
 	}
 	return nil
+}
+
+// lastTime is how long a server that closed its input has to end by itself.
+const lastTime = 200 * time.Millisecond
+
+// hear keeps a line of standard error.
+func (p *Process) hear(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.said = line
+}
+
+// LastWords is the last line of standard error of a server that ended by
+// itself; "" for others.
+func (p *Process) LastWords() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !errors.Is(p.why, ErrExited) {
+		return ""
+	}
+	return p.said
 }
 
 // Pid is the server's process id, and its group's.
