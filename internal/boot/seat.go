@@ -110,9 +110,15 @@ func (s *Seat) connect(ctx context.Context) (relay.Conn, error) {
 // ErrNoGateway says that a client has lost its gateway for good.
 var ErrNoGateway = relay.ErrNoGateway
 
-// isNobody tells whether nobody takes connections; EAGAIN is a queue that is full.
+// isNobody tells whether nobody took the connection, or hung up on it before
+// the first word: a gateway that is leaving does. EAGAIN is a queue that is full.
 func isNobody(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EAGAIN)
+	for _, why := range []error{fs.ErrNotExist, syscall.ECONNREFUSED, syscall.EAGAIN, syscall.EPIPE, syscall.ECONNRESET} {
+		if errors.Is(err, why) {
+			return true
+		}
+	}
+	return false
 }
 
 // start starts a gateway in this process.

@@ -3,9 +3,13 @@ package boot_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,5 +46,18 @@ func TestASeatInAFolderThatIsTaken(t *testing.T) {
 	}
 	if tries < 2 {
 		t.Errorf("it was tried %d times", tries)
+	}
+}
+
+// TestAGatewayThatHangsUp: one that is leaving may close a connection that it
+// has not taken yet. The client looks for the next.
+func TestAGatewayThatHangsUp(t *testing.T) {
+	for err, want := range map[error]bool{
+		syscall.EPIPE: true, syscall.ECONNRESET: true, syscall.ECONNREFUSED: true, syscall.ENOENT: true, syscall.EAGAIN: true,
+		syscall.EACCES: false, context.DeadlineExceeded: false,
+	} {
+		if got := boot.IsNobody(fmt.Errorf("greet the gateway: %w", &net.OpError{Op: "write", Err: os.NewSyscallError("write", err)})); got != want {
+			t.Errorf("IsNobody(%v) = %v, want %v", err, got, want)
+		}
 	}
 }
