@@ -77,6 +77,7 @@ type ear struct {
 	overlay *lists
 	varies  []Variation
 	lacks   []string // what of the lists it does not have
+	said    bool     // and it has said so itself
 	owes    bool     // they are to be read in a new process because of that
 }
 

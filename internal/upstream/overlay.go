@@ -59,7 +59,7 @@ func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
 	k.mu.Lock()
 	e.read = time.Now()
 	if err != nil && e.owes {
-		e.told, e.owes, e.lacks = true, false, nil // what it lacked is news once more
+		e.told, e.owes, e.said = true, false, false
 	}
 	e.heard = e.heard || err != nil && e.told // what it shows now is not known
 	e.told = e.heard && e.told
@@ -90,20 +90,21 @@ func (k *keeper) hearOverlay(ctx context.Context, e *ear) bool {
 // process that is started now has the last word; ours may have read its lists
 // long ago.
 func (k *keeper) miss(ctx context.Context, e *ear, l *lists, told bool) {
-	gone, owed := lost(k.base, l), e.owes
-	known := slices.Equal(gone, e.lacks) && !owed
+	gone, told := lost(k.base, l), told || e.owes
+	same := slices.Equal(gone, e.lacks)
+	known := same && !e.owes && (e.said || !told)
 	e.owes = false
 	if len(gone) > 0 && !known && k.server.gate.admit() != nil { // not now, but not never either
 		k.mu.Lock()
-		e.heard, e.told = true, told || owed
+		e.heard, e.told = true, told
 		k.mu.Unlock()
 		return
 	}
-	e.lacks = gone
+	e.lacks, e.said = gone, told || same && e.said
 	if len(gone) == 0 || known || k.own != nil && k.own.slot != nil {
 		return
 	}
-	told, fresh := told || owed, k.own == nil
+	fresh := k.own == nil
 	k.readNow(ctx)
 	e.lacks = lost(k.base, l)
 	if len(e.lacks) == 0 || !told || fresh || k.failed != nil {
