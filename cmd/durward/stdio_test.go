@@ -264,6 +264,7 @@ func TestStdioOutlivesTheOneThatBegan(t *testing.T) {
 	}
 	for _, h := range hosts {
 		h.introduce(t)
+		h.now(t, "first") // with which the gateway has heard that it is introduced
 	}
 	for round := 0; len(hosts) > 1; round++ {
 		i := owner(t, dir, hosts)
