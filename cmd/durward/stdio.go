@@ -22,10 +22,11 @@ func stdioCommand(a *app) *cobra.Command {
 		Example: "  durward stdio --agent support-bot",
 		Short:   "Speak MCP on standard input and output, for clients that start a process",
 		Long: "Speaks MCP on standard input and output as an agent: through the gateway that runs on the data folder,\n" +
-			"else through one that it starts, which also serves other clients and ends with this one. When its gateway\n" +
-			"ends it goes on with the next, waiting up to a minute, and starts one itself when none comes back. Calls\n" +
-			"that were under way in a crash get an error and are not made again. No key is needed: whoever may open\n" +
-			"the data folder could read everything in it.",
+			"else through one that it starts. That one serves others, too, makes room for one of `durward serve` or\n" +
+			"`durward up`, and ends with this client. When its gateway ends, the client goes on with the next: it waits\n" +
+			"up to a minute, and starts one itself when none comes back. Calls that were under way in a crash get an\n" +
+			"error and are not made again. No key is needed: whoever may open the data folder could read everything in\n" +
+			"it.",
 		GroupID: groupUse,
 		Args:    args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
