@@ -35,7 +35,7 @@ func TestASeatInAFolderThatIsTaken(t *testing.T) {
 	defer agentIn.Close()
 	tries := 0
 	seat := boot.Seat{
-		Data: dir, Client: boot.StdioClient{Agent: "bot", In: in, Out: io.Discard}, First: time.Second,
+		Data: dir, Client: boot.StdioClient{Agent: "bot", In: in, Out: io.Discard}, First: 4 * time.Second,
 		Start: func(ctx context.Context) (*boot.Gateway, error) {
 			tries++
 			return boot.Start(ctx, cfg, boot.Options{Passing: true})

@@ -348,13 +348,13 @@ func TestAnotherRevision(t *testing.T) {
 
 // What waits is answered when no gateway comes back, and the relay ends.
 func TestNobodyComesBack(t *testing.T) {
-	s, g := introduced(t, relay.Options{Return: 300 * time.Millisecond})
+	s, g := introduced(t, relay.Options{Return: 3 * time.Second})
 	g.Close()
 	s.send(t, request("1", "tools/call", `{"name":"x"}`))
 	if line := s.out.next(t); !strings.Contains(line, `"id":1,"error":{"code":503`) || !strings.Contains(line, "nothing was begun") {
 		t.Errorf("line = %s", line)
 	}
-	if err := within(t, s.ended, "end"); err == nil || !strings.Contains(err.Error(), "none was there again within 300ms: nobody there") {
+	if err := within(t, s.ended, "end"); err == nil || !strings.Contains(err.Error(), "none was there again within 3s: nobody there") {
 		t.Errorf("Run = %v", err)
 	}
 }
