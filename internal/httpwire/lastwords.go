@@ -7,8 +7,8 @@ import (
 )
 
 // lastWordsTime is how long an answer may take to be read after the request
-// could not be sent to its end.
-const lastWordsTime = 250 * time.Millisecond
+// could not be sent to its end, where reading has not ended as well.
+const lastWordsTime = time.Second
 
 // lastWords is a connection of net/http's transport, which gives an exchange up
 // as soon as it cannot write: a server may have answered, and closed, before it

@@ -182,10 +182,13 @@ func (c *plainConn) send(body [][]byte) (sent int64, err error) {
 	return c.sendLarge(append(net.Buffers{c.out}, body...))
 }
 
+// stuckTime is after which a server that takes nothing is looked at.
+const stuckTime = 250 * time.Millisecond
+
 // sendLarge gives up on a server that does not read on, once it has answered.
 func (c *plainConn) sendLarge(pieces net.Buffers) (sent int64, err error) {
 	for {
-		if err := c.SetWriteDeadline(time.Now().Add(lastWordsTime)); err != nil {
+		if err := c.SetWriteDeadline(time.Now().Add(stuckTime)); err != nil {
 			return sent, err
 		}
 		n, err := pieces.WriteTo(c.Conn) // what was written is no longer in it
