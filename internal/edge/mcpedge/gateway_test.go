@@ -27,6 +27,7 @@ type stage struct {
 	closed   []*durward.Session // sessions that were closed
 	opened   int                // sessions, in all
 	slow     time.Duration      // how long Admit takes
+	lost     func()             // hears of answers that did not arrive
 }
 
 func newStage() *stage {
@@ -98,6 +99,7 @@ func (g *stage) refusals() []string {
 
 // Serve plays the tools.
 func (g *stage) Serve(ctx context.Context, c *durward.Call, p durward.Peer) (durward.Reply, error) {
+	c.Lost = g.lost
 	g.mu.Lock()
 	g.served = append(g.served, *c)
 	g.mu.Unlock()

@@ -238,16 +238,21 @@ func (p *post) answer(ctx context.Context, cancel context.CancelCauseFunc, bound
 	}
 	a := p.face.run(ctx, &p.turn, cancel)
 	p.named()
+	gone := p.r.Context().Err() != nil // before its answer: who leaves when it has it may be quick
 	streamed := p.stream.finish(func() []byte {
 		if a.silent {
 			return nil
 		}
 		return a.message(p.id)
 	})
-	if !streamed && p.send(a) == nil {
-		defer p.spend(a)
+	if !streamed {
+		if p.send(a) == nil {
+			defer p.spend(a)
+		} else {
+			gone = true
+		}
 	}
-	if p.call.Lost != nil && p.r.Context().Err() != nil {
+	if p.call.Lost != nil && (gone || errors.Is(context.Cause(ctx), errAgentLeft)) { // a stream that broke under it
 		p.call.Lost()
 	}
 	p.face.lost(&p.call, p.stream.dropped)
