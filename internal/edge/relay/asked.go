@@ -23,6 +23,7 @@ type message struct {
 	parts  []*message // the requests of a batch
 	// ours is called with the answer to a request of our own.
 	ours   func(answer []byte)
+	unsure bool        // its id was used twice, so that an answer may be another's
 	since  time.Time   // when it was held first
 	late   *time.Timer // while it is held
 	heard  bool        // of subscriptions/listen: acknowledged
@@ -134,13 +135,14 @@ func (r *relay) withdraw(id []byte) (here bool) {
 	key := mcpwire.IDKey(id)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.open, key)
-	i := slices.IndexFunc(r.held, func(m *message) bool { return m.id != nil && mcpwire.IDKey(m.id) == key })
-	if i < 0 {
-		return false
+	known := r.open.withdraw(key)
+	for i := len(r.held) - 1; i >= 0; i-- {
+		if m := r.held[i]; m.id != nil && mcpwire.IDKey(m.id) == key {
+			r.unhold(i)
+			here = true
+		}
 	}
-	r.unhold(i)
-	return true
+	return here && !known
 }
 
 // answer passes on the answer to a question of this gateway. One to a question
@@ -198,10 +200,8 @@ func (r *relay) send(m *message) {
 // enter notes what is about to be sent; mu is held.
 func (r *relay) enter(m *message) {
 	for _, p := range m.requests() {
-		if key := mcpwire.IDKey(p.id); r.open[key] == nil { // an id that is used twice is refused by the gateway
-			p.n = m.n
-			r.open[key] = p
-		}
+		p.n = m.n
+		r.open.enter(p)
 	}
 	if m.method == mcpwire.NotifyInitialized {
 		r.talk.initialized = true
@@ -216,12 +216,8 @@ func (r *relay) unsent(m *message, n int) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if m.id != nil {
-		key := mcpwire.IDKey(m.id)
-		if r.open[key] != m {
-			return // withdrawn
-		}
-		delete(r.open, key)
+	if m.id != nil && !r.open.leave(m) {
+		return // withdrawn
 	}
 	r.hold(m)
 }
@@ -298,11 +294,10 @@ func (r *relay) lost() {
 	r.mu.Lock()
 	r.conn, r.leaving = nil, false
 	var owed []*message
-	for key, m := range r.open {
-		delete(r.open, key)
+	for _, m := range r.open.clear() {
 		switch {
 		case m.ours != nil:
-		case !r.over && m.repeatable() && r.hold(m):
+		case !r.over && !m.unsure && m.repeatable() && r.hold(m):
 			m.parked = nil
 		default:
 			owed = append(owed, m)

@@ -17,8 +17,9 @@ func (r *relay) heard(line []byte) {
 	if mcpwire.IsArray(line) {
 		r.mu.Lock()
 		for e := range mcpwire.Elements(line) {
-			if id, method := idAndMethod(e); id != nil && method == nil {
-				delete(r.open, mcpwire.IDKey(id))
+			id, method := idAndMethod(e)
+			if m := r.open.of(id); m != nil && method == nil {
+				r.open.leave(m)
 			}
 		}
 		r.mu.Unlock()
@@ -44,36 +45,37 @@ func (r *relay) heard(line []byte) {
 // answered takes the answer to a request. One that was not begun because the
 // gateway is leaving waits for the next.
 func (r *relay) answered(line, id []byte) {
-	key := mcpwire.IDKey(id)
 	result, _ := mcpwire.Field(line, "result")
 	r.mu.Lock()
-	m := r.open[key]
+	m := r.open.of(id)
 	switch {
 	case m == nil:
 		line = mcpwire.DropFields(line, Begun)
 	case m.ours != nil:
-		delete(r.open, key)
+		r.open.leave(m)
 		r.leaving = r.leaving || isNotBegun(line)
 		r.mu.Unlock()
 		m.ours(line)
 		return
 	case isNotBegun(line):
 		r.leaving = true
-		if m.whole && !r.over && r.hold(m) {
-			delete(r.open, key)
+		r.open.leave(m)
+		if m.whole && !m.unsure && !r.over && r.hold(m) {
 			r.mu.Unlock()
 			return
 		}
-		delete(r.open, key)
 		line = mcpwire.DropFields(line, Begun)
-	case m.method == mcpwire.MethodListen && result != nil && !r.over:
+		if m.unsure { // it may be another that was not begun
+			line = cutOff(m.id)
+		}
+	case m.method == mcpwire.MethodListen && result != nil && !m.unsure && !r.over:
 		m.parked = line
 		r.mu.Unlock()
 		r.probe(m)
 		return
 	default:
-		delete(r.open, key)
-		if result != nil {
+		r.open.leave(m)
+		if result != nil && !m.unsure {
 			r.talk.learn(m, result)
 		}
 	}
@@ -98,11 +100,7 @@ func (r *relay) probe(m *message) {
 			return // it is still open when the connection ends
 		}
 		r.mu.Lock()
-		key := mcpwire.IDKey(m.id)
-		mine := r.open[key] == m
-		if mine {
-			delete(r.open, key)
-		}
+		mine := r.open.leave(m)
 		r.mu.Unlock()
 		if mine {
 			r.tell(m.parked)
@@ -155,7 +153,7 @@ func (r *relay) acknowledged(line []byte) {
 	params, _ := mcpwire.Field(line, "params")
 	id, _ := mcpwire.Path(params, "_meta", mcpwire.MetaSubscriptionID)
 	r.mu.Lock()
-	m := r.open[mcpwire.IDKey(id)]
+	m := r.open.of(id)
 	again := m != nil && m.heard
 	if m != nil {
 		m.heard = true

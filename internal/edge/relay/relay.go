@@ -5,7 +5,7 @@
 //
 // It promises that every request gets one answer, the gateway's or an error
 // that says what is known; that a request which may have had an effect is
-// never sent twice; that a client which was introduced once (MCP until
+// never sent twice, whatever ids the client gives; that a client which was introduced once (MCP until
 // 2025-11-25) is introduced again behind its back, on the revision that it was
 // told; and that nothing waits or grows without bound. It decides nothing: who
 // may do what is the gateway's question each time.
@@ -66,7 +66,7 @@ type relay struct {
 	leaving bool       // this one begins nothing more
 	over    bool       // the client sends nothing more
 	count   uint64     // of messages
-	open    map[string]*message
+	open    open
 	held    []*message          // to be sent to the next gateway
 	bytes   int                 // of those
 	asked   map[string]question // of the gateway, by the id that the client knows
@@ -87,7 +87,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &relay{o: o, out: out, open: map[string]*message{}, asked: map[string]question{}}
+	r := &relay{o: o, out: out, open: newOpen(), asked: map[string]question{}}
 	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	r.cancel = cancel
 	defer cancel(nil)

@@ -299,13 +299,44 @@ func TestSubscriptionsGoOn(t *testing.T) {
 func TestBatches(t *testing.T) {
 	s, g := introduced(t, relay.Options{})
 	batch := `[` + request("1", "ping", "{}") + `,` + initialized + `,` + request("2", "ping", "{}") + `]`
-	s.send(t, batch, batch)
-	g.wants(t, batch)
+	s.send(t, batch)
 	g.wants(t, batch)
 	g.say(t, `[`+result("1", "{}")+`]`)
 	s.out.wants(t, `[`+result("1", "{}")+`]`)
 	g.Close()
 	s.out.wants(t, fmt.Sprintf(cutOff, "2"))
+	g = s.gateway(t)
+	again(t, g)
+	s.end(t, g)
+}
+
+// An id that a client uses for two calls says nothing about which of them was not
+// begun: the one that is under way is not made again. Nor is it when it was
+// cancelled, and the answer to it was on its way.
+func TestAnIDForTwoCalls(t *testing.T) {
+	s, g := introduced(t, relay.Options{})
+	pay, other := request("1", "tools/call", `{"name":"pay"}`), request("1", "tools/call", `{"name":"other"}`)
+	s.send(t, pay, other)
+	g.wants(t, pay)
+	g.wants(t, other)
+	g.say(t, fmt.Sprintf(notBegun, "1"))
+	s.out.wants(t, fmt.Sprintf(cutOff, "1"))
+	g.Close()
+	s.out.wants(t, fmt.Sprintf(cutOff, "1"))
+
+	g = s.gateway(t)
+	again(t, g)
+	s.out.wants(t, toolsChanged)
+	s.out.wants(t, resourcesChanged)
+	list, withdrawn := request("2", "tools/list", "{}"), `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}`
+	call := request("2", "tools/call", `{"name":"pay"}`)
+	s.send(t, list, withdrawn, call)
+	for _, want := range []string{list, withdrawn, call} {
+		g.wants(t, want)
+	}
+	g.say(t, fmt.Sprintf(notBegun, "2")) // the list
+	s.out.wants(t, fmt.Sprintf(cutOff, "2"))
+	g.Close()
 	g = s.gateway(t)
 	again(t, g)
 	s.end(t, g)
