@@ -24,7 +24,8 @@ type message struct {
 	// ours is called with the answer to a request of our own.
 	ours   func(answer []byte)
 	unsure bool        // its id was used twice, so that an answer may be another's
-	since  time.Time   // when it was held first
+	sent   time.Time   // when it was sent last
+	since  time.Time   // when it was held first, since a gateway was of use to it
 	late   *time.Timer // while it is held
 	heard  bool        // of subscriptions/listen: acknowledged
 	parked []byte      // the same: its end, while we ask whether the gateway is leaving
@@ -200,7 +201,7 @@ func (r *relay) send(m *message) {
 // enter notes what is about to be sent; mu is held.
 func (r *relay) enter(m *message) {
 	for _, p := range m.requests() {
-		p.n = m.n
+		p.n, p.sent = m.n, time.Now()
 		r.open.enter(p)
 	}
 	if m.method == mcpwire.NotifyInitialized {
@@ -240,7 +241,7 @@ func (r *relay) hold(m *message) bool {
 	r.held = slices.Insert(r.held, i, m)
 	r.bytes += len(m.raw)
 	if m.isRequest() && r.round > 0 {
-		if m.since.IsZero() {
+		if m.since.IsZero() || time.Since(m.sent) > brief {
 			m.since = time.Now()
 		}
 		m.late = time.AfterFunc(r.o.Return-time.Since(m.since), func() { r.expire(m) })

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -33,12 +34,12 @@ type scene struct {
 
 // lines is one side of a conversation, a message a line.
 type lines struct {
-	net.Conn // of a gateway
-	read     chan string
+	io.WriteCloser // of a gateway
+	read           chan string
 }
 
-func listen(r io.Reader, conn net.Conn) *lines {
-	l := &lines{Conn: conn, read: make(chan string, 100)}
+func listen(r io.Reader, w io.WriteCloser) *lines {
+	l := &lines{WriteCloser: w, read: make(chan string, 100)}
 	go func() {
 		defer close(l.read)
 		for s := bufio.NewScanner(r); s.Scan(); {
@@ -79,24 +80,47 @@ func (l *lines) say(t *testing.T, msg string) {
 // begin starts a relay whose gateways come when the test takes them.
 func begin(t *testing.T, o relay.Options) *scene {
 	t.Helper()
-	s := &scene{coming: make(chan *lines), ended: make(chan error, 1)}
-	path := filepath.Join(t.TempDir(), "s")
-	ln, err := net.Listen("unix", path)
+	ln, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { ln.Close() })
+	return beginOver(t, o, func() (relay.Conn, io.ReadWriteCloser, error) {
+		conn, err := net.Dial("unix", ln.Addr().String())
+		if err != nil {
+			return nil, nil, err
+		}
+		there, err := ln.Accept()
+		return conn.(*net.UnixConn), there, err
+	})
+}
+
+// pipe is one end of a connection in memory, for tests in which time passes.
+type pipe struct {
+	*io.PipeReader
+	*io.PipeWriter
+}
+
+func (p pipe) Close() error      { return errors.Join(p.PipeReader.Close(), p.PipeWriter.Close()) }
+func (p pipe) CloseWrite() error { return p.PipeWriter.Close() }
+
+func pipes() (relay.Conn, io.ReadWriteCloser, error) {
+	here, say := io.Pipe()
+	hear, there := io.Pipe()
+	return pipe{here, there}, pipe{hear, say}, nil
+}
+
+func beginOver(t *testing.T, o relay.Options, dial func() (relay.Conn, io.ReadWriteCloser, error)) *scene {
+	t.Helper()
+	s := &scene{coming: make(chan *lines), ended: make(chan error, 1)}
 	o.Connect = func(ctx context.Context) (relay.Conn, error) {
-		conn, err := net.Dial("unix", path)
+		conn, there, err := dial()
 		if err != nil {
 			return nil, err
 		}
-		there, err := ln.Accept()
-		if err != nil {
-			return nil, errors.Join(err, conn.Close())
-		}
 		select {
 		case s.coming <- listen(there, there):
-			return conn.(*net.UnixConn), nil
+			return conn, nil
 		case <-ctx.Done():
 			return nil, errors.Join(errors.New("nobody there"), conn.Close(), there.Close())
 		}
@@ -114,7 +138,6 @@ func begin(t *testing.T, o relay.Options) *scene {
 	t.Cleanup(func() {
 		in.Close()
 		stop()
-		ln.Close()
 		for range s.out.read {
 		}
 	})
@@ -293,6 +316,28 @@ func TestSubscriptionsGoOn(t *testing.T) {
 	g.say(t, result(id, "{}"))
 	s.out.wants(t, result(`"L"`, `{"resultType":"complete"}`))
 	s.end(t, g)
+}
+
+// How long a subscription waited for one gateway does not count when it waits for
+// another, days later.
+func TestASubscriptionThatWaitsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := beginOver(t, relay.Options{}, pipes)
+		listen := request(`"L"`, "subscriptions/listen", `{"notifications":{"toolsListChanged":true}}`)
+		s.send(t, listen)
+		g := s.gateway(t)
+		g.wants(t, listen)
+		for range 3 {
+			g.Close()
+			time.Sleep(40 * time.Second)
+			g = s.gateway(t)
+			g.say(t, toolsChanged)
+			s.out.wants(t, toolsChanged)
+			g.wants(t, listen)
+			time.Sleep(24 * time.Hour)
+		}
+		s.end(t, g)
+	})
 }
 
 // A batch is never sent twice, and each of its requests is answered.
