@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"durward"
 	"durward/internal/admin"
 	"durward/internal/boot"
 )
@@ -26,7 +27,7 @@ func (s *upState) plan(offers map[string]admin.UpstreamTest) {
 	for _, u := range s.report.Upstreams {
 		for _, raw := range offers[u.Name].Tools {
 			t := readTool(raw)
-			switch name := boot.PublicName(u.Name, t.Name); {
+			switch name := durward.PublicName(u.Name, t.Name); {
 			case t.Annotations.ReadOnly && len(readSchema(t.InputSchema).Required) == 0 && s.report.Allowed.Tool == "":
 				s.report.Allowed = upCall{Tool: name, Args: map[string]any{}}
 			case !t.Annotations.ReadOnly && s.report.Denied.Tool == "":

@@ -4,13 +4,8 @@ import (
 	"context"
 	"time"
 
-	"durward/internal/catalog"
 	"durward/internal/store"
 )
-
-// PublicName is how agents call a tool of an upstream, unless another of its
-// tools would be called the same.
-func PublicName(upstream, tool string) string { return catalog.PublicName(upstream, tool) }
 
 // recallNames finds the public names that tools and prompts had when the last
 // run ended. What cannot be read is named anew: no start fails for it.

@@ -41,7 +41,7 @@ func TestPagesStayWithTheirTools(t *testing.T) {
 	for uri, want := range map[string]string{
 		"ui://app/page": "a ui://app/page", "ui://b/app/page": "b ui://app/page", "ui://only/named": "a ui://only/named",
 	} {
-		ops := v.Resource(uri)
+		ops, _ := v.Resource(uri)
 		if len(ops) != 1 || ops[0].Upstream+" "+ops[0].Name != want {
 			t.Errorf("Resource(%s) = %+v, want that of %s alone", uri, ops, want)
 		}

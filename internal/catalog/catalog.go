@@ -90,8 +90,11 @@ func (n *Names) Compile(sources []Source) *Catalog {
 		}
 		n.name(src.Upstream, durward.KindTool, s.tools)
 		n.name(src.Upstream, durward.KindPrompt, s.prompts)
-		if src.Trouble != "" && len(s.tools)+len(s.prompts) == 0 {
-			s.had[durward.KindTool], s.had[durward.KindPrompt] = n.had(src.Upstream, durward.KindTool), n.had(src.Upstream, durward.KindPrompt)
+		n.note(src.Upstream, s.resources)
+		if src.Trouble != "" && len(s.tools)+len(s.prompts)+len(s.resources) == 0 {
+			for _, kind := range []durward.Kind{durward.KindTool, durward.KindPrompt, durward.KindResource} {
+				s.had[kind] = n.had(src.Upstream, kind)
+			}
 		}
 		c.sections = append(c.sections, s)
 		c.byAlias[src.Upstream] = s

@@ -301,7 +301,8 @@ func TestResources(t *testing.T) {
 		"unlisted://anything": {"a", "b"},
 	} {
 		var got []string
-		for _, op := range v.Resource(uri) {
+		ops, _ := v.Resource(uri)
+		for _, op := range ops {
 			got = append(got, op.Upstream)
 		}
 		if !slices.Equal(got, want) {
@@ -309,7 +310,7 @@ func TestResources(t *testing.T) {
 		}
 	}
 	hidden := c.View("", viewer{allow: func(op *durward.Operation) bool { return op.Upstream != "a" }})
-	if got := hidden.Resource("file:///x"); len(got) != 1 || got[0].Upstream != "b" {
+	if got, _ := hidden.Resource("file:///x"); len(got) != 1 || got[0].Upstream != "b" {
 		t.Errorf("a hidden upstream must not shadow another's resource: %v", got)
 	}
 }
@@ -324,7 +325,8 @@ func TestUnlistedURIsAreReadInOneWayOnly(t *testing.T) {
 		"file:///srv/%70rivate/x": false, "file:///srv/%2e%2e/x": false, "file:///srv%2fprivate": false, "file:///a%5cb": false,
 		"file:///a\\b": false, "file:///%252e": false, "file:///%zz": false, "file:///%2": false, "no-scheme": false, "file:///a b": false, "file:///a\u0000": false,
 	} {
-		if got := len(v.Resource(uri)) > 0; got != ok {
+		_, err := v.Resource(uri)
+		if got := err == nil; got != ok {
 			t.Errorf("Resource(%q) is served: %v, want %v", uri, got, ok)
 		}
 	}
@@ -378,7 +380,7 @@ func FuzzNames(f *testing.F) {
 		quote := func(s string) []byte { q, _ := json.Marshal(s); return fmt.Appendf(nil, `{"name":%s}`, q) }
 		v := catalog.Compile([]catalog.Source{{Upstream: "up", Tools: [][]byte{quote(a), quote(b)}}}).View("", viewer{})
 		names := listed(t, v, durward.KindTool)
-		if len(names) != 2 || strings.EqualFold(names[0], names[1]) || len(names[0]) > catalog.MaxName {
+		if len(names) != 2 || strings.EqualFold(names[0], names[1]) || len(names[0]) > durward.MaxPublicName {
 			t.Fatalf("public names of %q and %q: %q", a, b, names)
 		}
 		for i, own := range []string{a, b} {

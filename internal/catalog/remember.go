@@ -65,6 +65,43 @@ func NewNames() *Names {
 	return n
 }
 
+// note remembers the URIs that an upstream lists, so that nobody stands in for
+// it while it is away.
+func (n *Names) note(upstream string, ops []*durward.Operation) {
+	if len(ops) == 0 {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	key := rollKey{upstream, durward.KindResource}
+	r := n.roll(key)
+	listed, fresh := make(map[digest]bool, len(ops)), false
+	for _, op := range ops {
+		d := digestOf(op.Name)
+		if listed[d] = true; r.holder[d] != d {
+			r.holder[d], r.order, fresh = d, append(r.order, d), true
+		}
+	}
+	if fresh {
+		r.trim(listed)
+		n.changed(key)
+	}
+}
+
+// roll is the roll of a key; the caller holds mu.
+func (n *Names) roll(key rollKey) *roll {
+	r := n.rolls[key]
+	if r == nil {
+		r = &roll{holder: map[digest]digest{}}
+		n.rolls[key] = r
+	}
+	return r
+}
+
+// Seal sets the key that cursors are sealed with, so that they outlive a
+// restart. Without it they are good for one process.
+func (n *Names) Seal(secret []byte) { n.seal = sha256.Sum256(append([]byte("cursors\x00"), secret...)) }
+
 // name gives the operations of one upstream their public names. Among those
 // that are new at the same time the byte order of the exact names decides.
 func (n *Names) name(upstream string, kind durward.Kind, ops []*durward.Operation) {
@@ -74,11 +111,7 @@ func (n *Names) name(upstream string, kind durward.Kind, ops []*durward.Operatio
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	key := rollKey{upstream, kind}
-	r := n.rolls[key]
-	if r == nil {
-		r = &roll{holder: map[digest]digest{}}
-		n.rolls[key] = r
-	}
+	r := n.roll(key)
 	taken := make(map[digest]bool, len(ops))
 	var fresh []*durward.Operation
 	for _, op := range ops {
@@ -136,9 +169,9 @@ func (r *roll) claim(op *durward.Operation, taken map[digest]bool) {
 // then those with suffixes.
 func candidate(op *durward.Operation, i int) string {
 	if i == 0 {
-		return PublicName(op.Upstream, op.Name)
+		return durward.PublicName(op.Upstream, op.Name)
 	}
-	return suffixed(op.Upstream, op.Name, i-1)
+	return durward.SuffixedName(op.Upstream, op.Name, i-1)
 }
 
 // trim forgets what is too much: names that are not listed, oldest first, and
@@ -227,8 +260,11 @@ func (n *Names) bySeniority(sections []*section) []*section {
 	})
 }
 
-// rankKey is what an upstream's rank is kept under: it decides about URIs.
-func rankKey(alias string) rollKey { return rollKey{alias, durward.KindResource} }
+// rankKey is what an upstream's rank is kept under.
+func rankKey(alias string) rollKey { return rollKey{upstream: alias} }
+
+// rankWord is the kind of what is kept under it.
+const rankWord = "rank"
 
 // changed marks what is to be kept anew. The caller holds mu.
 func (n *Names) changed(key rollKey) {
@@ -246,11 +282,13 @@ func (n *Names) Unsaved() map[string][]byte {
 	defer n.mu.Unlock()
 	out := make(map[string][]byte, len(n.unsaved))
 	for key := range n.unsaved {
-		raw := n.rolls[key].bytes()
-		if rank := n.ranks[key.upstream]; key.kind == durward.KindResource && rank > 0 {
-			raw = binary.AppendUvarint([]byte{rollFormat}, rank)
+		if key != rankKey(key.upstream) {
+			out[key.kind.String()+" "+key.upstream] = n.rolls[key].bytes()
+		} else if rank := n.ranks[key.upstream]; rank > 0 {
+			out[rankWord+" "+key.upstream] = binary.AppendUvarint([]byte{rollFormat}, rank)
+		} else {
+			out[rankWord+" "+key.upstream] = nil
 		}
-		out[key.kind.String()+" "+key.upstream] = raw
 	}
 	clear(n.unsaved)
 	return out
@@ -277,9 +315,11 @@ func (n *Names) Recall(key string, raw []byte) error {
 	case durward.KindPrompt.String():
 		kind = durward.KindPrompt
 	case durward.KindResource.String():
+		kind = durward.KindResource
+	case rankWord:
 		return n.recallRank(upstream, raw)
 	default:
-		return errors.New("names are of tools or prompts, not of " + word)
+		return errors.New("names are of tools, prompts or resources, not of " + word)
 	}
 	if len(raw)%16 != 1 || raw[0] != rollFormat || len(raw)/16 > namesMost {
 		return errors.New("names in a form that is not known")

@@ -25,7 +25,7 @@ func publics(t *testing.T, n *catalog.Names, own ...string) map[string]string {
 		if back, err := v.Named(durward.KindTool, op.Public); err != nil || back != op {
 			t.Fatalf("Named(%q), the public name of %q: %v", op.Public, name, err)
 		}
-		if other, taken := seen[strings.ToLower(op.Public)]; taken || len(op.Public) > catalog.MaxName {
+		if other, taken := seen[strings.ToLower(op.Public)]; taken || len(op.Public) > durward.MaxPublicName {
 			t.Fatalf("%q is called %q, like %q", name, op.Public, other)
 		}
 		seen[strings.ToLower(op.Public)] = name
@@ -159,7 +159,7 @@ func TestAURIIsTheElders(t *testing.T) {
 	k1 := catalog.Source{Upstream: "k1", Capabilities: []byte(`{"resources":{}}`), Resources: resources("file:///same", "file:///k1")}
 	aa := catalog.Source{Upstream: "aa", Capabilities: []byte(`{"resources":{}}`), Resources: resources("file:///aa", "file:///same")}
 	owner := func(c *catalog.Catalog, uri string, v viewer) string {
-		ops := c.View("", v).Resource(uri)
+		ops, _ := c.View("", v).Resource(uri)
 		if len(ops) == 0 {
 			return ""
 		}
@@ -195,8 +195,71 @@ func TestAURIIsTheElders(t *testing.T) {
 		t.Errorf("declared anew, k1 comes after aa; it is read from %s", got)
 	}
 	for _, raw := range []string{"", "\x01", "\x01\x00", "\x02\x01", "\x01\xff\xff\xff\xff\xff\xff", "\x01\x01\x01"} {
-		if n.Recall("resource x", []byte(raw)) == nil {
+		if n.Recall("rank x", []byte(raw)) == nil {
 			t.Errorf("a rank kept as %q was recalled", raw)
 		}
+	}
+}
+
+// Nobody stands in for an elder that is away or whose resource is withheld,
+// neither when it is read nor when a template of it is completed.
+func TestNobodyStandsInForAnElder(t *testing.T) {
+	template := [][]byte{[]byte(`{"uriTemplate":"db://{table}","name":"rows"}`)}
+	k1 := catalog.Source{Upstream: "k1", Capabilities: []byte(`{"resources":{}}`), Resources: resources("file:///same"), Templates: template}
+	aa := catalog.Source{Upstream: "aa", Capabilities: []byte(`{"resources":{}}`), Resources: resources("file:///same", "file:///own"), Templates: template}
+	n := catalog.NewNames()
+	n.Declare([]string{"k1"})
+	n.Compile([]catalog.Source{k1})
+	n.Declare([]string{"k1", "aa"})
+	if op := n.Compile([]catalog.Source{aa, k1}).View("", viewer{}).Template("db://{table}"); op == nil || op.Upstream != "k1" {
+		t.Errorf("the template is %v, want that of k1", op)
+	}
+	n = restart(t, n)
+	n.Declare([]string{"k1", "aa"})
+	away := n.Compile([]catalog.Source{aa, {Upstream: "k1", Trouble: "It does not answer."}})
+	v := away.View("", viewer{})
+	if _, err := v.Resource("file:///same"); reasonOf(err) != durward.ReasonUpstreamUnavailable {
+		t.Errorf("while k1 is away: %v, want that it cannot be asked", err)
+	}
+	if got := listed(t, v, durward.KindResource); !slices.Equal(got, []string{"file:///own"}) {
+		t.Errorf("while k1 is away the resources are %v", got)
+	}
+	if ops, err := away.View("", viewer{allow: func(op *durward.Operation) bool { return op.Upstream == "aa" }}).Resource("file:///same"); err != nil || ops[0].Upstream != "aa" {
+		t.Errorf("for who may not read k1: %v, %v", ops, err)
+	}
+	k1.Standings = map[durward.PinKey]*durward.Standing{{Upstream: "k1", Kind: "resource", Name: "file:///same"}: {Withheld: true}}
+	v = n.Compile([]catalog.Source{aa, k1}).View("", viewer{})
+	if ops, err := v.Resource("file:///same"); err != nil || len(ops) != 1 || ops[0].Upstream != "k1" {
+		t.Errorf("while k1's is withheld: %v, %v, want k1's all the same", ops, err)
+	}
+	if got := listed(t, v, durward.KindResource); !slices.Equal(got, []string{"file:///own"}) {
+		t.Errorf("while k1's is withheld the resources are %v", got)
+	}
+}
+
+// A cursor is good after a restart, too, where the seal is the same.
+func TestCursorsOutliveARestart(t *testing.T) {
+	var many []string
+	for i := range 2500 {
+		many = append(many, fmt.Sprintf("t%04d", i))
+	}
+	next := func(seal byte) (string, func(string) error) {
+		n := catalog.NewNames()
+		n.Seal([]byte{seal})
+		v := n.Compile([]catalog.Source{{Upstream: "up", Tools: tools(many...)}}).View("", viewer{})
+		cursor, _ := page(t, v, durward.KindTool, nil, modern)["nextCursor"].(string)
+		return cursor, func(c string) error {
+			_, err := v.Page(durward.KindTool, &c, modern)
+			return err
+		}
+	}
+	cursor, _ := next(1)
+	_, same := next(1)
+	_, other := next(2)
+	if err := same(cursor); err != nil {
+		t.Errorf("after a restart: %v", err)
+	}
+	if err := other(cursor); reasonOf(err) != durward.ReasonRequestInvalid {
+		t.Errorf("at another house: %v", err)
 	}
 }

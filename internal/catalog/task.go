@@ -41,9 +41,7 @@ func (v *View) Tool(upstream, own string) *durward.Operation {
 				return op
 			}
 		}
-		return &durward.Operation{
-			Kind: durward.KindTool, Upstream: upstream, Name: own, Public: PublicName(upstream, own), PolicyName: policyName(upstream, own),
-		}
+		return unlisted(durward.KindTool, upstream, own)
 	}
 	return nil
 }

@@ -119,15 +119,28 @@ func (v *View) addBare(kind durward.Kind, ops []*durward.Operation) {
 }
 
 // addURIs gives an upstream the URIs that it listed, unless an elder has them:
-// one that comes later must not answer in another's place.
+// one that comes later must not answer in another's place, be the elder away or
+// its resource withheld.
 func (v *View) addURIs(s *section) {
 	for _, op := range s.resources {
-		elder := v.byURI[op.Public]
-		if elder != nil && !withheld(elder) || v.ask.Decide(op).Denies() {
-			continue
+		if v.byURI[op.Public] == nil && !v.ask.Decide(op).Denies() && v.keptFor(op.Public, s) == nil {
+			v.byURI[op.Public] = op
 		}
-		v.byURI[op.Public] = op
 	}
+}
+
+// keptFor finds an upstream that cannot be read at the moment, had a URI that
+// the viewer may read, and is elder than s (nil for all).
+func (v *View) keptFor(uri string, s *section) *section {
+	for _, elder := range v.elders {
+		if elder == s {
+			return nil
+		}
+		if had := elder.had[durward.KindResource]; had != nil && had[digestOf(uri)] && !v.ask.Decide(resourceAt(elder, uri)).Denies() {
+			return elder
+		}
+	}
+	return nil
 }
 
 func (v *View) addResources(s *section) {
@@ -163,7 +176,7 @@ func (v *View) Named(kind durward.Kind, asked string) (*durward.Operation, error
 	also := e.also
 	if e.op != nil && e.op.Public != asked && !v.bare {
 		if away := v.away(kind, asked); away != nil {
-			also = []string{e.op.Public, PublicName(away.Upstream, asked)}
+			also = []string{e.op.Public, durward.PublicName(away.Upstream, asked)}
 		}
 	}
 	if also != nil {
@@ -178,14 +191,16 @@ func (v *View) Named(kind durward.Kind, asked string) (*durward.Operation, error
 // because of that.
 func (v *View) away(kind durward.Kind, own string) *section {
 	for _, s := range v.sections {
-		if s.had[kind] == nil {
-			continue
-		}
-		if s.had[kind][digestOf(own)] && !v.ask.Decide(&durward.Operation{Kind: kind, Upstream: s.Upstream, Name: own, PolicyName: policyName(s.Upstream, own)}).Denies() {
+		if had := s.had[kind]; had != nil && had[digestOf(own)] && !v.ask.Decide(unlisted(kind, s.Upstream, own)).Denies() {
 			return s
 		}
 	}
 	return nil
+}
+
+// unlisted is an operation of which the name alone is known.
+func unlisted(kind durward.Kind, upstream, own string) *durward.Operation {
+	return &durward.Operation{Kind: kind, Upstream: upstream, Name: own, Public: durward.PublicName(upstream, own), PolicyName: policyName(upstream, own)}
 }
 
 // missing tells what cannot be known while an upstream cannot be reached from
@@ -196,29 +211,32 @@ func (v *View) missing(kind durward.Kind, asked string) error {
 		if v.bare || s.had[kind] != nil && s.had[kind][digestOf(asked)] {
 			own, ok = asked, true
 		}
-		if s.Trouble == "" || !ok {
-			continue
+		if s.Trouble != "" && ok && !v.ask.Decide(unlisted(kind, s.Upstream, own)).Denies() {
+			return unreached(s, asked)
 		}
-		if v.ask.Decide(&durward.Operation{Kind: kind, Upstream: s.Upstream, Name: own, PolicyName: policyName(s.Upstream, own)}).Denies() {
-			continue
-		}
-		return &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonUpstreamUnavailable, Retry: troubleTTL,
-			Message: "The upstream " + s.Upstream + " cannot be asked at the moment whether it has " + asked + ": " + s.Trouble}
 	}
 	return Unknown(kind, asked)
 }
 
+func unreached(s *section, asked string) error {
+	return &durward.Error{Code: durward.Unavailable, Reason: durward.ReasonUpstreamUnavailable, Retry: troubleTTL,
+		Message: "The upstream " + s.Upstream + " cannot be asked at the moment whether it has " + asked + ": " + s.Trouble}
+}
+
 // Resource finds who serves a URI: who listed it, else whose template covers
 // it, else the upstreams that have resources at all, those that were declared
-// first before others. All
-// are such that the viewer may use them. A URI that nobody listed and that can
-// be read in two ways is served by nobody: rules match its text.
-func (v *View) Resource(uri string) []*durward.Operation {
+// first before others. All are such that the viewer may use them. A URI that
+// nobody listed and that can be read in two ways is served by nobody: rules
+// match its text. Nobody stands in for an upstream that had it and is away.
+func (v *View) Resource(uri string) ([]*durward.Operation, error) {
 	if op := v.byURI[uri]; op != nil {
-		return []*durward.Operation{op}
+		return []*durward.Operation{op}, nil
+	}
+	if s := v.keptFor(uri, nil); s != nil {
+		return nil, unreached(s, uri)
 	}
 	if !plain(uri) {
-		return nil
+		return nil, Unknown(durward.KindResource, uri)
 	}
 	var covered, others []*durward.Operation
 	for _, s := range v.elders {
@@ -232,17 +250,23 @@ func (v *View) Resource(uri string) []*durward.Operation {
 			others = append(others, op)
 		}
 	}
-	if len(covered) > 0 {
-		return covered
+	switch {
+	case len(covered) > 0:
+		return covered, nil
+	case len(others) > 0:
+		return others, nil
 	}
-	return others
+	return nil, Unknown(durward.KindResource, uri)
 }
 
-// Template finds the upstream of a resource template, for completion.
+// Template finds the upstream of a resource template, for completion: the one
+// that was declared first.
 func (v *View) Template(text string) *durward.Operation {
-	for _, it := range v.visible[durward.KindTemplate] {
-		if it.op.Name == text {
-			return it.op
+	for _, s := range v.elders {
+		for _, t := range s.templates {
+			if t.op.Name == text && !withheld(t.op) && !v.ask.Decide(t.op).Denies() {
+				return t.op
+			}
 		}
 	}
 	return nil

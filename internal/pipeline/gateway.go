@@ -115,6 +115,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{Options: o, pins: newPins(engine), names: catalog.NewNames(), guard: guard.NewMemory(o.Now), judges: newJudges(), sealer: sealer, schemas: guard.NewSchemas(), desk: limit.NewDesk(o.Counter), running: newRunning(), watcher: runaway.NewWatcher(), parking: newParking(o.Log), declared: make(map[string]time.Time), watchers: make(map[*watch]struct{}), loaded: make(chan struct{}, 1)}
 	g.pins.reader, _ = o.Upstreams.(Rereader)
+	g.names.Seal(o.Pepper)
 	empty, err := Compile(o.Pepper, &durward.Snapshot{})
 	if err != nil {
 		return nil, err

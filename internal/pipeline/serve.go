@@ -241,9 +241,9 @@ func (t *transit) ask() error {
 }
 
 func (t *transit) resource(uri string) (*durward.Operation, error) {
-	t.candidates = t.view.Resource(uri)
-	if len(t.candidates) == 0 {
-		return nil, catalog.Unknown(durward.KindResource, uri)
+	var err error
+	if t.candidates, err = t.view.Resource(uri); err != nil {
+		return nil, err
 	}
 	return t.candidates[0], nil
 }

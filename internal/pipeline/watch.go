@@ -136,9 +136,9 @@ func (w *watch) follow(plan *Plan, view *catalog.View, uris []string) (added, re
 		if _, twice := next[uri]; twice {
 			continue
 		}
-		ops := view.Resource(uri)
-		if len(ops) == 0 {
-			refused, why = uri, catalog.Unknown(durward.KindResource, uri)
+		ops, err := view.Resource(uri)
+		if err != nil {
+			refused, why = uri, err
 			continue
 		}
 		at := plan.upstreams[ops[0].Upstream]

@@ -31,8 +31,9 @@ func (c *session) stops(f durward.Finding, o *durward.Pin) bool {
 // toolScope is the scope of the most specific pattern that an operation has.
 func toolScope(g *durward.Guard, o *durward.Pin) durward.GuardScope {
 	best := ""
+	own, shown := o.Upstream+"__"+o.Name, durward.PublicName(o.Upstream, o.Name)
 	for pattern := range g.Tools {
-		if guard.Match(pattern, o.Upstream+"__"+o.Name) && (best == "" || moreSpecific(pattern, best)) {
+		if (guard.Match(pattern, own) || guard.Match(pattern, shown)) && (best == "" || moreSpecific(pattern, best)) {
 			best = pattern
 		}
 	}
