@@ -274,17 +274,15 @@ func (r *relay) expire(m *message) {
 }
 
 // giveUp answers everything that waits.
-func (r *relay) giveUp() {
+func (r *relay) giveUp(text string) {
 	r.mu.Lock()
 	var owed []*message
 	for len(r.held) > 0 {
-		if m := r.unhold(0); r.round > 0 {
-			owed = append(owed, m)
-		}
+		owed = append(owed, r.unhold(0))
 	}
 	r.mu.Unlock()
 	for _, m := range owed {
-		r.refuse(m, "The gateway went away and did not come back; nothing was begun.")
+		r.refuse(m, text)
 	}
 }
 

@@ -74,8 +74,9 @@ type relay struct {
 }
 
 // Run speaks with a client until it leaves or ctx ends, and then returns nil
-// after the calls under way had a moment to end. It returns an error when no
-// gateway could be found, or none that takes the client as the last one did.
+// after the calls under way had a moment to end; what waits for a gateway then
+// is answered as not begun. It returns an error when no gateway could be found,
+// or none that takes the client as the last one did.
 // It closes neither in nor out.
 func Run(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	if o.First <= 0 {
@@ -99,9 +100,12 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	}()
 	err := r.run(life)
 	if err == nil || errors.Is(err, errLeft) {
+		r.giveUp("The client has left before a gateway was there; nothing was begun.")
 		return nil
 	}
-	r.giveUp()
+	if r.hasMet() { // else it was never begun itself
+		r.giveUp("The gateway went away and did not come back; nothing was begun.")
+	}
 	return err
 }
 
@@ -206,9 +210,15 @@ func (r *relay) leave() {
 	switch {
 	case conn != nil:
 		_ = conn.CloseWrite() // a connection that is broken ends as well
-	case met: // nothing is under way
+	case met: // nothing is under way, and what waits is not begun any more
 		r.cancel(errLeft)
 	}
+}
+
+func (r *relay) hasMet() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.round > 0
 }
 
 func (r *relay) isOver() bool {

@@ -443,6 +443,7 @@ func TestTooMuchWaits(t *testing.T) {
 	s.send(t, request("1", "tools/call", `{"name":"`+long+`"}`), request("2", "tools/call", `{"name":"`+long+`"}`))
 	s.out.wants(t, `{"jsonrpc":"2.0","id":2,"error":{"code":503,"message":"Too much waits for the gateway to be there again; nothing was begun.","data":{"reason":"not_begun"}}}`)
 	s.in.Close()
+	s.out.wants(t, fmt.Sprintf(leftBefore, "1"))
 	if err := within(t, s.ended, "end"); err != nil {
 		t.Errorf("Run = %v", err)
 	}

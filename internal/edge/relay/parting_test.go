@@ -1,0 +1,60 @@
+package relay_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"durward/internal/edge/relay"
+)
+
+const leftBefore = `{"jsonrpc":"2.0","id":%s,"error":{"code":503,"message":"The client has left before a gateway was there; nothing was begun.","data":{"reason":"not_begun"}}}`
+
+// leaves has the client leave, and wants its request 7 to be answered.
+func (s *scene) leaves(t *testing.T) {
+	t.Helper()
+	s.in.Close()
+	s.out.wants(t, fmt.Sprintf(leftBefore, "7"))
+	if err := within(t, s.ended, "end"); err != nil {
+		t.Errorf("Run = %v", err)
+	}
+}
+
+// Who leaves while a request waits for a gateway hears that it was not begun:
+// between two gateways, at one that begins nothing more, and before the first.
+func TestAClientThatLeavesWhileARequestWaits(t *testing.T) {
+	call := request("7", "tools/call", `{"name":"x"}`)
+	t.Run("between two gateways", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := beginOver(t, relay.Options{}, pipes)
+			s.gateway(t).Close()
+			synctest.Wait()
+			s.send(t, call)
+			s.leaves(t)
+		})
+	})
+	t.Run("at a gateway that leaves", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := beginOver(t, relay.Options{}, pipes)
+			s.send(t, call)
+			g := s.gateway(t)
+			g.wants(t, call)
+			g.say(t, fmt.Sprintf(notBegun, "7"))
+			synctest.Wait()
+			go func() {
+				for range g.read { // until the client has left
+				}
+				g.Close()
+			}()
+			s.leaves(t)
+		})
+	})
+	t.Run("before the first gateway", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := beginOver(t, relay.Options{First: time.Hour}, pipes)
+			s.send(t, call)
+			s.leaves(t)
+		})
+	})
+}
