@@ -73,10 +73,14 @@ func (r *running) ends(t *testing.T) int {
 	}
 }
 
-// serves starts a gateway on a folder and waits until it serves.
-func serves(t *testing.T, dir string) *running {
+// serves starts a gateway on a folder, with serve or as args say, and waits
+// until it serves.
+func serves(t *testing.T, dir string, args ...string) *running {
 	t.Helper()
-	g := start(t, dir, nil, "serve", "-c", "durward.yaml", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	if len(args) == 0 {
+		args = []string{"serve", "-c", "durward.yaml"}
+	}
+	g := start(t, dir, nil, append(args, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")...)
 	for late := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		run, err := admin.ReadRun(filepath.Join(dir, "d"))
 		if err == nil && run.PID == g.Process.Pid {
@@ -339,7 +343,15 @@ func TestStdioOutlivesAnUpgrade(t *testing.T) {
 // folder from the one that a client's process had started meanwhile, and all
 // clients go on with it, calls under way included.
 func TestAPassingGatewayMakesRoom(t *testing.T) {
-	t.Parallel()
+	for name, args := range map[string][]string{"serve": nil, "up": {"up", "--data", "d"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testMakesRoom(t, args)
+		})
+	}
+}
+
+func testMakesRoom(t *testing.T, args []string) {
 	dir := folder(t)
 	hosts := []*host{hosted(t, dir), hosted(t, dir), hosted(t, dir)}
 	for _, h := range hosts {
@@ -347,7 +359,7 @@ func TestAPassingGatewayMakesRoom(t *testing.T) {
 	}
 	mine := hosts[owner(t, dir, hosts)]
 	mine.report(t, "slow", 300)
-	serves(t, dir)
+	serves(t, dir, args...)
 	if line := mine.hears(t, `"id":"slow"`); !isResult(line) {
 		t.Errorf("the call was not drained: %s", line)
 	}

@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -76,15 +77,17 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 		s.f.allow = a.askAllow(lines)
 	}
 	c, run, err := admin.Connect(ctx, cfg.Data)
-	if err == nil {
+	switch {
+	case err == nil && run.Passing: // it makes room: its addresses would end with a client
+		c.Close()
+	case err == nil:
 		s.joined = true
 		defer c.Close()
-		if !strings.HasSuffix(run.Agents, f.listen) || !strings.HasSuffix(run.URL, f.admin) {
+		if otherPort(run.Agents, f.listen) || otherPort(run.URL, f.admin) {
 			a.err.line("A gateway runs on %s already, at %s: the addresses of this command are not used.", run.Data, run.Agents)
 		}
 		return s.tour(ctx, c, run)
-	}
-	if !errors.Is(err, admin.ErrNotRunning) {
+	case !errors.Is(err, admin.ErrNotRunning):
 		return err
 	}
 	g, err := s.start(ctx)
@@ -92,6 +95,14 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 		return startFailed(err)
 	}
 	return s.live(ctx, g)
+}
+
+// otherPort reports whether an address that was asked for has another port than
+// a listener. A name or an unspecified address may well be the same.
+func otherPort(listener, asked string) bool {
+	_, want, err := net.SplitHostPort(asked)
+	u, wrong := url.Parse(listener)
+	return err == nil && wrong == nil && want != "0" && want != u.Port()
 }
 
 // upState is one run of `durward up`.
