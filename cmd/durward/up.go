@@ -78,7 +78,7 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 	}
 	c, run, err := admin.Connect(ctx, cfg.Data)
 	switch {
-	case err == nil && run.Passing: // it makes room: its addresses would end with a client
+	case err == nil && run.Passing && !f.once: // it makes room: its addresses would end with a client
 		c.Close()
 	case err == nil:
 		s.joined = true
