@@ -249,6 +249,12 @@ func (r *relay) hold(m *message) bool {
 	return true
 }
 
+// waits tells whether a request is held; mu is held.
+func (r *relay) waits(id []byte) bool {
+	key := mcpwire.IDKey(id)
+	return slices.ContainsFunc(r.held, func(m *message) bool { return m.id != nil && mcpwire.IDKey(m.id) == key })
+}
+
 // unhold takes a message out; mu is held.
 func (r *relay) unhold(i int) *message {
 	m := r.held[i]

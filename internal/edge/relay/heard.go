@@ -49,6 +49,9 @@ func (r *relay) answered(line, id []byte) {
 	r.mu.Lock()
 	m := r.open.of(id)
 	switch {
+	case m == nil && r.waits(id): // it got a part, and complains of it
+		r.mu.Unlock()
+		return
 	case m == nil:
 		line = mcpwire.DropFields(line, Begun)
 	case m.ours != nil:

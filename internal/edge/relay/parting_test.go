@@ -1,7 +1,10 @@
 package relay_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,5 +59,41 @@ func TestAClientThatLeavesWhileARequestWaits(t *testing.T) {
 			s.send(t, call)
 			s.leaves(t)
 		})
+	})
+}
+
+// torn reads the beginning of what it is sent and shuts its side.
+type torn struct{ pipe }
+
+func (p torn) Read(b []byte) (int, error) {
+	n, err := p.PipeReader.Read(b[:min(len(b), 60)])
+	return n, errors.Join(err, p.PipeReader.Close())
+}
+
+// A gateway that got a part of a request complains of that. The next one gets
+// it whole, and answers it.
+func TestAPartOfARequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := true
+		s := beginOver(t, relay.Options{}, func() (relay.Conn, io.ReadWriteCloser, error) {
+			conn, there, err := pipes()
+			if first {
+				there = torn{there.(pipe)}
+			}
+			first = false
+			return conn, there, err
+		})
+		call := request("1", "tools/call", `{"name":"a","arguments":{"x":"`+strings.Repeat("y", 100)+`"}}`)
+		s.send(t, call)
+		g := s.gateway(t)
+		g.wants(t, call[:60])
+		synctest.Wait()
+		g.say(t, `{"jsonrpc":"2.0","id":1,"error":{"code":-32700,"message":"The message could not be read"}}`)
+		g.Close()
+		g = s.gateway(t)
+		g.wants(t, call)
+		g.say(t, result("1", "{}"))
+		s.out.wants(t, result("1", "{}"))
+		s.end(t, g)
 	})
 }
