@@ -5,6 +5,7 @@ import (
 	"durward"
 	"durward/internal/mcpwire"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 )
@@ -69,8 +70,11 @@ func (l *link) leave(ctx context.Context, shut func() error, read <-chan error) 
 	if l.ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if shut == nil || shut() != nil {
+	if shut == nil {
 		return nil
+	}
+	if err := shut(); err != nil {
+		return fmt.Errorf("end the reading of a connection: %w", err)
 	}
 	select {
 	case err := <-read:
