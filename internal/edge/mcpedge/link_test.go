@@ -25,6 +25,16 @@ type pipe struct {
 
 // connect speaks over stdio as alice.
 func connect(t *testing.T, ctx context.Context, o mcpedge.Options) *pipe {
+	return connectAs(t, ctx, o, mcpedge.Local{Agent: "alice", Remote: "stdio"})
+}
+
+// relayed is connect through a relay.
+func relayed(t *testing.T, ctx context.Context, o mcpedge.Options) *pipe {
+	return connectAs(t, ctx, o, mcpedge.Local{Agent: "alice", Remote: "local", Shut: func() error { return nil }})
+}
+
+func connectAs(t *testing.T, ctx context.Context, o mcpedge.Options, who mcpedge.Local) *pipe {
+	t.Helper()
 	p := &pipe{stage: newStage(), ended: make(chan error, 1)}
 	p.face = mcpedge.New(p.stage, o)
 	r, in := io.Pipe()
@@ -32,7 +42,7 @@ func connect(t *testing.T, ctx context.Context, o mcpedge.Options) *pipe {
 	p.in, p.out, p.lines = in, out, bufio.NewScanner(out)
 	p.lines.Buffer(nil, 8<<20)
 	go func() {
-		p.ended <- p.face.ServeStdio(ctx, r, w, mcpedge.Local{Agent: "alice", Remote: "stdio"})
+		p.ended <- p.face.ServeStdio(ctx, r, w, who)
 		r.Close()
 		w.Close()
 	}()
@@ -236,6 +246,27 @@ func TestStdioDrainsCalls(t *testing.T) {
 			t.Errorf("%d calls were served, want 1", n)
 		}
 	})
+}
+
+// A relay ends each of its lines. One without an end is a part of what it sends
+// to the next gateway, and so is neither made nor answered here; from others,
+// the last line needs no end.
+func TestStdioPartsOfRequests(t *testing.T) {
+	whole, _ := modern("1", "tools/call", `"name":"echo"`)
+	for _, part := range []string{whole, whole[:len(whole)-20], strings.Replace(whole, "echo", strings.Repeat("x", 200), 1)} {
+		synctest.Test(t, func(t *testing.T) {
+			p := relayed(t, t.Context(), mcpedge.Options{Limits: mcpwire.Limits{Bytes: len(whole) + 100}})
+			p.send(t, `{"jsonrpc":"2.0","id":"p","method":"ping"}`)
+			if _, err := io.WriteString(p.in, part); err != nil {
+				t.Fatal(err)
+			}
+			p.wants(t, `{"jsonrpc":"2.0","id":"p","result":{}}`)
+			p.end(t)
+			if n := len(p.served) + len(p.refusals()); n != 0 {
+				t.Errorf("%d calls were served or refused, want none", n)
+			}
+		})
+	}
 }
 
 func TestStdioQueuesRequests(t *testing.T) {

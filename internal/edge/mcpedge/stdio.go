@@ -100,15 +100,16 @@ func (l *link) readLines(r io.Reader, most int) (err error) {
 	if most <= 0 {
 		most = mcpwire.DefaultBytes
 	}
-	lines := mcpwire.NewLineReader(r, most)
+	from := &ending{Reader: r}
+	lines := mcpwire.NewLineReader(from, most)
 	for l.ctx.Err() == nil {
 		line, err := lines.Next()
 		var long *mcpwire.LineTooLong
 		switch {
+		case errors.Is(err, io.EOF), l.relayed && errors.Is(from.err, io.EOF):
+			return nil
 		case errors.As(err, &long):
 			l.unreadable(&turn{call: l.newCall(&l.like)}, err)
-		case errors.Is(err, io.EOF):
-			return nil
 		case err != nil:
 			return err
 		default:
@@ -116,6 +117,22 @@ func (l *link) readLines(r io.Reader, most int) (err error) {
 		}
 	}
 	return nil
+}
+
+// ending is a reader that knows whether it has ended. What a [mcpwire.LineReader]
+// returns then is a line without an end. A relay ends each of its own: that one
+// is part of a message that could not be sent, and goes to the next gateway.
+type ending struct {
+	io.Reader
+	err error
+}
+
+func (e *ending) Read(p []byte) (int, error) {
+	n, err := e.Reader.Read(p)
+	if n == 0 {
+		e.err = err
+	}
+	return n, err
 }
 
 // lineWriter writes messages a line each, with one write.
