@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -95,5 +96,32 @@ func TestAPartOfARequest(t *testing.T) {
 		g.say(t, result("1", "{}"))
 		s.out.wants(t, result("1", "{}"))
 		s.end(t, g)
+	})
+}
+
+// A client that does not read keeps nothing from ending.
+func TestAClientThatDoesNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there, err := pipes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := listen(there, there)
+		ctx, stop := context.WithCancel(t.Context())
+		in, _ := io.Pipe()
+		out, w := io.Pipe()
+		ended := make(chan error, 1)
+		go func() {
+			ended <- relay.Run(ctx, in, w, relay.Options{Connect: func(context.Context) (relay.Conn, error) { return here, nil }})
+		}()
+		g.say(t, toolsChanged)
+		g.say(t, toolsChanged)
+		stop()
+		if err := within(t, ended, "end"); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+		if err := errors.Join(in.Close(), out.Close()); err != nil { // ends what is stuck
+			t.Error(err)
+		}
 	})
 }

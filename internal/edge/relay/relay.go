@@ -46,16 +46,14 @@ const (
 	heldBytes    = 32 << 20  // of those
 	greetingTime = 30 * time.Second
 	partingTime  = 8 * time.Second // for a gateway to answer what is under way when the client leaves
+	readingTime  = 5 * time.Second // for a client to read the last that is said
 	brief        = time.Second     // a connection that ends sooner was of no use
 )
 
 type relay struct {
 	o      Options
 	cancel context.CancelCauseFunc // ends everything
-
-	telling sync.Mutex // held while something is written to the client
-	out     io.Writer
-	line    []byte
+	mouth  *mouth                  // speaks to the client
 
 	sending sync.Mutex // held while something is written to a gateway, before mu
 
@@ -76,8 +74,8 @@ type relay struct {
 // Run speaks with a client until it leaves or ctx ends, and then returns nil
 // after the calls under way had a moment to end; what waits for a gateway then
 // is answered as not begun. It returns an error when no gateway could be found,
-// or none that takes the client as the last one did.
-// It closes neither in nor out.
+// or none that takes the client as the last one did. It closes neither in nor
+// out; a read or write that is stuck when it returns ends when the caller does.
 func Run(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	if o.First <= 0 {
 		o.First = 45 * time.Second
@@ -88,7 +86,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &relay{o: o, out: out, open: newOpen(), asked: map[string]question{}}
+	r := &relay{o: o, mouth: newMouth(out), open: newOpen(), asked: map[string]question{}}
 	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	r.cancel = cancel
 	defer cancel(nil)
@@ -98,7 +96,11 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 		r.read(in)
 		r.leave()
 	}()
+	go r.speak()
+	context.AfterFunc(life, func() { time.AfterFunc(readingTime, r.mouth.hush) })
+	defer r.mouth.end(readingTime)
 	err := r.run(life)
+	cancel(err)
 	if err == nil || errors.Is(err, errLeft) {
 		r.giveUp("The client has left before a gateway was there; nothing was begun.")
 		return nil
@@ -227,16 +229,13 @@ func (r *relay) isOver() bool {
 	return r.over
 }
 
-// tell writes a line to the client.
-func (r *relay) tell(msg []byte) {
-	r.telling.Lock()
-	defer r.telling.Unlock()
-	r.line = append(append(r.line[:0], msg...), '\n')
-	if _, err := r.out.Write(r.line); err != nil {
+// tell says a line to the client.
+func (r *relay) tell(msg []byte) { r.mouth.say(msg) }
+
+// speak writes what is told; who does not take it has left.
+func (r *relay) speak() {
+	if err := r.mouth.run(); err != nil {
 		r.cancel(fmt.Errorf("%w: %w", errNobodyOut, err))
-	}
-	if cap(r.line) > 1<<20 {
-		r.line = nil
 	}
 }
 
