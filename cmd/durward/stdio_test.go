@@ -86,6 +86,11 @@ func serves(t *testing.T, dir string, args ...string) *running {
 		if err == nil && run.PID == g.Process.Pid {
 			return g
 		}
+		select {
+		case <-g.done:
+			t.Fatalf("the gateway ended with %d", g.ProcessState.ExitCode())
+		default:
+		}
 		if time.Now().After(late) {
 			t.Fatalf("no gateway serves: %v", err)
 		}
@@ -376,6 +381,35 @@ func testMakesRoom(t *testing.T, args []string) {
 	}
 	if run, err := admin.ReadRun(filepath.Join(dir, "d")); err != nil || run.Passing {
 		t.Errorf("the gateway on purpose is gone: %v %v", run, err)
+	}
+}
+
+// TestAPassingGatewayThatIsLeaving: one that is started on purpose while a
+// client's gateway lets the calls of others end waits for the folder, and gets it.
+func TestAPassingGatewayThatIsLeaving(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	first := hosted(t, dir)
+	first.introduce(t)
+	owner(t, dir, []*host{first})
+	h := hosted(t, dir)
+	h.introduce(t)
+	h.report(t, "slow", 1500)
+	first.in.Close()
+	for late := time.Now().Add(patience); time.Now().Before(late); time.Sleep(time.Millisecond) { // until it begins nothing more
+		if _, err := os.Stat(boot.SocketPath(filepath.Join(dir, "d"))); err != nil {
+			break
+		}
+	}
+	serves(t, dir)
+	if line := h.hears(t, `"id":"slow"`); !isResult(line) {
+		t.Errorf("the call was not drained: %s", line)
+	}
+	if line := h.now(t, "after"); !isResult(line) {
+		t.Errorf("a call after it: %s", line)
+	}
+	if code := first.ends(t); code != 0 {
+		t.Errorf("the first one ended with %d", code)
 	}
 }
 

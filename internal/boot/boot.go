@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"durward"
+	"durward/internal/admin"
 	"durward/internal/approval"
 	"durward/internal/audit"
 	"durward/internal/config"
@@ -68,6 +69,7 @@ type Gateway struct {
 	control   *control.Control
 	face      *mcpedge.Face
 	instance  string // of this process, in Durward-Via
+	token     string // of the run
 	wanted    wanted
 	dataURL   string
 	adminURL  string
@@ -85,7 +87,7 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Gateway, error)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{cfg: cfg, opts: o, memory: newMemory(cfg.Limits.Memory), instance: rand.Text()}
+	g := &Gateway{cfg: cfg, opts: o, memory: newMemory(cfg.Limits.Memory), instance: rand.Text(), token: admin.NewToken()}
 	g.wanted.asked = make(chan struct{})
 	g.applied.Store(cfg)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -127,6 +129,7 @@ func (g *Gateway) openState(ctx context.Context) error {
 	}
 	g.store = db
 	g.onStop(func(context.Context) error { return db.Close() })
+	g.onStop(func(context.Context) error { return admin.RemoveRun(g.cfg.Data, g.token) }) // who wants the folder reads there whose it is
 	return nil
 }
 

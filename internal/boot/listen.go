@@ -28,7 +28,7 @@ func (g *Gateway) listen(ctx context.Context) error {
 	}
 	g.dataURL, g.adminURL = urlOf(data), urlOf(adm)
 	run := admin.Run{
-		URL: g.adminURL, Token: admin.NewToken(), Agents: g.dataURL, PID: os.Getpid(), Instance: g.instance,
+		URL: g.adminURL, Token: g.token, Agents: g.dataURL, PID: os.Getpid(), Instance: g.instance,
 		Data: g.cfg.Data, Version: g.opts.Version, Started: time.Now().UTC(), Passing: g.opts.Passing,
 	}
 	local, err := g.announce(run)
@@ -37,7 +37,6 @@ func (g *Gateway) listen(ctx context.Context) error {
 	}
 	g.serveData(data, local)
 	g.serveAdmin(adm, run)
-	g.onStop(func(context.Context) error { return admin.RemoveRun(g.cfg.Data, run.Token) })
 	return nil
 }
 
@@ -49,7 +48,7 @@ func (g *Gateway) announce(run admin.Run) (*localSocket, error) {
 	}
 	local, err := listenLocal(SocketPath(g.cfg.Data), g.face, g.gives(), g.opts.Log)
 	if err != nil {
-		return nil, errors.Join(err, admin.RemoveRun(g.cfg.Data, run.Token))
+		return nil, err
 	}
 	return local, nil
 }

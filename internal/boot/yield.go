@@ -46,9 +46,9 @@ func (s *localSocket) yield(conn net.Conn) {
 	s.give()
 }
 
-// yieldTime is how long a passing gateway has to end: by default its calls may
-// go on for 30 s.
-const yieldTime = 45 * time.Second
+// yieldTime is how long a passing gateway has to end beside what its calls may
+// take to.
+const yieldTime = 15 * time.Second
 
 // openStore opens the database. A passing gateway does not wait for it: somebody
 // else may be about to serve its client. One that was started on purpose asks a
@@ -64,22 +64,38 @@ func (g *Gateway) openStore(ctx context.Context) (*store.DB, error) {
 		return db, err
 	}
 	run, none := admin.ReadRun(g.cfg.Data)
-	if none != nil || !run.Passing {
+	switch {
+	case errors.Is(none, admin.ErrNotRunning): // it is just about to close the database, or to say who it is
+		return store.Open(g.cfg.Data, o)
+	case none != nil || !run.Passing:
 		return nil, err
 	}
-	release, claim := admin.Claim(g.cfg.Data) // or the clients of the passing one would take the folder
-	if claim != nil {
-		return nil, errors.Join(err, claim)
+	g.opts.Log.Info("waiting for the gateway of a `durward stdio` to leave the data folder", "pid", run.PID)
+	return g.takeOver(ctx, o)
+}
+
+// takeOver waits for the database of a passing gateway, which is asked to leave
+// unless it does so already.
+func (g *Gateway) takeOver(ctx context.Context, o store.Options) (*store.DB, error) {
+	release, err := admin.Claim(g.cfg.Data) // or the clients of the passing one would take the folder
+	if err != nil {
+		return nil, errors.Join(store.ErrLocked, err)
 	}
 	defer release()
-	if asked := askToYield(ctx, g.cfg.Data); asked != nil {
-		return nil, errors.Join(err, asked)
+	asked := false
+	for late := time.Now().Add(g.cfg.Limits.DrainTimeout + yieldTime); ; {
+		if !asked {
+			err := askToYield(ctx, g.cfg.Data)
+			if err != nil && !isNobody(err) { // nobody is there before it serves, and once it is leaving
+				return nil, errors.Join(store.ErrLocked, err)
+			}
+			asked = err == nil
+		}
+		db, err := store.Open(g.cfg.Data, o)
+		if !errors.Is(err, store.ErrLocked) || ctx.Err() != nil || time.Now().After(late) {
+			return db, err
+		}
 	}
-	g.opts.Log.Info("waiting for the gateway of a `durward stdio` to leave the data folder", "pid", run.PID)
-	for late := time.Now().Add(yieldTime); errors.Is(err, store.ErrLocked) && ctx.Err() == nil && time.Now().Before(late); {
-		db, err = store.Open(g.cfg.Data, o)
-	}
-	return db, err
 }
 
 func askToYield(ctx context.Context, data string) error {
