@@ -18,3 +18,6 @@ func ListenLocal(path string, face *mcpedge.Face, log *slog.Logger) (end func(co
 
 // IsNobody is how a client understands that it has to look again, for tests.
 func IsNobody(err error) bool { return isNobody(err) }
+
+// Break has a job of a gateway fail, for tests.
+func (g *Gateway) Break(err error) { g.jobs.Go(func() error { return err }) }

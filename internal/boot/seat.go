@@ -88,9 +88,11 @@ func (s *Seat) connect(ctx context.Context) (relay.Conn, error) {
 		}
 		if time.Since(begun) >= s.grace && !admin.Claimed(s.Data) {
 			if err = s.start(ctx); err == nil {
-				return s.join(ctx)
-			}
-			if !s.sat && !errors.Is(err, store.ErrLocked) { // else somebody was faster, or is not gone yet
+				conn, err = s.join(ctx)
+				if err == nil || !isNobody(err) { // else it was asked to leave at once
+					return conn, err
+				}
+			} else if !s.sat && !errors.Is(err, store.ErrLocked) { // else somebody was faster, or is not gone yet
 				return nil, err
 			}
 		}
@@ -136,10 +138,10 @@ func (s *Seat) start(ctx context.Context) error {
 	s.ending.Go(func() {
 		select {
 		case <-g.Wanted():
-			if err := s.end(context.WithoutCancel(ctx), g); err != nil {
-				s.Log.Warn("the gateway that was started here did not end well", "err", err)
-			}
-		case <-g.Failed(): // or told to end
+		case <-g.Failed(): // or it was told to end, and then there is nothing to do
+		}
+		if err := s.end(context.WithoutCancel(ctx), g); err != nil {
+			s.Log.Warn("the gateway that was started here did not end well", "err", err)
 		}
 	})
 	return nil

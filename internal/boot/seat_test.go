@@ -61,3 +61,43 @@ func TestAGatewayThatHangsUp(t *testing.T) {
 		}
 	}
 }
+
+// TestAGatewayOfASeatThatFails is ended like one that was started on purpose,
+// and the client goes on with another.
+func TestAGatewayOfASeatThatFails(t *testing.T) {
+	dir := t.TempDir()
+	cfg, err := config.Parse(filepath.Join(dir, "durward.yaml"), nil, config.Options{Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", Data: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, agentIn := io.Pipe()
+	started, ended := make(chan *boot.Gateway, 10), make(chan error, 1)
+	seat := boot.Seat{
+		Data: dir, Client: boot.StdioClient{Agent: "bot", In: in, Out: io.Discard}, Drain: time.Minute,
+		Start: func(ctx context.Context) (*boot.Gateway, error) {
+			g, err := boot.Start(ctx, cfg, boot.Options{Passing: true})
+			if err == nil {
+				started <- g
+			}
+			return g, err
+		},
+	}
+	go func() { ended <- seat.Serve(context.WithoutCancel(t.Context())) }()
+	for range 2 {
+		select {
+		case g := <-started:
+			g.Break(errors.New("broken"))
+		case <-time.After(time.Minute):
+			t.Fatal("no gateway is started")
+		}
+	}
+	agentIn.Close()
+	select {
+	case err := <-ended:
+		if err != nil && !strings.Contains(err.Error(), "broken") {
+			t.Errorf("Serve = %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("the seat does not end")
+	}
+}
