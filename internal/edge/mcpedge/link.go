@@ -1,6 +1,7 @@
 package mcpedge
 
 import (
+	"bytes"
 	"context"
 	"durward"
 	"durward/internal/edge/relay"
@@ -165,14 +166,37 @@ func (l *link) late() bool {
 // gateway, and so has to know that it is we who say so: reasons may come from
 // upstreams, the envelope is ours alone.
 func (l *link) turnBack(t *turn) {
-	msg := rejected(&durward.Error{
-		Code: durward.Overloaded, Reason: durward.ReasonNotBegun, Retry: 2 * time.Second,
-		Message: "The gateway is shutting down and has not begun this; try again in a moment.",
-	}).message(t.id)
+	msg := notBegun(t.id)
 	if l.relayed {
 		msg = mcpwire.AddField(msg, relay.Begun, []byte("false"))
 	}
 	l.reply(msg)
+}
+
+// turnBackBatch is turnBack for the requests of a batch. No relay sends one
+// again, so that it is the agent who is told.
+func (l *link) turnBackBatch(ms []mcpwire.Message) {
+	var all [][]byte
+	for i := range ms {
+		switch m := &ms[i]; {
+		case m.Fault == nil && m.Kind == mcpwire.Response:
+			l.face.answered(&l.conv, m)
+		case m.Fault == nil && m.Kind == mcpwire.Notification:
+			l.notified(m)
+		default:
+			all = append(all, notBegun(m.ID))
+		}
+	}
+	if len(all) > 0 {
+		l.reply(append(append([]byte{'['}, bytes.Join(all, []byte{','})...), ']'))
+	}
+}
+
+func notBegun(id []byte) []byte {
+	return rejected(&durward.Error{
+		Code: durward.Overloaded, Reason: durward.ReasonNotBegun, Retry: 2 * time.Second,
+		Message: "The gateway is shutting down and has not begun this; try again in a moment.",
+	}).message(id)
 }
 
 // turnAway tells that there is no room, and records for whom.
@@ -211,6 +235,10 @@ func (l *link) takeBatch(t *turn, raw []byte) {
 	ms, err := mcpwire.ScanBatch(raw, l.face.opts.Limits, l.face.opts.Batch)
 	if err != nil {
 		l.unreadable(t, err)
+		return
+	}
+	if l.late() {
+		l.turnBackBatch(ms)
 		return
 	}
 	l.start(t, func(ctx context.Context) {

@@ -6,6 +6,7 @@ import (
 	"durward/internal/edge/mcpedge"
 	"durward/internal/mcpwire"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -241,6 +242,28 @@ func TestStdioDrainsCalls(t *testing.T) {
 		time.Sleep(time.Minute)
 		close(p.release)
 		p.wants(t, `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"released"}]}}`)
+		p.end(t)
+		if n := len(p.served); n != 1 {
+			t.Errorf("%d calls were served, want 1", n)
+		}
+	})
+}
+
+// Each request of a batch that comes too late is told that it was not begun; what
+// else is in it is taken.
+func TestStdioDrainsBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := relayed(t, t.Context(), mcpedge.Options{})
+		p.send(t, strings.Replace(initialize, "REVISION", "2025-03-26", 1))
+		p.wants(t, strings.Replace(greeting, "2025-06-18", "2025-03-26", 1))
+		p.send(t, call("1", "wait"))
+		<-p.begun
+		p.face.Drain()
+		synctest.Wait()
+		late := `{"jsonrpc":"2.0"%s,"error":{"code":503,"message":"The gateway is shutting down and has not begun this; try again in a moment.","data":{"reason":"not_begun","retryAfterMs":2000}}}`
+		p.send(t, `[`+call(`"a"`, "echo")+`,{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}},`+call(`"b"`, "echo")+`,7]`)
+		p.wants(t, fmt.Sprintf(`[`+late+`,`+late+`,`+late+`]`, `,"id":"a"`, `,"id":"b"`, ""))
+		p.send(t, `[`+initialized+`]`)
 		p.end(t)
 		if n := len(p.served); n != 1 {
 			t.Errorf("%d calls were served, want 1", n)

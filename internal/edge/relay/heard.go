@@ -37,6 +37,8 @@ func (r *relay) heard(line []byte) {
 		r.withdraws(line)
 	case method == mcpwire.NotifyAcknowledged:
 		r.acknowledged(line)
+	case rawMethod == nil: // an answer to what had no id that could be read
+		r.tell(mcpwire.DropFields(line, Begun))
 	default:
 		r.tell(line)
 	}

@@ -397,6 +397,8 @@ func TestWhatIsSaidToBeNotBegun(t *testing.T) {
 	said := fmt.Sprintf(strings.Replace(notBegun, `"begun":false,`, "", 1), "1")
 	g.say(t, said)
 	s.out.wants(t, said)
+	g.say(t, fmt.Sprintf(notBegun, "null"))
+	s.out.wants(t, fmt.Sprintf(strings.Replace(notBegun, `"begun":false,`, "", 1), "null"))
 	s.send(t, call)
 	g.wants(t, call)
 	g.say(t, fmt.Sprintf(notBegun, "9")) // nobody asked
