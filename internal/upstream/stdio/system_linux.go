@@ -19,24 +19,38 @@ func ownGroup() *syscall.SysProcAttr {
 
 // sweep kills every process that carries the tag, or one that extends it, in
 // its environment: what a server started in a group of its own. It looks again
-// until it finds none, because a process may fork while it is looked for.
+// until it finds none, because a process may fork while it is looked for, or be
+// about to become another program.
 func sweep(tags ...string) {
 	marks := make([][]byte, len(tags))
 	for i, tag := range tags {
 		marks[i] = []byte(tagName + "=" + tag)
 	}
+	pause := killPause
 	for range 50 {
-		if !sweepOnce(marks) {
+		switch found, unsure := sweepOnce(marks); {
+		case found:
+			time.Sleep(killPause)
+		case unsure && pause <= unsureMost:
+			time.Sleep(pause)
+			pause *= 2
+		default:
 			return
 		}
-		time.Sleep(2 * time.Millisecond) // a killed process keeps its entry for a moment
 	}
 }
 
-func sweepOnce(marks [][]byte) (found bool) {
+const (
+	killPause  = 2 * time.Millisecond   // a killed process keeps its entry for a moment
+	unsureMost = 128 * time.Millisecond // some processes have no environment for good
+)
+
+// sweepOnce looks at every process once. It is unsure where one may carry a
+// mark in a moment.
+func sweepOnce(marks [][]byte) (found, unsure bool) {
 	dir, err := os.Open("/proc")
 	if err != nil {
-		return false
+		return false, false
 	}
 	defer dir.Close()
 	names, _ := dir.Readdirnames(-1)
@@ -47,11 +61,28 @@ func sweepOnce(marks [][]byte) (found bool) {
 		}
 		// Others' processes cannot be read; a dead one reads as empty.
 		env, err := os.ReadFile("/proc/" + name + "/environ")
-		if err == nil && slices.ContainsFunc(marks, func(mark []byte) bool { return carries(env, mark) }) && syscall.Kill(pid, syscall.SIGKILL) == nil {
+		switch {
+		case err != nil:
+		case len(env) == 0:
+			unsure = unsure || becoming(name)
+		case slices.ContainsFunc(marks, func(mark []byte) bool { return carries(env, mark) }) && syscall.Kill(pid, syscall.SIGKILL) == nil:
 			found = true
 		}
 	}
-	return found
+	return found, unsure
+}
+
+// becoming reports whether a process without an environment is in the middle
+// of execve(2), where it has none to show yet. The others are dead, or threads
+// of the kernel.
+func becoming(pid string) bool {
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return false
+	}
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:]) // behind the name: state, parent, ...
+	const state, parent, kthreadd = 0, 1, "2"
+	return len(fields) > parent && !bytes.ContainsAny(fields[state], "ZX") && pid != kthreadd && string(fields[parent]) != kthreadd
 }
 
 // carries reports whether the environment holds the mark as a whole value or

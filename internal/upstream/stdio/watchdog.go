@@ -36,7 +36,16 @@ func Watch(in io.Reader, tag string) {
 		_ = killGroup(pid)
 	}
 	sweep(tag)
+	if len(groups) == 0 { // all had ended before: nobody was cut off
+		return
+	}
+	time.Sleep(lastLook)
+	sweep(tag)
 }
+
+// lastLook is when a watchdog looks again for what it may have missed: on a
+// machine that is very busy a process takes its time to become another program.
+const lastLook = 2 * time.Second
 
 // watchdog is our end of a watchdog process. It is started with the first
 // server and again should it ever die. All methods may be called on nil.
