@@ -150,6 +150,8 @@ func (r *relay) withdraw(id []byte) (here bool) {
 // of another gateway has nowhere to go.
 func (r *relay) answer(line, id []byte) {
 	key := mcpwire.IDKey(id)
+	r.sending.Lock() // no other gateway comes meanwhile, whose question has this id
+	defer r.sending.Unlock()
 	r.mu.Lock()
 	q, known := r.asked[key]
 	first := r.round <= 1
@@ -157,9 +159,9 @@ func (r *relay) answer(line, id []byte) {
 	r.mu.Unlock()
 	switch {
 	case known && string(q.theirs) != string(id):
-		r.pass(mcpwire.SetField(line, "id", q.theirs))
+		r.passOn(mcpwire.SetField(line, "id", q.theirs))
 	case known || first: // what nobody asked is the gateway's to count
-		r.pass(line)
+		r.passOn(line)
 	}
 }
 
@@ -167,6 +169,11 @@ func (r *relay) answer(line, id []byte) {
 func (r *relay) pass(line []byte) {
 	r.sending.Lock()
 	defer r.sending.Unlock()
+	r.passOn(line)
+}
+
+// passOn is pass with sending held.
+func (r *relay) passOn(line []byte) {
 	r.mu.Lock()
 	conn := r.conn
 	r.mu.Unlock()
