@@ -92,6 +92,7 @@ func TestAProcessMayHaveToolsOfItsOwn(t *testing.T) {
 // What a process of one agent says of itself may add names, within bounds and
 // as long as it lives, and changes nothing that other agents see.
 func TestAProcessRedefinesNothing(t *testing.T) {
+	t.Parallel()
 	up := durward.Upstream{Name: "up", Command: os.Args[0], Args: []string{"server", "grows"}, Era: "legacy"}
 	s := newSet(t, func(o *upstream.Options) { o.Idle = 4 * time.Second }, up)
 	l, err := s.Listing(brief(t), "up")

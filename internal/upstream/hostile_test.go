@@ -307,6 +307,7 @@ func TestAProcessThatMisbehaves(t *testing.T) {
 
 // A process that dies in a call is started again for the next, but not in a circle.
 func TestAProcessThatDies(t *testing.T) {
+	t.Parallel()
 	s := newSet(t, nil, hostile("dies"))
 	r := legacyAgent.request(t, "bad", mcpwire.MethodToolsCall, `{"name":"ask","arguments":{}}`)
 	if _, err := s.Do(brief(t), r, nil); err != nil {

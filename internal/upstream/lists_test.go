@@ -320,6 +320,7 @@ func TestAPeerThatBridgesIsAsked(t *testing.T) {
 // While a process may ask its client something, one call runs at a time, so
 // that its questions have an owner; without such promises calls run side by side.
 func TestOneCallAtATimeWhereQuestionsNeedAnOwner(t *testing.T) {
+	t.Parallel()
 	for caps, want := range map[string]int{"{}": 4, elicits: 1} {
 		up := durward.Upstream{Name: "up", Command: os.Args[0], Args: []string{"server", "overlaps"}, Era: "legacy"}
 		s := newSet(t, nil, up)

@@ -7,6 +7,7 @@ import (
 	"durward/internal/mcpwire"
 	"durward/internal/upstream"
 	"durward/internal/upstream/stdio"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -28,6 +29,8 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "server" {
 		os.Exit(serveStdio(os.Args[2], os.Args[3:]))
 	}
+	flag.Parse()
+	_ = flag.Set("test.parallel", "16") // what is parallel here waits for most of its time
 	os.Exit(durwardtest.LeakFree(m))
 }
 

@@ -182,6 +182,7 @@ const overlayGap = time.Second
 // Processes are started anew for what an agent's process says only now and
 // then; what is owed for that is not forgotten over a reading that fails.
 func TestWhatAProcessIsOwed(t *testing.T) {
+	t.Parallel()
 	a := newAnnouncer(t, "a b c d go", "constant")
 	s := a.start(nil)
 	a.change("b c d go")
@@ -201,6 +202,7 @@ func TestWhatAProcessIsOwed(t *testing.T) {
 // A process may be read before it says that its lists have changed: what it
 // says then still counts.
 func TestAWordThatComesAfterTheReading(t *testing.T) {
+	t.Parallel()
 	a := newAnnouncer(t, "a b go", "constant")
 	s := a.start(nil)
 	a.write("slow", "")
